@@ -1,0 +1,2 @@
+//! The journey.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Programs that show morango at work; see the folders beside this one.

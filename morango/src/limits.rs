@@ -1,0 +1,105 @@
+//! What this peer is willing to take from anybody: one named bound for every body, list, chain and text.
+//!
+//! A peer's data may be wrong or hostile. Whatever grows with what it sends is bounded here and nowhere else,
+//! so that the worst it can cost us can be read on one page. This file knows nothing of where a bound is used.
+
+/// Records in one chunk, unless an application chooses otherwise. Python peers use the same number.
+pub const CHUNK_RECORDS_DEFAULT: usize = 500;
+
+/// Records that we serve in one page of a buffer, whatever a peer asks for.
+pub const CHUNK_RECORDS_MAX: usize = 5_000;
+
+/// Records that we accept in one posted chunk.
+pub const CHUNK_RECORDS_ACCEPTED_MAX: usize = 20_000;
+
+/// Bytes of one JSON body after decompression. A chunk of Python's default size is about 1 MiB.
+pub const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Bytes of one body on the line, compressed or not.
+pub const BODY_COMPRESSED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Bytes of a body that carries no records: sessions, certificates, nonces.
+pub const SMALL_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Bytes of a page that we compose ourselves: past this a page ends early, so that huge records stay harmless.
+pub const CHUNK_BYTES_TARGET: usize = 8 * 1024 * 1024;
+
+/// Depth of nested JSON that is parsed (that of `serde_json`, named here because it bounds us too).
+pub const JSON_DEPTH_MAX: usize = 128;
+
+/// Bytes of one record's `serialized` text.
+pub const SERIALIZED_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Bytes of a record's `conflicting_serialized_data` that we keep: the newest conflicts stay, the oldest are cut.
+pub const CONFLICTING_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Entries in the record max counters of one record.
+pub const RECORD_MAX_COUNTERS_MAX: usize = 10_000;
+
+/// Certificates in one chain.
+pub const CHAIN_CERTIFICATES_MAX: usize = 64;
+
+/// Bytes of a certificate's `serialized` text.
+pub const CERTIFICATE_BYTES_MAX: usize = 64 * 1024;
+
+/// Certificates in one answer of a peer to a query for certificates.
+pub const CERTIFICATES_LISTED_MAX: usize = 10_000;
+
+/// Prefixes in one filter.
+pub const FILTER_PREFIXES_MAX: usize = 10_000;
+
+/// Bytes of one partition or prefix.
+pub const PARTITION_BYTES_MAX: usize = 4_096;
+
+/// Characters of a source id.
+pub const SOURCE_ID_CHARS_MAX: usize = 96;
+
+/// Characters of a model name, a profile, a scope definition id. The protocol gives 40, 40 and 20.
+pub const NAME_CHARS_MAX: usize = 40;
+
+/// Characters of a scope definition's id and of a profile in it.
+pub const SCOPE_DEFINITION_ID_CHARS_MAX: usize = 20;
+
+/// Characters of a certificate's salt.
+pub const SALT_CHARS_MAX: usize = 32;
+
+/// Bytes of the JSON text of scope parameters.
+pub const SCOPE_PARAMS_BYTES_MAX: usize = 16 * 1024;
+
+/// (partition, instance, counter) triples in one exchange of counters.
+pub const FSIC_ENTRIES_MAX: usize = 2_000_000;
+
+/// The highest counter that is believed. It leaves room to go on counting: a peer cannot push us to the end.
+pub const COUNTER_MAX: i64 = i64::MAX / 2;
+
+/// Seconds for which a nonce is good.
+pub const NONCE_AGE_SECONDS_MAX: i64 = 60;
+
+/// Nonces that wait for their use at one time; the oldest give way.
+pub const NONCES_OUTSTANDING_MAX: usize = 10_000;
+
+/// Seconds that a client waits for a connection.
+pub const CONNECT_SECONDS_MAX: u64 = 20;
+
+/// Seconds that a client waits for the bytes of one answer.
+pub const ANSWER_SECONDS_MAX: u64 = 120;
+
+/// Milliseconds for which a server holds back its answer to a stage that is about to end, before it says `started`.
+pub const STAGE_ANSWER_WAIT_MILLISECONDS: u64 = 250;
+
+/// Milliseconds of the first and of the longest pause between two questions to a peer whose stage is not done.
+pub const POLL_PAUSE_FIRST_MILLISECONDS: u64 = 20;
+/// See [`POLL_PAUSE_FIRST_MILLISECONDS`].
+pub const POLL_PAUSE_MAX_MILLISECONDS: u64 = 2_000;
+
+/// Records that one write transaction of a long stage takes, so that other writers get their turn.
+pub const TRANSACTION_RECORDS_MAX: usize = 2_000;
+
+/// Bytes of a serialized record text that one write transaction takes before it commits early.
+pub const TRANSACTION_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Chunks that wait between the network and the database during a transfer.
+pub const CHUNKS_IN_FLIGHT_MAX: usize = 2;
+
+/// Bytes of an error message that we quote from a peer's answer.
+pub const QUOTED_ANSWER_BYTES_MAX: usize = 500;
