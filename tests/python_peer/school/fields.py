@@ -1,0 +1,29 @@
+"""The one field kind that Django does not bring in the form that travels."""
+
+import json
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+
+class JsonTextField(models.TextField):
+    """Any JSON value, kept as JSON text in the table and in `serialized`: there it is a string that holds JSON."""
+
+    morango_serialize_to_string = True
+
+    def from_db_value(self, value, expression, connection):
+        return None if value is None else json.loads(value)
+
+    def to_python(self, value):
+        if isinstance(value, str):
+            try:
+                return json.loads(value)
+            except ValueError as error:
+                raise ValidationError("not JSON: {}".format(error)) from error
+        return value
+
+    def get_prep_value(self, value):
+        return None if value is None else json.dumps(value)
+
+    def value_to_string(self, model):
+        return self.get_prep_value(self.value_from_object(model))
