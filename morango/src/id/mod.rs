@@ -9,6 +9,7 @@ mod hex;
 mod sql;
 
 pub use hash::hash_id;
+pub(crate) use hex::excerpt;
 pub use hex::{HexText, ParseIdError};
 
 use hex::hex_id;
