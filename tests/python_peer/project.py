@@ -14,7 +14,7 @@ CAPABILITY_SETTINGS = {
 }
 
 
-def configure(database, without_models=(), with_extra=False, verbose=False):
+def configure(database, without_models=(), with_extra=False, verbose=False, hurried=True):
     """Set Django up on the SQLite file `database`. Call it once, before anything imports a model."""
     import django
     from django.conf import settings
@@ -67,6 +67,17 @@ def configure(database, without_models=(), with_extra=False, verbose=False):
     )
     django.setup()
 
+    from django.db.backends.signals import connection_created
+
+    def configure_connection(connection, **_):
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            if hurried:
+                # The system writes to the disk when it likes: a story may kill the peer, but nobody pulls the plug.
+                cursor.execute("PRAGMA synchronous = OFF")
+
+    connection_created.connect(configure_connection, weak=False)
+
 
 def prepare_database():
     """Make what the database lacks: tables, columns of fields that came with a flag, scope definitions."""
@@ -74,8 +85,6 @@ def prepare_database():
     from django.core.management import call_command
     from django.db import connection
 
-    with connection.cursor() as cursor:
-        cursor.execute("PRAGMA journal_mode = WAL")
     existing = set(connection.introspection.table_names())
     wanted = [
         model
