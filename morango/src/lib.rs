@@ -1,4 +1,5 @@
 //! Skeleton.
+pub mod counter;
 pub mod error;
 pub mod id;
 pub mod limits;

@@ -1,0 +1,123 @@
+//! Filter-specific instance counters, version 2: what a peer says it has, per partition, before records are sent.
+//!
+//! `sub` holds what lies under the filter, `super` what lies above it. Nothing here compares every partition with every other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::ancestry::Ancestry;
+use super::stamp::check_counter;
+use super::{CounterError, DatabaseMaxCounters, PartitionCounters};
+use crate::id::InstanceId;
+use crate::limits;
+use crate::scope::Filter;
+
+/// What one side has under a filter, and above it.
+///
+/// *Shape*: `{"super": {partition: {instance: counter}}, "sub": {…}}`. One that was parsed holds only counters that can be believed.
+///
+/// # Source
+/// Protocol, chapter 6, version 2.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
+pub struct Fsic {
+    /// What lies above the filter: partitions that are proper prefixes of one of its prefixes.
+    #[serde(rename = "super")]
+    pub super_: PartitionCounters,
+    /// What lies under the filter.
+    pub sub: PartitionCounters,
+}
+
+/// The same shape before its counters were looked at.
+#[derive(Deserialize)]
+struct Unchecked {
+    #[serde(rename = "super")]
+    super_: PartitionCounters,
+    sub: PartitionCounters,
+}
+
+impl TryFrom<Unchecked> for Fsic {
+    type Error = CounterError;
+
+    fn try_from(unchecked: Unchecked) -> Result<Self, CounterError> {
+        let fsic = Self { super_: unchecked.super_, sub: unchecked.sub };
+        let partitions = || fsic.super_.iter().chain(&fsic.sub);
+        let entries: usize = partitions().map(|(_, counters)| counters.len() + 1).sum();
+        if entries > limits::FSIC_ENTRIES_MAX {
+            return Err(CounterError::TooMany { max: limits::FSIC_ENTRIES_MAX });
+        }
+        for (partition, counters) in partitions() {
+            if partition.len() > limits::PARTITION_BYTES_MAX || partition.contains('\0') {
+                return Err(CounterError::outside_filter(partition));
+            }
+            counters.values().try_for_each(|counter| check_counter(*counter))?;
+        }
+        Ok(fsic)
+    }
+}
+
+impl Fsic {
+    /// Reads the JSON text that a peer sent.
+    ///
+    /// # Errors
+    /// [`CounterError::Malformed`] for another shape, a counter out of range, or more than [`limits::FSIC_ENTRIES_MAX`] entries.
+    pub fn from_json(text: &str) -> Result<Self, CounterError> {
+        let unchecked: Unchecked =
+            serde_json::from_str(text).map_err(|error| CounterError::Malformed { problem: error.to_string() })?;
+        Self::try_from(unchecked)
+    }
+
+    /// The JSON text for a peer.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("maps with text keys are JSON")
+    }
+
+    /// What this database says of itself for a filter.
+    ///
+    /// `keep` says of a (partition, instance) whether it still matters: a producer keeps the instances that are the last to have
+    /// saved a record below the partition, a receiver those in any record max counter below it.
+    pub fn calculate(
+        database: &DatabaseMaxCounters,
+        filter: &Filter,
+        keep: &dyn Fn(&str, &InstanceId) -> bool,
+    ) -> Self {
+        let kept = |mut partitions: PartitionCounters| {
+            partitions.retain(|partition, counters| {
+                counters.retain(|instance, _| keep(partition, instance));
+                !counters.is_empty()
+            });
+            partitions
+        };
+        let fsic = Self { super_: kept(database.above(filter)), sub: kept(database.under(filter)) };
+        fsic.without_redundant()
+    }
+
+    /// The same without entries that say nothing new: where a proper prefix of the partition has the same instance at an equal or
+    /// higher counter. Partitions left with no entry stay, empty, since they still say where data is.
+    #[must_use]
+    pub fn without_redundant(&self) -> Self {
+        let mut reduced = Self::default();
+        let mut ancestry = Ancestry::default();
+        let partitions: BTreeSet<&String> = self.super_.keys().chain(self.sub.keys()).collect();
+        for partition in partitions {
+            ancestry.go_to(partition);
+            let news = |counters: &BTreeMap<InstanceId, i64>| -> BTreeMap<InstanceId, i64> {
+                let is_news = |(instance, counter): &(&InstanceId, &i64)| {
+                    ancestry.highest(instance).is_none_or(|highest| highest < **counter)
+                };
+                counters.iter().filter(is_news).map(|(instance, counter)| (*instance, *counter)).collect()
+            };
+            let (above, under) = (self.super_.get(partition), self.sub.get(partition));
+            if let Some(counters) = above {
+                reduced.super_.insert(partition.clone(), news(counters));
+            }
+            if let Some(counters) = under {
+                reduced.sub.insert(partition.clone(), news(counters));
+            }
+            // A partition on both sides holds the same there; `sub` speaks for it.
+            ancestry.enter(partition, under.or(above).expect("the partition is on one side or the other"));
+        }
+        reduced
+    }
+}

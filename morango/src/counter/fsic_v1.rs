@@ -1,0 +1,106 @@
+//! Filter-specific instance counters, version 1: one counter per instance, without partitions, for peers that know no other.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::ancestry::Ancestry;
+use super::stamp::check_counter;
+use super::{CounterError, DatabaseMaxCounters, Stamp};
+use crate::id::InstanceId;
+use crate::limits;
+use crate::scope::Filter;
+
+/// What one side has under a filter, as one counter per instance.
+///
+/// *Shape*: `{instance: counter}`.
+///
+/// # Source
+/// Protocol, chapter 6, version 1.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "BTreeMap<InstanceId, i64>")]
+pub struct FsicV1(BTreeMap<InstanceId, i64>);
+
+impl TryFrom<BTreeMap<InstanceId, i64>> for FsicV1 {
+    type Error = CounterError;
+
+    fn try_from(counters: BTreeMap<InstanceId, i64>) -> Result<Self, CounterError> {
+        if counters.len() > limits::FSIC_ENTRIES_MAX {
+            return Err(CounterError::TooMany { max: limits::FSIC_ENTRIES_MAX });
+        }
+        counters.values().try_for_each(|counter| check_counter(*counter))?;
+        Ok(Self(counters))
+    }
+}
+
+impl FsicV1 {
+    /// Reads the JSON text that a peer sent.
+    ///
+    /// # Errors
+    /// [`CounterError::Malformed`] for another shape, a counter out of range, or too many.
+    pub fn from_json(text: &str) -> Result<Self, CounterError> {
+        let counters: BTreeMap<InstanceId, i64> =
+            serde_json::from_str(text).map_err(|error| CounterError::Malformed { problem: error.to_string() })?;
+        Self::try_from(counters)
+    }
+
+    /// The JSON text for a peer.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(&self.0).expect("a map with text keys is JSON")
+    }
+
+    /// The counter of each instance.
+    pub fn counters(&self) -> &BTreeMap<InstanceId, i64> {
+        &self.0
+    }
+
+    /// What a producer has: of each instance the highest counter of any prefix of the filter, so that nothing is left out.
+    pub fn of_producer(database: &DatabaseMaxCounters, filter: &Filter) -> Self {
+        let mut result: BTreeMap<InstanceId, i64> = BTreeMap::new();
+        for_each_prefix(database, filter, |here| {
+            for (instance, counter) in here.all() {
+                result.entry(instance).and_modify(|highest| *highest = counter.max(*highest)).or_insert(counter);
+            }
+        });
+        Self(result)
+    }
+
+    /// What a receiver has: of the instances that it knows under every prefix of the filter the lowest counter, so that it
+    /// claims no more than it has.
+    pub fn of_receiver(database: &DatabaseMaxCounters, filter: &Filter) -> Self {
+        let mut result: Option<BTreeMap<InstanceId, i64>> = None;
+        for_each_prefix(database, filter, |here| match &mut result {
+            None => result = Some(here.all().collect()),
+            Some(lowest) => lowest.retain(|instance, counter| match here.highest(instance) {
+                Some(other) => {
+                    *counter = other.min(*counter);
+                    true
+                }
+                None => false,
+            }),
+        });
+        Self(result.unwrap_or_default())
+    }
+
+    /// What the receiver lacks: of each instance the records saved after the counter.
+    pub fn difference(sender: &Self, receiver: &Self) -> Vec<Stamp> {
+        let has = |instance| receiver.0.get(instance).copied().unwrap_or(0);
+        let lacks = sender.0.iter().filter(|(instance, sent)| has(instance) < **sent);
+        lacks.map(|(instance, _)| Stamp::new(*instance, has(instance))).collect()
+    }
+}
+
+/// Visits each prefix of the filter with the counters of the partitions that are a prefix of it or are it.
+fn for_each_prefix(database: &DatabaseMaxCounters, filter: &Filter, mut visit: impl FnMut(&Ancestry<'_>)) {
+    let mut prefixes: Vec<&String> = filter.prefixes().iter().collect();
+    prefixes.sort_unstable();
+    let mut partitions = database.partitions().iter().peekable();
+    let mut ancestry = Ancestry::default();
+    for prefix in prefixes {
+        while let Some((partition, counters)) = partitions.next_if(|(partition, _)| *partition <= prefix) {
+            ancestry.enter(partition, counters);
+        }
+        ancestry.go_to(prefix);
+        visit(&ancestry);
+    }
+}

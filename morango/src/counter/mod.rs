@@ -1,0 +1,23 @@
+//! Who has seen what: stamps, and the counters that say up to which stamp somebody has everything.
+//!
+//! A counter belongs to one instance and only grows. This room adds and compares; it never raises an instance's own counter
+//! (a storage does that, in its transaction), and it reads no database.
+
+mod ancestry;
+mod database;
+mod error;
+mod expanded;
+mod fsic;
+mod fsic_v1;
+mod record;
+mod stamp;
+#[cfg(test)]
+mod tests;
+
+pub use database::{DatabaseMaxCounters, PartitionCounters};
+pub use error::CounterError;
+pub use expanded::{ExpandedFsic, Lack, difference};
+pub use fsic::Fsic;
+pub use fsic_v1::FsicV1;
+pub use record::RecordMaxCounters;
+pub use stamp::Stamp;
