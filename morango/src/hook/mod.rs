@@ -1,0 +1,5 @@
+//! Who is watching: what the engine tells while it works.
+
+mod event;
+
+pub use event::{Event, Phase, Watcher};

@@ -1,0 +1,19 @@
+//! What the engine needs from outside: a place to keep things, a peer to talk to, the time, and who the users are.
+//!
+//! Ports are traits in the engine's own words. Whoever implements one knows SQL or HTTP; the engine does not.
+
+mod accounts;
+mod clock;
+mod peer;
+mod storage;
+
+pub use accounts::{Accounts, Credentials, GrantRequest, NoAccounts};
+pub use clock::{Clock, SystemClock};
+pub use peer::{
+    CertificateQuery, Peer, PeerInfo, ProceedRequest, ReceivedRecord, RemoteTransfer, SyncSessionAnswer,
+    SyncSessionRequest, Traffic, TransferSessionRequest,
+};
+pub use storage::{
+    ApplyFailure, Chunk, DequeueReport, DeserializeReport, Progress, Rejection, SerializeReport, SetAside, Storage,
+    StoredCertificate, StoredNonce, Watch,
+};

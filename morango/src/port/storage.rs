@@ -1,0 +1,331 @@
+//! What the engine asks of a database: set-wise verbs, named like the stages.
+//!
+//! Each verb leaves a true state behind, whatever happens while it runs: it is one transaction, or several of which each
+//! could be the last. No verb waits for a network. Memory stays flat: a verb streams, however much there is to do.
+//!
+//! *The law of counters*: every transaction that stamps a record raises the instance's counter first, in itself, and
+//! stamps with that number; the commit is durable before anything stamped with it can leave. So no number is used twice,
+//! and what a counter claims is there.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::Result;
+use crate::counter::{Fsic, Lack};
+use crate::id::{CertificateId, DatabaseId, NonceId, SyncId, SyncSessionId, TransferSessionId};
+use crate::identity::{Certificate, Instance, Nonce, PrivateKey};
+use crate::model::Registry;
+use crate::record::{BufferRecord, StoreRecord};
+use crate::scope::Filter;
+use crate::session::{Role, SyncSession, TransferSession};
+
+use super::peer::CertificateQuery;
+
+/// How far a long verb is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Records done.
+    pub done: u64,
+    /// Records to do, where that is known.
+    pub total: Option<u64>,
+}
+
+/// Who watches a long verb: told of progress after each transaction, and asked whether to go on.
+///
+/// A verb that is told to stop returns [`ErrorKind::Cancelled`](crate::ErrorKind) and leaves a true state.
+pub type Watch<'a> = &'a (dyn Fn(Progress) -> ControlFlow<()> + Sync);
+
+/// A certificate in the store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredCertificate {
+    /// The certificate.
+    pub certificate: Certificate,
+    /// Whether its private key is here, so that we can speak in its name.
+    pub has_private_key: bool,
+}
+
+/// A nonce that was used up.
+pub type StoredNonce = Nonce;
+
+/// A row or record that was set aside, and why. It stays where it is and is tried again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAside {
+    /// The model's name.
+    pub model: String,
+    /// The row's id as the application wrote it.
+    pub id: String,
+    /// Why it was set aside.
+    pub reason: String,
+}
+
+/// What serializing did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SerializeReport {
+    /// Rows that became new records.
+    pub new: u64,
+    /// Rows whose records were brought up to date.
+    pub updated: u64,
+    /// Rows that are gone, whose records were marked deleted.
+    pub deleted: u64,
+    /// Rows that could not become records. At most [`REPORTED_MAX`] of them.
+    pub set_aside: Vec<SetAside>,
+    /// How many there are in all.
+    pub set_aside_total: u64,
+}
+
+/// How many single rows or records a report lists; beyond that it only counts.
+pub const REPORTED_MAX: usize = 1_000;
+
+/// Some of the records that were queued.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chunk {
+    /// The records, in the queue's order.
+    pub records: Vec<StoreRecord>,
+    /// How many records are queued in all.
+    pub total: u64,
+}
+
+/// A received record that was refused at the gate: kept with its reason, in no way that counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// The id that it claimed, as it came; empty where it had none.
+    pub claimed_id: String,
+    /// Why it was refused.
+    pub reason: String,
+    /// The record as it came, cut to [`limits::SERIALIZED_BYTES_MAX`](crate::limits::SERIALIZED_BYTES_MAX).
+    pub received: String,
+}
+
+/// What dequeuing did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DequeueReport {
+    /// Records that were not here before.
+    pub new: u64,
+    /// Records that replaced ours.
+    pub fast_forwarded: u64,
+    /// Records that we had already, or newer.
+    pub already_seen: u64,
+    /// Records that both sides had changed.
+    pub conflicts: u64,
+}
+
+/// A record that could not become a row. It stays in the store, waits, and is tried again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplyFailure {
+    /// The model's name.
+    pub model: String,
+    /// The record's id.
+    pub id: SyncId,
+    /// The kind of failure: a stable name, for example `missing-foreign-key`.
+    pub kind: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What deserializing did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeserializeReport {
+    /// Rows written.
+    pub written: u64,
+    /// Rows deleted.
+    pub deleted: u64,
+    /// Records that could not become rows. At most [`REPORTED_MAX`] of them.
+    pub failures: Vec<ApplyFailure>,
+    /// How many there are in all.
+    pub failures_total: u64,
+    /// Records of models that this application does not have: kept and passed on.
+    pub unknown_models: u64,
+}
+
+/// The database.
+///
+/// One storage serves many threads. Its errors say which operation failed and on what; a database that is locked by
+/// another for too long is [`ErrorKind::StorageBusy`](crate::ErrorKind::StorageBusy).
+pub trait Storage: Send + Sync + 'static {
+    /// Brings the engine's own tables up to date and installs change capture for every model of the registry.
+    /// It is called once, before anything else.
+    ///
+    /// # Errors
+    /// The file is no database, a model's table is not there, or the registry holds a model that this storage cannot do.
+    fn prepare(&self, registry: &Arc<Registry>) -> Result<()>;
+
+    /// The id of this database. A new database draws one.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn database_id(&self) -> Result<DatabaseId>;
+
+    /// Gives this database a new id, as after it was copied or restored from a backup.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn renew_database_id(&self) -> Result<DatabaseId>;
+
+    /// Where the database is, for people: a file's path or a server's name.
+    fn location(&self) -> String;
+
+    /// What kind of database it is: `sqlite` or `postgresql`.
+    fn kind(&self) -> &'static str;
+
+    /// Makes this instance the current one: the owner of the counter. A new one starts at 0, an old one goes on.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn adopt_instance(&self, instance: &Instance) -> Result<()>;
+
+    /// Keeps verified certificates, and the private key of one of them where it is ours. Those already here stay as they are.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn save_certificates(&self, certificates: &[Certificate], key: Option<(&CertificateId, &PrivateKey)>) -> Result<()>;
+
+    /// One certificate.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn certificate(&self, id: &CertificateId) -> Result<Option<StoredCertificate>>;
+
+    /// The certificates that answer a query: with `AncestorsOf` root first, otherwise in a stable order.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn certificates(&self, query: &CertificateQuery) -> Result<Vec<StoredCertificate>>;
+
+    /// The private key of a certificate, where it is here.
+    ///
+    /// # Errors
+    /// The database fails, or the stored key is damaged.
+    fn private_key(&self, id: &CertificateId) -> Result<Option<PrivateKey>>;
+
+    /// Keeps a new nonce, and forgets those issued before `stale_before` and the oldest beyond the limit.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn issue_nonce(&self, nonce: &Nonce, stale_before: DateTime<Utc>) -> Result<()>;
+
+    /// Takes a nonce out, so that it can never be taken again. `None` where it is not (or no longer) there.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn take_nonce(&self, id: &NonceId) -> Result<Option<StoredNonce>>;
+
+    /// Keeps a new sync session.
+    ///
+    /// # Errors
+    /// The database fails, or there is one with this id: [`ErrorKind::SessionConflict`](crate::ErrorKind::SessionConflict).
+    fn create_sync_session(&self, session: &SyncSession) -> Result<()>;
+
+    /// One sync session, open or closed.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn sync_session(&self, id: &SyncSessionId) -> Result<Option<SyncSession>>;
+
+    /// Closes a sync session and every transfer session in it, and deletes their buffers.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn close_sync_session(&self, id: &SyncSessionId, now: DateTime<Utc>) -> Result<()>;
+
+    /// Keeps a new transfer session, or takes up the open one of the same sync session and direction, which it returns.
+    ///
+    /// # Errors
+    /// The database fails, or there is another session with this id.
+    fn create_transfer_session(&self, session: &TransferSession) -> Result<TransferSession>;
+
+    /// One transfer session, open or closed.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn transfer_session(&self, id: &TransferSessionId) -> Result<Option<TransferSession>>;
+
+    /// Changes a transfer session in one transaction: reads it, lets `change` change it, keeps it, and returns it.
+    /// `None` where there is none. Id, sync session, side, direction and profile stay what they are.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn update_transfer_session(
+        &self,
+        id: &TransferSessionId,
+        change: &mut dyn FnMut(&mut TransferSession),
+    ) -> Result<Option<TransferSession>>;
+
+    /// *Serialize*: brings every changed row of the profile under the filter into the store, stamped anew, and then
+    /// raises this instance's own database max counter for each prefix of the filter.
+    ///
+    /// # Errors
+    /// The database fails. A row that cannot become a record is no error: it is set aside and reported.
+    fn serialize(&self, profile: &str, filter: &Filter, watch: Watch<'_>) -> Result<SerializeReport>;
+
+    /// The filter specific instance counters of this database, reduced for its role, without redundant entries.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn fsic(&self, profile: &str, filter: &Filter, role: Role) -> Result<Fsic>;
+
+    /// *Queue*: notes which store records of the session's profile and filter the receiver lacks; returns how many.
+    /// What an earlier try queued for the session is replaced.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn queue(&self, session: &TransferSession, lacks: &[Lack]) -> Result<u64>;
+
+    /// The queued records from `offset` on, at most `limit` of them, and fewer where they are large.
+    /// At least one where there is one.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn queued_chunk(&self, session: &TransferSessionId, offset: u64, limit: usize) -> Result<Chunk>;
+
+    /// Keeps a received chunk, with what was refused of it, and counts both as transferred, in one transaction.
+    /// A chunk that is here already (by its digest) changes nothing. Returns how many were transferred so far.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn receive_chunk(
+        &self,
+        session: &TransferSessionId,
+        digest: &[u8; 32],
+        records: &[BufferRecord],
+        rejections: &[Rejection],
+    ) -> Result<u64>;
+
+    /// *Dequeue*: merges the session's received records into the store by the rule of
+    /// [`record::merge`](crate::record), and at the very end raises the database max counters to the producer's.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn dequeue(&self, session: &TransferSession, watch: Watch<'_>) -> Result<DequeueReport>;
+
+    /// *Deserialize*: makes rows of every dirty store record of the profile under the filter, in foreign key order.
+    /// Rows that the application changed meanwhile are serialized first, so that nothing of theirs is overwritten.
+    ///
+    /// # Errors
+    /// The database fails. A record that cannot become a row is no error: it waits and is reported.
+    fn deserialize(&self, profile: &str, filter: &Filter, watch: Watch<'_>) -> Result<DeserializeReport>;
+
+    /// *Cleanup*: deletes the session's buffers and closes it.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn clean_up(&self, session: &TransferSessionId, now: DateTime<Utc>) -> Result<()>;
+
+    /// The received records that were refused at the gate, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn rejections(&self, session: &TransferSessionId, limit: usize) -> Result<Vec<Rejection>>;
+
+    /// Every store record of a profile under a filter, in the order of their ids: for backups, inspection and tests.
+    ///
+    /// # Errors
+    /// The database fails, or `each` does.
+    fn for_each_record(
+        &self,
+        profile: &str,
+        filter: &Filter,
+        each: &mut dyn FnMut(StoreRecord) -> Result<()>,
+    ) -> Result<()>;
+}

@@ -1,0 +1,13 @@
+//! What is happening: two peers in a sync session, and the transfers within it.
+//!
+//! Plain values that a storage keeps and both sides of the engine share. Nothing here acts.
+
+mod capability;
+mod stage;
+mod sync;
+mod transfer;
+
+pub use capability::{Capabilities, Capability};
+pub use stage::{Stage, StageStatus};
+pub use sync::{Side, SyncSession};
+pub use transfer::{Direction, Role, TransferSession};
