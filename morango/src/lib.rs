@@ -3,5 +3,7 @@ pub mod counter;
 pub mod error;
 pub mod id;
 pub mod limits;
+pub mod model;
 pub mod scope;
+pub mod session;
 pub use error::{Error, ErrorKind, Result};

@@ -154,7 +154,12 @@ pub(crate) fn compose(
 /// The stored text of a row; see [`Model::write_fields`](super::Model::write_fields).
 ///
 /// `stored_before` is the record's text so far, where there is one: members that this application does not know are kept.
-pub fn serialize_row<M: super::Model>(row: &M, source_id: &str, partition: &str, stored_before: Option<&str>) -> String {
+pub fn serialize_row<M: super::Model>(
+    row: &M,
+    source_id: &str,
+    partition: &str,
+    stored_before: Option<&str>,
+) -> String {
     let before = stored_before.and_then(|text| Fields::parse(text).ok());
     compose(M::definition(), &row.id(), source_id, partition, before.as_ref(), |object| row.write_fields(object))
 }

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::definition::{IdRule, ModelDefinition, SourceRule};
-use super::model::Model;
+use super::syncable::Model;
 use crate::id::{ParseIdError, SyncId};
 use crate::limits;
 use crate::scope::Template;
@@ -115,9 +115,13 @@ pub fn identify<M: Model>(row: &M, source_id: Option<&str>) -> Result<Origin, Id
     if source_id.is_empty() || source_id.chars().count() > limits::SOURCE_ID_CHARS_MAX {
         return Err(IdentifyError::SourceIdUnusable(source_id));
     }
-    let template = fill(definition.partition, |name| {
-        if name == "id" { Some(ID_PLACEHOLDER.to_owned()) } else { row.field_text(name) }
-    })?;
+    let template =
+        fill(
+            definition.partition,
+            |name| {
+                if name == "id" { Some(ID_PLACEHOLDER.to_owned()) } else { row.field_text(name) }
+            },
+        )?;
     let id = match definition.id_rule {
         IdRule::Calculated => record_id(&template, &source_id, definition.name),
         IdRule::SourceId => source_id.parse().map_err(IdentifyError::SourceIdNoId)?,
@@ -126,7 +130,8 @@ pub fn identify<M: Model>(row: &M, source_id: Option<&str>) -> Result<Origin, Id
         return Err(IdentifyError::IdDiffers { found: row.id(), calculated: id });
     }
     let partition = template.replace(ID_PLACEHOLDER, &id.hex());
-    if partition.len() > limits::PARTITION_BYTES_MAX || partition.is_empty() || partition.contains(char::is_whitespace) {
+    if partition.len() > limits::PARTITION_BYTES_MAX || partition.is_empty() || partition.contains(char::is_whitespace)
+    {
         return Err(IdentifyError::PartitionUnusable(partition));
     }
     Ok(Origin { id, source_id, partition })

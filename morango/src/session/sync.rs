@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::id::{CertificateId, InstanceId, SyncSessionId};
 use super::capability::Capabilities;
+use crate::id::{CertificateId, InstanceId, SyncSessionId};
 
 /// Which end of the connection this peer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
