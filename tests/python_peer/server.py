@@ -6,6 +6,7 @@ import json
 import threading
 
 REQUEST_HEADERS = {
+    "HTTP_AUTHORIZATION": "Authorization",
     "HTTP_X_MORANGO_CAPABILITIES": "X-Morango-Capabilities",
     "HTTP_USER_AGENT": "User-Agent",
     "HTTP_ACCEPT": "Accept",
@@ -43,7 +44,6 @@ class Recorder:
             "path": environ["PATH_INFO"],
             "query": environ["QUERY_STRING"],
             "headers": {name: environ[key] for key, name in REQUEST_HEADERS.items() if environ.get(key)},
-            "authorized": "HTTP_AUTHORIZATION" in environ,
             "body": readable(body, environ.get("CONTENT_TYPE", "")),
         }
 

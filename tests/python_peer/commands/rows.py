@@ -5,6 +5,7 @@ import json
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db import transaction
+from school.fields import JsonTextField
 from school.models import MODELS
 
 FIELDS_OF_MORANGO = ("id", "_morango_dirty_bit", "_morango_source_id", "_morango_partition")
@@ -74,13 +75,18 @@ def built(model, fields, source_id=None):
 
 def fill(row, fields):
     """Set fields from the text form. What foreign keys point at is left to the database to check."""
-    known = {field.attname for field in row._meta.concrete_fields} - set(FIELDS_OF_MORANGO)
+    known = {field.attname: field for field in row._meta.concrete_fields if field.attname not in FIELDS_OF_MORANGO}
     for name, value in fields.items():
         if name not in known:
             raise LookupError("{} has no field {!r} to set; it has {}".format(row.morango_model_name, name, sorted(known)))
-        setattr(row, name, value)
-    foreign_keys = [field.name for field in row._meta.concrete_fields if isinstance(field, models.ForeignKey)]
-    row.clean_fields(exclude=[*FIELDS_OF_MORANGO, *foreign_keys])
+        setattr(row, name, known[name].to_python(value) if isinstance(known[name], JsonTextField) else value)
+    is_new = not row.id
+    left_out = [
+        field.name
+        for field in row._meta.concrete_fields
+        if isinstance(field, models.ForeignKey) or not (is_new or field.attname in fields)
+    ]
+    row.clean_fields(exclude=[*FIELDS_OF_MORANGO, *left_out])
 
 
 def as_it_travels(row):

@@ -12,9 +12,10 @@ class JsonTextField(models.TextField):
     morango_serialize_to_string = True
 
     def from_db_value(self, value, expression, connection):
-        return None if value is None else json.loads(value)
+        return json.loads(value)
 
     def to_python(self, value):
+        """The value of a JSON text; a value that is no text is taken for one that was read already."""
         if isinstance(value, str):
             try:
                 return json.loads(value)
@@ -22,8 +23,12 @@ class JsonTextField(models.TextField):
                 raise ValidationError("not JSON: {}".format(error)) from error
         return value
 
+    def clean(self, value, model):
+        """Nothing is left to do: a text at this point is a JSON value, and reading it again would spoil it."""
+        return value
+
     def get_prep_value(self, value):
-        return None if value is None else json.dumps(value)
+        return json.dumps(value)
 
     def value_to_string(self, model):
         return self.get_prep_value(self.value_from_object(model))
