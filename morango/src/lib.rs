@@ -4,6 +4,7 @@ pub mod error;
 pub mod id;
 pub mod limits;
 pub mod model;
+pub mod record;
 pub mod scope;
 pub mod session;
 pub use error::{Error, ErrorKind, Result};

@@ -1,0 +1,215 @@
+//! Buffer records: what a peer sent, after it was checked at the gate.
+//!
+//! [`BufferRecord::check`] is the only road from outside to one. Nothing here knows how a record is written on the wire.
+
+use super::uid::record_partition_template;
+use super::{RecordError, StoreRecord};
+use crate::id::{SyncId, TransferSessionId, excerpt};
+use crate::limits;
+use crate::model::{IdRule, record_id};
+use crate::scope::Filter;
+
+/// What every record of one transfer session must fit.
+#[derive(Debug, Clone, Copy)]
+pub struct Gate<'a> {
+    /// The transfer session in which the records arrive.
+    pub transfer_session_id: TransferSessionId,
+    /// The profile of its sync session.
+    pub profile: &'a str,
+    /// Its filter.
+    pub filter: &'a Filter,
+}
+
+/// A record in the buffer of one transfer session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BufferRecord {
+    transfer_session_id: TransferSessionId,
+    record: StoreRecord,
+}
+
+impl BufferRecord {
+    /// Checks a received record. `id_rule` is that of its model, or `None` for a model that this application does not know.
+    ///
+    /// A record has at least its own stamp in its history: where a peer left that out of the counters, it is put in.
+    ///
+    /// # Errors
+    /// A [`RecordError`] that says why the record is to be set aside.
+    ///
+    /// # Source
+    /// Protocol, end of chapter 4.
+    pub fn check(gate: &Gate<'_>, id_rule: Option<IdRule>, mut record: StoreRecord) -> Result<Self, RecordError> {
+        check_fields(&record)?;
+        if record.profile != gate.profile {
+            return Err(RecordError::Profile { profile: excerpt(&record.profile) });
+        }
+        if !gate.filter.contains(&record.partition) {
+            return Err(RecordError::outside_filter(&record.partition));
+        }
+        let is_calculated = || record.id == calculated_id(&record);
+        let is_source_id = || record.id.hex().as_str() == record.source_id;
+        let is_genuine = match id_rule {
+            Some(IdRule::Calculated) => is_calculated(),
+            Some(IdRule::SourceId) => is_source_id(),
+            None => is_calculated() || is_source_id(),
+        };
+        if !is_genuine {
+            return Err(RecordError::Forged { id: record.id });
+        }
+        record.counters.raise(record.last_saved.checked()?);
+        Ok(Self { transfer_session_id: gate.transfer_session_id, record })
+    }
+
+    /// A record of our own store on its way out, or one that comes back out of a buffer for which it was checked.
+    pub fn from_store(transfer_session_id: TransferSessionId, record: StoreRecord) -> Self {
+        Self { transfer_session_id, record }
+    }
+
+    /// The transfer session in whose buffer the record is.
+    pub fn transfer_session_id(&self) -> TransferSessionId {
+        self.transfer_session_id
+    }
+
+    /// The record.
+    pub fn record(&self) -> &StoreRecord {
+        &self.record
+    }
+
+    /// The record, given away.
+    pub fn into_record(self) -> StoreRecord {
+        self.record
+    }
+}
+
+fn calculated_id(record: &StoreRecord) -> SyncId {
+    let template = record_partition_template(&record.partition, &record.id);
+    record_id(&template, &record.source_id, &record.model_name)
+}
+
+/// Checks lengths and characters. The two texts may hold anything but a NUL, which one of our databases cannot keep.
+fn check_fields(record: &StoreRecord) -> Result<(), RecordError> {
+    let refuse = |field, problem| Err(RecordError::Field { field, problem });
+    let names = [
+        ("profile", &record.profile, limits::NAME_CHARS_MAX),
+        ("model_name", &record.model_name, limits::NAME_CHARS_MAX),
+        ("source_id", &record.source_id, limits::SOURCE_ID_CHARS_MAX),
+        ("_self_ref_fk", &record.self_ref_fk, limits::NAME_CHARS_MAX),
+    ];
+    for (field, text, chars_max) in names {
+        if text.is_empty() && field != "_self_ref_fk" {
+            return refuse(field, "is empty");
+        }
+        if text.chars().count() > chars_max {
+            return refuse(field, "is too long");
+        }
+    }
+    let texts = [
+        ("partition", &record.partition, limits::PARTITION_BYTES_MAX),
+        ("serialized", &record.serialized, limits::SERIALIZED_BYTES_MAX),
+        ("conflicting_serialized_data", &record.conflicting_serialized_data, limits::CONFLICTING_BYTES_MAX),
+    ];
+    for (field, text, bytes_max) in texts {
+        if text.len() > bytes_max {
+            return refuse(field, "is too long");
+        }
+    }
+    for (field, text, _) in names.into_iter().chain(texts) {
+        if text.contains('\0') {
+            return refuse(field, "has a NUL in it");
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::counter::{RecordMaxCounters, Stamp};
+    use crate::id::InstanceId;
+    use crate::record::record_partition;
+
+    const TEMPLATE: &str = "me:notes:${id}";
+
+    fn note() -> StoreRecord {
+        let id = record_id(TEMPLATE, "1", "note");
+        StoreRecord {
+            id,
+            profile: "notebook".to_owned(),
+            model_name: "note".to_owned(),
+            partition: record_partition(TEMPLATE, &id),
+            source_id: "1".to_owned(),
+            serialized: "no JSON at all".to_owned(),
+            conflicting_serialized_data: String::new(),
+            deleted: false,
+            hard_deleted: false,
+            last_saved: Stamp::new(InstanceId::hash_of("laptop"), 3),
+            self_ref_fk: String::new(),
+            counters: RecordMaxCounters::new(),
+        }
+    }
+
+    fn check(id_rule: Option<IdRule>, change: impl FnOnce(&mut StoreRecord)) -> Result<BufferRecord, RecordError> {
+        let filter = Filter::new(["me:notes"]).expect("a prefix");
+        let transfer_session_id = TransferSessionId::hash_of("session");
+        let mut record = note();
+        change(&mut record);
+        BufferRecord::check(&Gate { transfer_session_id, profile: "notebook", filter: &filter }, id_rule, record)
+    }
+
+    #[test]
+    fn a_genuine_record_passes_whatever_its_text_is() {
+        let buffered = check(Some(IdRule::Calculated), |_| ()).expect("a genuine record");
+        assert!(buffered.record().counters.covers(&note().last_saved), "its own stamp is in its history");
+        check(None, |_| ()).expect("the model need not be known");
+    }
+
+    #[test]
+    fn a_forged_id_is_refused() {
+        for rule in [Some(IdRule::Calculated), None] {
+            let forged = check(rule, |record| record.id = SyncId::hash_of("other"));
+            assert!(matches!(forged, Err(RecordError::Forged { .. })));
+            let moved = check(rule, |record| record.partition = "me:notes:elsewhere".to_owned());
+            assert!(matches!(moved, Err(RecordError::Forged { .. })));
+        }
+        assert!(matches!(check(Some(IdRule::SourceId), |_| ()), Err(RecordError::Forged { .. })));
+    }
+
+    #[test]
+    fn an_id_that_is_the_source_id_passes_where_the_model_allows_it() {
+        let as_source = |record: &mut StoreRecord| record.source_id = record.id.to_string();
+        assert!(check(Some(IdRule::SourceId), as_source).is_ok());
+        assert!(check(None, as_source).is_ok());
+        assert!(check(Some(IdRule::Calculated), as_source).is_err());
+    }
+
+    #[test]
+    fn a_record_from_outside_the_filter_or_profile_is_refused() {
+        let outside = check(None, |record| record.partition = "you:notes".to_owned());
+        assert!(matches!(outside, Err(RecordError::OutsideFilter { .. })));
+        let other = check(None, |record| record.profile = "other".to_owned());
+        assert!(matches!(other, Err(RecordError::Profile { .. })));
+    }
+
+    #[test]
+    fn fields_that_no_store_can_keep_are_refused() {
+        let changes: [fn(&mut StoreRecord); 5] = [
+            |record| record.source_id.clear(),
+            |record| record.source_id = "x".repeat(97),
+            |record| record.model_name = "x".repeat(41),
+            |record| record.serialized.push('\0'),
+            |record| record.last_saved.counter = -1,
+        ];
+        for change in changes {
+            let error = check(None, change).expect_err("not to be kept");
+            assert!(matches!(error, RecordError::Field { .. } | RecordError::Counter(_)), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_record_cannot_be_moved_by_sending_it_with_another_partition() {
+        let ours = note();
+        assert_eq!(ours.check_same(&note()), Ok(()));
+        let mut moved = note();
+        moved.partition = "me:notes".to_owned();
+        assert_eq!(ours.check_same(&moved), Err(RecordError::Displaced { id: ours.id }));
+    }
+}

@@ -1,0 +1,16 @@
+//! What travels: records in the store, records in a buffer, and what happens where two of them meet.
+//!
+//! This room decides and computes. It reads no database and sends nothing; storages carry out what it says.
+
+mod buffer;
+mod error;
+mod merge;
+mod store;
+mod uid;
+
+pub use crate::model::{ID_PLACEHOLDER, IdRule, record_id};
+pub use buffer::{BufferRecord, Gate};
+pub use error::RecordError;
+pub use merge::{Relation, merge_conflict, put_before, relation};
+pub use store::StoreRecord;
+pub use uid::{record_partition, record_partition_template};
