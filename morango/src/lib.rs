@@ -2,6 +2,7 @@
 pub mod counter;
 pub mod error;
 pub mod id;
+pub mod identity;
 pub mod limits;
 pub mod model;
 pub mod record;

@@ -155,9 +155,15 @@ pub trait ScopeDefinitions {
     fn definition(&self, profile: &str, id: &str) -> Option<&ScopeDefinition>;
 }
 
+impl ScopeDefinitions for ScopeDefinition {
+    fn definition(&self, profile: &str, id: &str) -> Option<&ScopeDefinition> {
+        (self.profile == profile && self.id == id).then_some(self)
+    }
+}
+
 impl ScopeDefinitions for [ScopeDefinition] {
     fn definition(&self, profile: &str, id: &str) -> Option<&ScopeDefinition> {
-        self.iter().find(|definition| definition.profile == profile && definition.id == id)
+        self.iter().find_map(|definition| definition.definition(profile, id))
     }
 }
 
