@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use super::Stamp;
+use super::{FsicV1, Stamp};
 use crate::id::InstanceId;
 use crate::scope::Filter;
 
@@ -48,6 +48,15 @@ impl DatabaseMaxCounters {
         for (partition, counters) in received {
             for (instance, counter) in counters {
                 self.raise(partition, Stamp::new(*instance, *counter));
+            }
+        }
+    }
+
+    /// The same for a sender that knows version 1 only: its counters hold for every prefix of the filter.
+    pub fn raise_all_v1(&mut self, filter: &Filter, received: &FsicV1) {
+        for prefix in filter.prefixes() {
+            for (instance, counter) in received.counters() {
+                self.raise(prefix, Stamp::new(*instance, *counter));
             }
         }
     }
