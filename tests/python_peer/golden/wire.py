@@ -6,6 +6,7 @@ from control import Refused
 from golden.scene import anywhere
 from golden.scene import found_a_school
 from golden.scene import PASSWORD
+from golden.scene import peer
 from golden.scene import request_single
 from golden.scene import request_whole
 from golden.scene import server_and_tablet
@@ -28,9 +29,8 @@ def build(previous):
             "about": "Recorded between two peers with morango 0.8.15. Bodies that were gzipped stand unpacked; bodies that are JSON stand "
             "as JSON.",
             "signing_request": recorded(server, lambda: request_whole(server, tablet, school)),
-            "signing_request_of_a_learner": recorded(server, lambda: request_single(server, tablet, school)),
         }
-        whole, single = certificates_of(tablet, "full-facility")[0], certificates_of(tablet, "single-user")[0]
+        whole = certificates_of(tablet, "full-facility")[0]
         meet = Meetings(server, tablet, whole)
 
         made["pull_in_chunks_of_4"] = meet("pull", chunk_size=4)
@@ -38,7 +38,11 @@ def build(previous):
         change_something(tablet, school)
         made["push_in_chunks_of_2"] = meet("push", chunk_size=2)
         made["push_of_nothing"] = meet("push")
-        made["pull_of_a_learner"] = Meetings(server, tablet, single)("pull")
+        with peer(server.folder, "phone") as phone:
+            made["signing_request_of_a_learner"] = recorded(server, lambda: request_single(server, phone, school))
+            single = certificates_of(phone, "single-user")[0]
+            made["pull_of_a_learner"] = Meetings(server, phone, single)("pull")
+            made["push_of_a_learner"] = Meetings(server, phone, single)("push")
 
         for dialect, capabilities in DIALECTS.items():
             server.set_capabilities(capabilities=capabilities)
@@ -53,7 +57,7 @@ def build(previous):
         change_something(server, school)
         made["pull_broken_after_the_first_chunk"] = meet("pull", chunk_size=1, stop_after_chunks=1)
         made["pull_resumed"] = meet("pull", chunk_size=1, resume=tablet.dump_sessions()["sync"][-1]["id"])
-        made["refused"] = refusals(server, tablet, school, whole, single)
+        made["refused"] = refusals(server, tablet, school, whole, request_single(server, tablet, school))
         return anywhere(made, server.folder)
 
 
