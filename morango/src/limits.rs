@@ -27,6 +27,9 @@ pub const CHUNK_BYTES_TARGET: usize = 8 * 1024 * 1024;
 /// Depth of nested JSON that is parsed (that of `serde_json`, named here because it bounds us too).
 pub const JSON_DEPTH_MAX: usize = 128;
 
+/// Digits of a decimal number in a field, and the highest power of ten by which one may be scaled.
+pub const DECIMAL_DIGITS_MAX: usize = 1_000;
+
 /// Bytes of one record's `serialized` text.
 pub const SERIALIZED_BYTES_MAX: usize = 32 * 1024 * 1024;
 

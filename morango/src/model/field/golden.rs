@@ -49,6 +49,10 @@ fn every_field_that_python_wrote_is_written_again_as_it_was() {
             round_trip::<NaiveTime>(&fields, "clock"),
             round_trip::<Uuid>(&fields, "uuid"),
             round_trip::<Vec<u8>>(&fields, "data"),
+            #[cfg(feature = "rust_decimal")]
+            round_trip::<rust_decimal::Decimal>(&fields, "price"),
+            #[cfg(feature = "bigdecimal")]
+            round_trip::<bigdecimal::BigDecimal>(&fields, "price"),
         ] {
             assert!(
                 python == ours || is_a_trace_of_microseconds(&python, &ours),

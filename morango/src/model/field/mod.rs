@@ -20,6 +20,8 @@
 //! ```
 
 mod bytes;
+#[cfg(any(feature = "bigdecimal", feature = "rust_decimal"))]
+mod decimal;
 mod error;
 #[cfg(test)]
 mod golden;
