@@ -6,11 +6,13 @@
 mod definition;
 pub mod field;
 mod payload;
+mod registry;
 mod syncable;
 mod uid;
 
 pub use definition::{Dependency, Field, ForeignKey, IdRule, ModelDefinition, ModelEntry, SourceRule};
 pub use field::{FieldError, FieldErrors, FieldValue, TemplateValue};
 pub use payload::{Fields, ObjectWriter, PARTITION_NAME, PayloadError, SOURCE_ID_NAME, serialize_row};
+pub use registry::{Registry, RegistryBuilder};
 pub use syncable::Model;
 pub use uid::{ID_PLACEHOLDER, IdentifyError, Origin, identify, new_source_id, record_id};
