@@ -20,4 +20,5 @@ pub use filter::Filter;
 pub use params::ScopeParams;
 pub use partition::{Partition, prefix_upper_bound};
 pub use scope::{Reach, Scope};
+pub(crate) use template::Piece;
 pub use template::Template;

@@ -20,8 +20,9 @@ pub struct Template {
     pieces: Vec<Piece>,
 }
 
+/// What a template is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Piece {
+pub(crate) enum Piece {
     /// Text that stands as it is, with `$$` already a single `$`.
     Literal(String),
     /// A name, and how it was written, for where it has no value.
@@ -76,6 +77,11 @@ impl Template {
     /// The template as it was written.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// The literals and names in their order.
+    pub(crate) fn pieces(&self) -> &[Piece] {
+        &self.pieces
     }
 
     /// The names in it, in the order of their first mention, each once.

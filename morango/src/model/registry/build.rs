@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::order::{is_same, needs, sort};
 use super::problem::{Named, PARTITION, RegistryProblem, SOURCE_ID, into_error};
-use super::{Profile, Registry};
+use super::{Profile, Registry, tear};
 use crate::limits;
 use crate::model::definition::{ModelDefinition, ModelEntry, SourceRule};
 use crate::model::syncable::Model;
@@ -101,7 +101,9 @@ impl RegistryBuilder {
             by_profile.entry(model.profile).or_default().push(model);
         }
         for scope in &scopes {
-            if !by_profile.contains_key(scope.profile.as_str()) {
+            if let Some(models) = by_profile.get(scope.profile.as_str()) {
+                problems.extend(tear::find(scope, models));
+            } else {
                 tracing::warn!(scope = scope.id, profile = scope.profile, "no model is of the profile of this scope");
             }
         }

@@ -4,8 +4,10 @@
 //! that nothing is looked up globally. What only the whole program can show to be wrong is found here, all of it at once.
 
 mod build;
+mod cover;
 mod order;
 mod problem;
+mod tear;
 #[cfg(test)]
 mod testing;
 
@@ -40,8 +42,8 @@ impl Registry {
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) with everything that is wrong: two models of one name or
-    /// table, two scope definitions of one id, a foreign key to a model that is not there, a cycle of foreign keys, or a
-    /// malformed template or name.
+    /// table, two scope definitions of one id, a foreign key to a model that is not there, a cycle of foreign keys, a malformed
+    /// template or name, or a scope that lets a record out without what its foreign key points at.
     pub fn collect() -> crate::Result<Self> {
         Self::builder().everything_linked().build()
     }

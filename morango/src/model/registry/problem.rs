@@ -31,6 +31,16 @@ pub(super) enum RegistryProblem {
     Scope { profile: String, error: ScopeError },
     /// Two scope definitions have one id.
     ScopeTwice { id: String, profiles: [String; 2] },
+    /// A scope lets a record out without what its foreign key points at.
+    Torn {
+        scope: String,
+        side: Side,
+        prefix: String,
+        model: Named,
+        field: &'static str,
+        target: Named,
+        partition: &'static str,
+    },
 }
 
 /// A model as messages name it: `notebook/note (notebook::models::Note)`.
@@ -50,6 +60,15 @@ pub(super) enum Link {
     ForeignKey(&'static str),
     /// The attribute `depends_on`.
     DependsOn,
+}
+
+/// What a scope's holder does with a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// The holder pulls it.
+    Read,
+    /// The holder pushes it.
+    Write,
 }
 
 impl RegistryProblem {
@@ -74,6 +93,12 @@ impl RegistryProblem {
             }
             Self::Scope { .. } => "correct it in `scope_definitions!`",
             Self::ScopeTwice { .. } => "certificates name a definition by its id alone: give one of them another id",
+            Self::Torn { side: Side::Read, .. } => {
+                "let that partition be read too, or mark the key `may_be_missing` if the row can stand without it"
+            }
+            Self::Torn { side: Side::Write, .. } => {
+                "let that partition be read or written too, or mark the key `may_be_missing` if the row can stand without it"
+            }
         }
     }
 }
@@ -123,6 +148,11 @@ impl fmt::Display for RegistryProblem {
             Self::ScopeTwice { id, profiles: [one, two] } => {
                 write!(formatter, "two scope definitions have the one id {id:?}, in the profiles {one:?} and {two:?}")
             }
+            Self::Torn { scope, side, prefix, model, field, target, partition } => write!(
+                formatter,
+                "the scope {scope:?} lets {model} be {side} through {prefix:?}, but never what its foreign key `{field}` \
+                 points at: {target} in {partition:?}"
+            ),
         }
     }
 }
@@ -139,6 +169,15 @@ impl fmt::Display for Link {
             Self::ForeignKey(field) => write!(formatter, "its foreign key `{field}`"),
             Self::DependsOn => formatter.write_str("`depends_on`"),
         }
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Read => "read",
+            Self::Write => "written",
+        })
     }
 }
 

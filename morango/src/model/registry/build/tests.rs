@@ -173,6 +173,17 @@ fn a_source_id_cannot_be_made_of_the_id_that_follows_from_it() {
 }
 
 #[test]
+fn a_torn_foreign_key_is_told_with_scope_types_and_field() {
+    let notes =
+        ScopeDefinitionSource { id: "reader", primary: None, read_write: &[], read: &["${owner_id}:notes"], ..WHOLE };
+    is_told(notebook().scope(&notes), &["\"reader\"", "test::Note", "`owner_id`", "test::Owner", "`may_be_missing`"]);
+    let both = ScopeDefinitionSource { read: &["${owner_id}:profile", "${owner_id}:notes"], ..notes };
+    notebook().scope(&both).build().expect("the owner comes along");
+    let of_others = ScopeDefinitionSource { profile: "elsewhere", ..notes };
+    notebook().scope(&of_others).build().expect("a scope reaches the models of its own profile only");
+}
+
+#[test]
 fn all_mistakes_are_told_at_once_whatever_order_they_come_in() {
     test_model!(Twin, "test", "twins", "note", "${id}:$", keys [], depends_on [], fields []);
     let open = ScopeDefinitionSource { id: "open", read: &[""], ..WHOLE };
