@@ -4,6 +4,7 @@
 
 mod buffer;
 mod error;
+mod loose;
 mod merge;
 mod store;
 mod uid;
@@ -11,6 +12,7 @@ mod uid;
 pub use crate::model::{ID_PLACEHOLDER, IdRule, record_id};
 pub use buffer::{BufferRecord, Gate};
 pub use error::RecordError;
+pub use loose::{LooseCounter, LooseRecord};
 pub use merge::{Relation, merge_conflict, put_before, relation};
 pub use store::StoreRecord;
 pub use uid::{record_partition, record_partition_template};
