@@ -1,10 +1,12 @@
 //! Skeleton.
 pub mod counter;
 pub mod error;
+pub mod hook;
 pub mod id;
 pub mod identity;
 pub mod limits;
 pub mod model;
+pub mod port;
 pub mod record;
 pub mod scope;
 pub mod session;

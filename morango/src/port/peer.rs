@@ -210,7 +210,7 @@ pub trait Peer: Send + Sync + fmt::Debug {
     /// As with any call.
     fn certificates(&self, query: &CertificateQuery) -> Result<Vec<UnverifiedCertificate>>;
 
-    /// Asks for a certificate to be signed.
+    /// Asks for a certificate to be signed, below one that the peer holds the private key of.
     ///
     /// # Errors
     /// [`Unauthenticated`](crate::ErrorKind::Unauthenticated) or [`Forbidden`](crate::ErrorKind::Forbidden) where the
@@ -218,6 +218,7 @@ pub trait Peer: Send + Sync + fmt::Debug {
     fn request_certificate(
         &self,
         credentials: &Credentials,
+        parent: &CertificateId,
         request: &CertificateRequest,
     ) -> Result<UnverifiedCertificate>;
 

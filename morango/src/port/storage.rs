@@ -179,7 +179,8 @@ pub trait Storage: Send + Sync + 'static {
     ///
     /// # Errors
     /// The database fails.
-    fn save_certificates(&self, certificates: &[Certificate], key: Option<(&CertificateId, &PrivateKey)>) -> Result<()>;
+    fn save_certificates(&self, certificates: &[Certificate], key: Option<(&CertificateId, &PrivateKey)>)
+    -> Result<()>;
 
     /// One certificate.
     ///
