@@ -10,4 +10,5 @@ pub mod port;
 pub mod record;
 pub mod scope;
 pub mod session;
+pub mod transfer;
 pub use error::{Error, ErrorKind, Result};

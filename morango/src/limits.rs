@@ -106,3 +106,24 @@ pub const CHUNKS_IN_FLIGHT_MAX: usize = 2;
 
 /// Bytes of an error message that we quote from a peer's answer.
 pub const QUOTED_ANSWER_BYTES_MAX: usize = 500;
+
+/// Records in one transfer: more than any peer has, so a number over this is a mistake.
+pub const RECORDS_TOTAL_MAX: u64 = 1 << 40;
+
+/// Transfers whose stages a server does in the background at one time; others wait for their turn.
+pub const STAGE_WORKERS_MAX: usize = 8;
+
+/// How often a stage that met a busy database is tried before it counts as failed.
+pub const STAGE_TRIES_MAX: u32 = 5;
+
+/// Seconds that a client waits for a peer to be done with one stage.
+pub const STAGE_SECONDS_MAX: u64 = 6 * 60 * 60;
+
+/// Characters of an address that is noted of a caller.
+pub const IP_CHARS_MAX: usize = 100;
+
+/// Characters of the path by which a peer was reached, as it is noted.
+pub const CONNECTION_PATH_CHARS_MAX: usize = 1_000;
+
+/// Bytes of the JSON text in which a peer says what it is.
+pub const INSTANCE_BYTES_MAX: usize = 64 * 1024;

@@ -1,0 +1,38 @@
+//! Chains of certificates, held against those that are in the store.
+
+use std::cell::RefCell;
+
+use super::context::Home;
+use crate::id::CertificateId;
+use crate::identity::{Certificate, UnverifiedCertificate, verify_chain};
+use crate::{Error, ErrorKind, Result};
+
+/// Verifies a chain that ends with the certificate expected. Those of it that are new come back, and are not yet kept.
+pub(crate) fn verify(
+    home: &Home,
+    chain: Vec<UnverifiedCertificate>,
+    expected: CertificateId,
+) -> Result<Vec<Certificate>> {
+    let failure = RefCell::new(None);
+    let known = |id: &CertificateId| match home.storage.certificate(id) {
+        Ok(stored) => stored.map(|stored| stored.certificate),
+        Err(error) => {
+            failure.replace(Some(error));
+            None
+        }
+    };
+    let verified = verify_chain(chain, &known, &*home.registry, Some(expected));
+    // A certificate that could not be looked up was taken for unknown: the storage's error is then the true one.
+    match failure.into_inner() {
+        Some(error) => Err(error),
+        None => Ok(verified?),
+    }
+}
+
+/// A certificate that is in the store.
+pub(crate) fn known(home: &Home, id: &CertificateId) -> Result<Certificate> {
+    let stored = home.storage.certificate(id)?.ok_or_else(|| {
+        Error::new(ErrorKind::CertificateUnknown, format!("find the certificate {id}: it is not in this store"))
+    })?;
+    Ok(stored.certificate)
+}

@@ -1,0 +1,183 @@
+//! What a stage works with: what this peer has at home, the session, and whoever watches.
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::cancel::CancelToken;
+use super::workers::Workers;
+use crate::hook::{Event, Phase, Watcher};
+use crate::id::{CertificateId, TransferSessionId};
+use crate::identity::Instance;
+use crate::model::Registry;
+use crate::port::{Clock, Progress, Storage};
+use crate::scope::Scope;
+use crate::session::{Capabilities, Role, Stage, StageStatus, TransferSession};
+use crate::{Error, ErrorKind, Result};
+
+/// What this peer has at home, which all its transfers share.
+pub(crate) struct Home {
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) instance: Instance,
+    /// What the application says of this instance beside what the engine says.
+    pub(crate) instance_info: Map<String, Value>,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) watchers: Vec<Watcher>,
+    pub(crate) workers: Workers,
+}
+
+impl Home {
+    /// What this peer says of itself in a sync session, as JSON text. The application cannot replace the engine's own keys.
+    pub(crate) fn instance_json(&self) -> String {
+        let mut object = self.instance_info.clone();
+        let instance = &self.instance;
+        let own = [
+            ("id", instance.id.to_string()),
+            ("platform", instance.platform.clone()),
+            ("hostname", instance.hostname.clone()),
+            ("sysversion", instance.sysversion.clone()),
+            ("node_id", instance.node_id.clone()),
+            ("database", instance.database_id.to_string()),
+            ("db_path", instance.db_path.clone()),
+            ("system_id", instance.system_id.clone()),
+        ];
+        object.extend(own.map(|(name, value)| (name.to_owned(), Value::String(value))));
+        Value::Object(object).to_string()
+    }
+
+    /// The scope of a certificate that is in the store.
+    pub(crate) fn scope_of(&self, id: &CertificateId) -> Result<Scope> {
+        Ok(super::certificates::known(self, id)?.scope(&*self.registry)?)
+    }
+
+    pub(crate) fn tell(&self, event: &Event) {
+        self.watchers.iter().for_each(|watcher| watcher(event));
+    }
+}
+
+impl fmt::Debug for Home {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Home")
+            .field("instance", &self.instance.id)
+            .field("storage", &self.storage.location())
+            .finish_non_exhaustive()
+    }
+}
+
+/// One transfer at work on this side.
+pub(super) struct Context<'a> {
+    pub(super) home: &'a Home,
+    /// The session as it is in the store.
+    pub(super) session: TransferSession,
+    /// Who watches this sync only, beside those who watch the whole engine.
+    pub(super) watchers: &'a [Watcher],
+    pub(super) cancel: CancelToken,
+    /// How long each stage took that is done.
+    pub(super) durations: Vec<(Stage, Duration)>,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(home: &'a Home, session: TransferSession, watchers: &'a [Watcher], cancel: CancelToken) -> Self {
+        Self { home, session, watchers, cancel, durations: Vec::new() }
+    }
+
+    pub(super) fn role(&self) -> Role {
+        self.session.role()
+    }
+
+    /// Does a stage: within a span of its name, watched from its beginning to its end, and measured.
+    pub(super) fn stage<T>(&mut self, stage: Stage, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let span = span(stage, &self.session);
+        let _entered = span.enter();
+        let began = self.home.clock.elapsed();
+        self.tell(stage, Phase::Started);
+        let outcome = self.cancel.check().and_then(|()| work(self));
+        let took = self.home.clock.elapsed().saturating_sub(began);
+        match &outcome {
+            Ok(_) => {
+                self.durations.push((stage, took));
+                tracing::debug!(?took, "stage completed");
+                self.tell(stage, Phase::Completed);
+            }
+            Err(error) => {
+                tracing::warn!(error = %error.report(), "stage failed");
+                self.tell(stage, Phase::Errored(error.report()));
+            }
+        }
+        outcome
+    }
+
+    /// Changes the session in the store, and takes it up as it is then.
+    pub(super) fn update(&mut self, change: impl FnMut(&mut TransferSession)) -> Result<()> {
+        self.session = update(self.home, &self.session.id, change)?;
+        Ok(())
+    }
+
+    /// Notes that a stage is done, with what is known since.
+    pub(super) fn complete(&mut self, stage: Stage, mut change: impl FnMut(&mut TransferSession)) -> Result<()> {
+        self.update(|session| {
+            change(session);
+            session.stage = stage;
+            session.status = StageStatus::Completed;
+            session.error = None;
+        })
+    }
+
+    pub(super) fn tell(&self, stage: Stage, phase: Phase) {
+        let event = Event::Stage {
+            transfer_session: self.session.id,
+            side: self.session.side,
+            direction: self.session.direction,
+            stage,
+            phase,
+        };
+        self.home.tell(&event);
+        self.watchers.iter().for_each(|watcher| watcher(&event));
+    }
+
+    /// What a long verb of the storage is given: it tells of progress and stops where somebody cancelled.
+    pub(super) fn watch(&self, stage: Stage) -> impl Fn(Progress) -> ControlFlow<()> + Sync {
+        move |progress| {
+            self.tell(stage, Phase::InProgress(progress));
+            if self.cancel.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        }
+    }
+}
+
+/// Changes an open transfer session in the store.
+pub(super) fn update(
+    home: &Home,
+    id: &TransferSessionId,
+    mut change: impl FnMut(&mut TransferSession),
+) -> Result<TransferSession> {
+    let now = home.clock.now();
+    let mut change = |session: &mut TransferSession| {
+        change(session);
+        session.last_activity_at = now;
+    };
+    home.storage.update_transfer_session(id, &mut change)?.ok_or_else(|| unknown_transfer(id))
+}
+
+pub(super) fn unknown_transfer(id: &TransferSessionId) -> Error {
+    Error::new(ErrorKind::SessionUnknown, format!("find the transfer session {id}: there is none, or it is closed"))
+}
+
+/// A span named like the stage. Each name stands here because a span's name is a constant.
+fn span(stage: Stage, session: &TransferSession) -> tracing::Span {
+    let (id, direction) = (session.id, session.direction);
+    match stage {
+        Stage::Initializing => tracing::info_span!("initialize", transfer_session = %id, %direction),
+        Stage::Serializing => tracing::info_span!("serialize", transfer_session = %id, %direction),
+        Stage::Queuing => tracing::info_span!("queue", transfer_session = %id, %direction),
+        Stage::Transferring => tracing::info_span!("transmit", transfer_session = %id, %direction),
+        Stage::Dequeuing => tracing::info_span!("dequeue", transfer_session = %id, %direction),
+        Stage::Deserializing => tracing::info_span!("deserialize", transfer_session = %id, %direction),
+        Stage::Cleanup => tracing::info_span!("cleanup", transfer_session = %id, %direction),
+    }
+}

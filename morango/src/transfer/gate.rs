@@ -1,0 +1,145 @@
+//! The gate: what a peer sent is checked here, record by record, before any of it is kept.
+//!
+//! A record that does not hold is set aside with its reason, and the others go on. [`BufferRecord::check`] says what holds;
+//! this file brings the model's rule, keeps what was refused, and names the chunk by its digest.
+
+use std::collections::HashSet;
+
+use ring::digest::{self, SHA256};
+
+use super::context::Home;
+use crate::limits;
+use crate::model::IdRule;
+use crate::port::{ReceivedRecord, Rejection};
+use crate::record::{BufferRecord, Gate, ID_PLACEHOLDER, LooseRecord, RecordError};
+use crate::session::TransferSession;
+
+/// A chunk whose records have been looked at.
+pub(super) struct CheckedChunk {
+    /// The digest of the chunk as it came: the same chunk has the same digest when it comes again.
+    pub(super) digest: [u8; 32],
+    pub(super) records: Vec<BufferRecord>,
+    pub(super) rejections: Vec<Rejection>,
+}
+
+/// Checks a chunk that came for a transfer session.
+pub(super) fn check(home: &Home, session: &TransferSession, received: Vec<ReceivedRecord>) -> CheckedChunk {
+    let gate = Gate { transfer_session_id: session.id, profile: &session.profile, filter: &session.filter };
+    let digest = digest_of(&received);
+    let mut records = Vec::with_capacity(received.len());
+    let mut rejections = Vec::new();
+    let mut seen = HashSet::with_capacity(received.len());
+    for received in received {
+        let loose = match received {
+            ReceivedRecord::Unreadable { received, reason } => {
+                rejections.push(Rejection { claimed_id: String::new(), reason, received: cut(received) });
+                continue;
+            }
+            ReceivedRecord::Readable(loose) => loose,
+        };
+        // The copy is for a record that is refused: it is kept as it came.
+        match check_record(home, &gate, (*loose).clone()) {
+            Ok(record) if seen.insert(record.record().id) => records.push(record),
+            Ok(_) => rejections.push(reject(&loose, "take the record: it is in the chunk twice".to_owned())),
+            Err(error) => rejections.push(reject(&loose, error.to_string())),
+        }
+    }
+    CheckedChunk { digest, records, rejections }
+}
+
+fn check_record(home: &Home, gate: &Gate<'_>, loose: LooseRecord) -> Result<BufferRecord, RecordError> {
+    let record = loose.into_store_record(gate.transfer_session_id)?;
+    let model = home.registry.model(&record.profile, &record.model_name);
+    if record.partition.contains(ID_PLACEHOLDER) {
+        return Err(RecordError::Field { field: "partition", problem: "has the placeholder of the id in it" });
+    }
+    // An id that is its source id proves nothing by itself; the model's partition begins with it where its template does.
+    if let Some(model) = model
+        && model.id_rule == IdRule::SourceId
+        && model.partition.starts_with(ID_PLACEHOLDER)
+        && !record.partition.starts_with(record.id.hex().as_str())
+    {
+        return Err(RecordError::Forged { id: record.id });
+    }
+    BufferRecord::check(gate, model.map(|model| model.id_rule), record)
+}
+
+fn reject(loose: &LooseRecord, reason: String) -> Rejection {
+    let counters: Vec<_> = loose
+        .counters
+        .iter()
+        .take(limits::RECORD_MAX_COUNTERS_MAX)
+        .map(|counter| {
+            serde_json::json!({
+                "transfer_session": counter.transfer_session, "model_uuid": counter.model_uuid,
+                "instance_id": counter.instance_id, "counter": counter.counter,
+            })
+        })
+        .collect();
+    let received = serde_json::json!({
+        "model_uuid": loose.model_uuid, "profile": loose.profile, "model_name": loose.model_name,
+        "partition": loose.partition, "source_id": loose.source_id, "deleted": loose.deleted,
+        "hard_deleted": loose.hard_deleted, "last_saved_instance": loose.last_saved_instance,
+        "last_saved_counter": loose.last_saved_counter, "_self_ref_fk": loose.self_ref_fk,
+        "transfer_session": loose.transfer_session, "rmcb_list": counters, "serialized": loose.serialized,
+        "conflicting_serialized_data": loose.conflicting_serialized_data,
+    });
+    Rejection {
+        claimed_id: loose.model_uuid.chars().take(limits::NAME_CHARS_MAX).collect(),
+        reason,
+        received: cut(received.to_string()),
+    }
+}
+
+/// The start of a text that may be kept: between characters, and without a NUL, which one of our databases cannot keep.
+fn cut(mut text: String) -> String {
+    let mut end = text.len().min(limits::SERIALIZED_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
+}
+
+/// Every text goes in with its length before it, so that no two chunks read alike.
+fn digest_of(received: &[ReceivedRecord]) -> [u8; 32] {
+    let mut context = digest::Context::new(&SHA256);
+    for record in received {
+        match record {
+            ReceivedRecord::Unreadable { received, .. } => add(&mut context, &[received]),
+            ReceivedRecord::Readable(loose) => add_record(&mut context, loose),
+        }
+    }
+    context.finish().as_ref().try_into().expect("SHA-256 has 32 bytes")
+}
+
+fn add_record(context: &mut digest::Context, loose: &LooseRecord) {
+    let texts = [
+        &loose.transfer_session,
+        &loose.model_uuid,
+        &loose.profile,
+        &loose.model_name,
+        &loose.partition,
+        &loose.source_id,
+        &loose.serialized,
+        &loose.conflicting_serialized_data,
+        &loose.self_ref_fk,
+        &loose.last_saved_instance,
+    ];
+    add(context, &texts);
+    context.update(&[u8::from(loose.deleted), u8::from(loose.hard_deleted)]);
+    context.update(&loose.last_saved_counter.to_be_bytes());
+    context.update(&(loose.counters.len() as u64).to_be_bytes());
+    for counter in &loose.counters {
+        add(context, &[&counter.transfer_session, &counter.model_uuid, &counter.instance_id]);
+        context.update(&counter.counter.to_be_bytes());
+    }
+}
+
+fn add(context: &mut digest::Context, texts: &[&String]) {
+    context.update(&(texts.len() as u64).to_be_bytes());
+    for text in texts {
+        context.update(&(text.len() as u64).to_be_bytes());
+        context.update(text.as_bytes());
+    }
+}

@@ -1,0 +1,139 @@
+//! A peer in the same process: the client's port, answered by a responder without a line between.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use super::responder::{Caller, Responder};
+use crate::ErrorKind;
+use crate::Result;
+use crate::id::{CertificateId, SyncSessionId, TransferSessionId};
+use crate::identity::{CertificateRequest, UnverifiedCertificate};
+use crate::port::{
+    CertificateQuery, Credentials, Peer, PeerInfo, ProceedRequest, ReceivedRecord, RemoteTransfer, SyncSessionAnswer,
+    SyncSessionRequest, Traffic, TransferSessionRequest,
+};
+use crate::record::{LooseRecord, StoreRecord};
+use crate::session::{Capabilities, Stage, StageStatus, TransferSession};
+
+/// Another engine of this process as a peer: for examples, tests and simulations.
+#[derive(Debug)]
+pub struct LocalPeer {
+    responder: Responder,
+    announced: Mutex<Capabilities>,
+    requests: AtomicU64,
+}
+
+impl LocalPeer {
+    /// The peer that this responder answers for.
+    pub fn new(responder: Responder) -> Self {
+        Self { responder, announced: Mutex::default(), requests: AtomicU64::new(0) }
+    }
+
+    /// Counts a call and passes it on.
+    fn call(&self) -> &Responder {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        &self.responder
+    }
+
+    fn caller(&self) -> Caller {
+        let capabilities = self.announced.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Caller { capabilities, ip: "127.0.0.1".to_owned() }
+    }
+}
+
+/// What is closed already needs no closing.
+fn unless_closed(outcome: Result<()>) -> Result<()> {
+    match outcome {
+        Err(error) if error.kind() == ErrorKind::SessionUnknown => Ok(()),
+        outcome => outcome,
+    }
+}
+
+impl From<TransferSession> for RemoteTransfer {
+    fn from(session: TransferSession) -> Self {
+        let has_serialized = session.stage > Stage::Serializing
+            || (session.stage, session.status) == (Stage::Serializing, StageStatus::Completed);
+        Self {
+            id: session.id,
+            filter: session.filter,
+            stage: Some(session.stage),
+            status: Some(session.status),
+            records_total: session.records_total,
+            records_transferred: session.records_transferred,
+            server_fsic: has_serialized.then_some(session.server_fsic),
+        }
+    }
+}
+
+impl Peer for LocalPeer {
+    fn location(&self) -> String {
+        format!("local:{}", self.responder.info(&Caller::default()).instance_hash)
+    }
+
+    fn info(&self) -> Result<PeerInfo> {
+        Ok(self.call().info(&self.caller()))
+    }
+
+    fn announce(&self, ours: &Capabilities) {
+        self.announced.lock().unwrap_or_else(PoisonError::into_inner).clone_from(ours);
+    }
+
+    fn nonce(&self) -> Result<String> {
+        Ok(self.call().issue_nonce(&self.caller())?.id.to_string())
+    }
+
+    fn certificates(&self, query: &CertificateQuery) -> Result<Vec<UnverifiedCertificate>> {
+        Ok(self.call().certificates(query)?.iter().map(UnverifiedCertificate::from).collect())
+    }
+
+    fn request_certificate(
+        &self,
+        credentials: &Credentials,
+        parent: &CertificateId,
+        request: &CertificateRequest,
+    ) -> Result<UnverifiedCertificate> {
+        Ok((&self.call().sign_certificate(Some(credentials), parent, request)?).into())
+    }
+
+    fn create_sync_session(&self, request: &SyncSessionRequest) -> Result<SyncSessionAnswer> {
+        self.call().create_sync_session(&self.caller(), request)
+    }
+
+    fn close_sync_session(&self, id: &SyncSessionId) -> Result<()> {
+        unless_closed(self.call().close_sync_session(id))
+    }
+
+    fn create_transfer_session(&self, request: &TransferSessionRequest) -> Result<RemoteTransfer> {
+        self.call().create_transfer_session(request).map(RemoteTransfer::from)
+    }
+
+    fn transfer_session(&self, id: &TransferSessionId) -> Result<RemoteTransfer> {
+        self.call().transfer_session(id).map(RemoteTransfer::from)
+    }
+
+    fn proceed(&self, id: &TransferSessionId, request: &ProceedRequest) -> Result<RemoteTransfer> {
+        self.call().proceed(id, request).map(RemoteTransfer::from)
+    }
+
+    fn close_transfer_session(&self, id: &TransferSessionId) -> Result<()> {
+        unless_closed(self.call().close_transfer_session(id))
+    }
+
+    fn send_chunk(&self, id: &TransferSessionId, records: &[StoreRecord]) -> Result<()> {
+        let received = records.iter().map(|record| received(record.clone(), *id)).collect();
+        self.call().receive_chunk(id, received).map(drop)
+    }
+
+    fn fetch_chunk(&self, id: &TransferSessionId, offset: u64, limit: usize) -> Result<Vec<ReceivedRecord>> {
+        let chunk = self.call().queued_chunk(id, offset, Some(limit))?;
+        Ok(chunk.records.into_iter().map(|record| received(record, *id)).collect())
+    }
+
+    fn traffic(&self) -> Traffic {
+        Traffic { requests: self.requests.load(Ordering::Relaxed), ..Traffic::default() }
+    }
+}
+
+fn received(record: StoreRecord, session: TransferSessionId) -> ReceivedRecord {
+    ReceivedRecord::Readable(Box::new(LooseRecord::from_store_record(record, session)))
+}

@@ -1,0 +1,26 @@
+//! The engine at work: one transfer, stage by stage, on the side that calls and on the side that answers.
+//!
+//! The seven stages have a file each, with what is done locally. The *controller* leads a transfer from the client's side
+//! and asks the peer for its part; the *responder* is that peer. This room works on ports alone: it knows neither SQL nor
+//! HTTP, and nothing of how a record is written on the wire.
+
+mod cancel;
+pub(crate) mod certificates;
+mod context;
+mod controller;
+mod fsic;
+mod gate;
+mod local;
+mod report;
+mod responder;
+mod stages;
+mod workers;
+
+pub use cancel::CancelToken;
+pub use local::LocalPeer;
+pub use report::TransferReport;
+pub use responder::{Caller, Responder};
+
+pub(crate) use context::Home;
+pub(crate) use controller::{Order, transfer};
+pub(crate) use workers::Workers;

@@ -1,0 +1,76 @@
+//! What a transfer did, for the application and for people.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::id::TransferSessionId;
+use crate::port::{DequeueReport, DeserializeReport, Rejection, SerializeReport};
+use crate::scope::Filter;
+use crate::session::{Direction, Stage};
+
+/// What one push or pull did on this side.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct TransferReport {
+    /// Push or pull.
+    pub direction: Direction,
+    /// The transfer session.
+    pub transfer_session: TransferSessionId,
+    /// What was synced.
+    pub filter: Filter,
+    /// How many records the receiver lacked.
+    pub records_total: u64,
+    /// How many were sent or received, those that were refused at the gate among them.
+    pub records_transferred: u64,
+    /// Received records that were refused at the gate. At most [`REPORTED_MAX`](crate::port::REPORTED_MAX) of them.
+    pub rejections: Vec<Rejection>,
+    /// How many were refused in all.
+    pub rejections_total: u64,
+    /// What serializing did: of a push.
+    pub serialize: Option<SerializeReport>,
+    /// What dequeuing did: of a pull.
+    pub dequeue: Option<DequeueReport>,
+    /// What deserializing did: of a pull.
+    pub deserialize: Option<DeserializeReport>,
+    /// How long each stage took, in their order.
+    pub stages: Vec<(Stage, Duration)>,
+}
+
+impl TransferReport {
+    /// Whether everything that was there to transfer arrived as it should: nothing refused, nothing set aside, no failures.
+    pub fn is_clean(&self) -> bool {
+        self.rejections_total == 0
+            && self.serialize.as_ref().is_none_or(|report| report.set_aside_total == 0)
+            && self.deserialize.as_ref().is_none_or(|report| report.failures_total == 0)
+    }
+}
+
+impl fmt::Display for TransferReport {
+    /// One line, for example `pull: 120 of 120 records (100 new, 15 updated, 4 known, 1 conflict), 119 rows written`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {} of {} records", self.direction, self.records_transferred, self.records_total)?;
+        if let Some(dequeued) = &self.dequeue {
+            write!(
+                formatter,
+                " ({} new, {} updated, {} known, {} in conflict)",
+                dequeued.new, dequeued.fast_forwarded, dequeued.already_seen, dequeued.conflicts
+            )?;
+        }
+        if let Some(deserialized) = &self.deserialize {
+            write!(formatter, ", {} rows written, {} deleted", deserialized.written, deserialized.deleted)?;
+            if deserialized.failures_total > 0 {
+                write!(formatter, ", {} records wait for what they need", deserialized.failures_total)?;
+            }
+        }
+        if let Some(serialized) = &self.serialize
+            && serialized.set_aside_total > 0
+        {
+            write!(formatter, ", {} rows set aside", serialized.set_aside_total)?;
+        }
+        if self.rejections_total > 0 {
+            write!(formatter, ", {} records refused", self.rejections_total)?;
+        }
+        let took: Duration = self.stages.iter().map(|(_, took)| *took).sum();
+        write!(formatter, ", in {took:.1?}")
+    }
+}

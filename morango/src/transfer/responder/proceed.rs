@@ -1,0 +1,337 @@
+//! Proceeding: a client takes this peer's side of a transfer from stage to stage.
+//!
+//! What only notes something is done at once. What may take long is done in the background, one thread for a transfer; the
+//! answer is held back for a moment, and says `started` where that was not enough.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::Responder;
+use super::transfer_sessions::check_total;
+use crate::counter::Fsic;
+use crate::id::TransferSessionId;
+use crate::port::ProceedRequest;
+use crate::session::{Capability, Direction, Role, Stage, StageStatus, TransferSession};
+use crate::transfer::context::{Context, Home, update};
+use crate::transfer::fsic;
+use crate::transfer::stages::{dequeue, deserialize, queue, serialize};
+use crate::transfer::workers::{Claim, Patience};
+use crate::{Error, ErrorKind, Result, limits};
+
+impl Responder {
+    /// Takes note of what a client says of a transfer, and proceeds to the stage that it names.
+    ///
+    /// A stage that was reached before is not done again; stages between are done on the way. A stage that fails is no
+    /// error of this call: the session says so. Naming the cleanup closes the session.
+    ///
+    /// # Errors
+    /// [`ErrorKind::SessionUnknown`] where there is none, or it is closed; [`ErrorKind::SessionConflict`] where the
+    /// records that a push promised have not come, or their number changes once they come;
+    /// [`ErrorKind::LimitExceeded`] for a number that cannot be true.
+    pub fn proceed(&self, id: &TransferSessionId, request: &ProceedRequest) -> Result<TransferSession> {
+        // Whoever is still at work for this transfer ends first, or the answer says that it does not.
+        self.home.workers.wait(id, Patience::OneAnswer);
+        if self.home.workers.at_work(id).is_some() {
+            return self.standing(id);
+        }
+        let mut session = self.open_transfer(id)?;
+        if request.stage == Some(Stage::Cleanup) {
+            self.close_transfer_session(id)?;
+            session.stage = Stage::Cleanup;
+            session.status = StageStatus::Completed;
+            session.is_active = false;
+            return Ok(session);
+        }
+        if session.status == StageStatus::Errored {
+            return Ok(session);
+        }
+        let session = self.note(session, request)?;
+        let Some(target) = request.stage else { return Ok(session) };
+        let ahead = stages_ahead(&session, target);
+        if !ahead.iter().any(|stage| is_long(session.role(), *stage)) {
+            return Ok(session);
+        }
+        if ahead.contains(&Stage::Dequeuing) && session.role() == Role::Receiver && !has_arrived(&session) {
+            return Err(dequeue::incomplete(session.records_transferred, session.records_total));
+        }
+        let sync_session = self.sync_session(&session.sync_session)?;
+        let is_async = sync_session.capabilities.has(Capability::AsyncOperations);
+        let patience = if is_async { Patience::OneAnswer } else { Patience::Unlimited };
+        self.work(&session, target, request.client_fsic.clone(), patience)?;
+        self.standing(id)
+    }
+
+    /// Keeps the numbers that a client tells, with the stage where noting it is all there is to do.
+    fn note(&self, mut session: TransferSession, request: &ProceedRequest) -> Result<TransferSession> {
+        let before = session.clone();
+        match session.direction {
+            Direction::Push => {
+                check_total(request.records_total)?;
+                if request.records_total.is_some() && request.records_total != session.records_total {
+                    check_total_may_change(&session)?;
+                    session.records_total = request.records_total;
+                }
+            }
+            Direction::Pull => {
+                let total = session.records_total.unwrap_or(0);
+                let told = request.records_transferred.unwrap_or(0).min(total);
+                session.records_transferred = session.records_transferred.max(told);
+            }
+        }
+        session.bytes_sent = known_bytes(request.bytes_sent, session.bytes_sent);
+        session.bytes_received = known_bytes(request.bytes_received, session.bytes_received);
+        let ahead = request.stage.map(|target| stages_ahead(&session, target)).unwrap_or_default();
+        let (role, target) = (session.role(), ahead.last().copied());
+        for stage in ahead.into_iter().take_while(|stage| !is_long(role, *stage)) {
+            // A client that goes on from a pull has what it wants: this side has nothing more to do with it.
+            let is_left_behind = role == Role::Producer && target > Some(stage);
+            let is_done = stage != Stage::Transferring || is_left_behind || has_arrived(&session);
+            session.stage = stage;
+            session.status = if is_done { StageStatus::Completed } else { StageStatus::Pending };
+            if !is_done {
+                break;
+            }
+        }
+        if session == before {
+            return Ok(session);
+        }
+        update(&self.home, &session.id, |stored| {
+            stored.records_total = session.records_total;
+            if session.direction == Direction::Pull {
+                stored.records_transferred = session.records_transferred;
+            }
+            stored.bytes_sent = session.bytes_sent;
+            stored.bytes_received = session.bytes_received;
+            // Another request may have gone further meanwhile.
+            if (stored.stage, stored.status) == (before.stage, before.status) {
+                stored.stage = session.stage;
+                stored.status = session.status;
+            }
+        })
+    }
+
+    /// Does the stages up to a target in the background, and waits for them as long as patience lasts.
+    ///
+    /// Where somebody works on this transfer already, or too many others are worked on, nothing begins: the caller sees
+    /// that the session is not where it wants it, and asks again.
+    pub(super) fn work(
+        &self,
+        session: &TransferSession,
+        target: Stage,
+        client_fsic: Option<Fsic>,
+        patience: Patience,
+    ) -> Result<()> {
+        if stages_ahead(session, target).is_empty() {
+            return Ok(());
+        }
+        let id = session.id;
+        let Some(claim) = self.home.workers.claim(id, session.sync_session, patience) else { return Ok(()) };
+        let home = Arc::clone(&self.home);
+        let span = tracing::Span::current();
+        let work = move || span.in_scope(|| work_off(&home, id, target, client_fsic.as_ref(), &claim));
+        let spawned = std::thread::Builder::new().name("morango-stage".to_owned()).spawn(work);
+        spawned.map_err(|error| {
+            Error::new(ErrorKind::Internal, "start a thread for the stages of a transfer")
+                .with_source(error)
+                .retryable()
+        })?;
+        self.home.workers.wait(&id, patience);
+        Ok(())
+    }
+}
+
+/// Does the stages ahead one by one. What fails is noted in the session, where the client finds it.
+fn work_off(home: &Home, id: TransferSessionId, target: Stage, client_fsic: Option<&Fsic>, claim: &Claim) {
+    let Ok(Some(session)) = home.storage.transfer_session(&id) else { return };
+    if !session.is_active {
+        return;
+    }
+    let mut context = Context::new(home, session, &[], claim.cancel.clone());
+    for stage in stages_ahead(&context.session, target) {
+        claim.enter(stage);
+        // A panic is a fault of ours; the client is to hear of it rather than ask for ever.
+        let outcome =
+            catch_unwind(AssertUnwindSafe(|| context.stage(stage, |context| patiently(context, stage, client_fsic))))
+                .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, format!("do the stage {stage}: it panicked"))));
+        match outcome {
+            Ok(()) if context.session.status == StageStatus::Completed => {}
+            Ok(()) => return,
+            Err(error) if error.kind() == ErrorKind::Cancelled => return,
+            Err(error) => {
+                note_failure(home, &id, stage, &error);
+                return;
+            }
+        }
+    }
+}
+
+fn note_failure(home: &Home, id: &TransferSessionId, stage: Stage, error: &Error) {
+    let text = error.report();
+    let noted = update(home, id, |session| {
+        session.stage = stage;
+        session.status = StageStatus::Errored;
+        session.error = Some(text.clone());
+    });
+    if let Err(error) = noted {
+        tracing::error!(transfer_session = %id, error = %error.report(), "could not note that a stage failed");
+    }
+}
+
+/// Does one stage; a database that is busy is tried again.
+fn patiently(context: &mut Context<'_>, stage: Stage, client_fsic: Option<&Fsic>) -> Result<()> {
+    let mut tries = 1;
+    loop {
+        match do_stage(context, stage, client_fsic) {
+            Err(error) if error.is_retryable() && tries < limits::STAGE_TRIES_MAX => {
+                tries += 1;
+                tracing::debug!(%stage, tries, error = %error.report(), "trying the stage again");
+                context.cancel.check()?;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+fn do_stage(context: &mut Context<'_>, stage: Stage, client_fsic: Option<&Fsic>) -> Result<()> {
+    match (stage, context.role()) {
+        (Stage::Serializing, _) => {
+            let ours = serialize::run(context)?.fsic;
+            let theirs = client_fsic.cloned().unwrap_or_default();
+            let theirs = fsic::accept(theirs, &context.session.filter, &context.home.instance.id, &ours)?;
+            context.complete(stage, |session| {
+                session.server_fsic.clone_from(&ours);
+                session.client_fsic.clone_from(&theirs);
+            })
+        }
+        (Stage::Queuing, Role::Producer) => {
+            let total = queue::run(context)?;
+            context.complete(stage, |session| session.records_total = Some(total))
+        }
+        (Stage::Transferring, _) => {
+            let status = transmission(&context.session);
+            context.update(|session| {
+                session.stage = Stage::Transferring;
+                session.status = status;
+            })
+        }
+        (Stage::Dequeuing, Role::Receiver) => {
+            dequeue::run(context)?;
+            context.complete(stage, |_| ())
+        }
+        (Stage::Deserializing, Role::Receiver) => {
+            deserialize::run(context)?;
+            context.complete(stage, |_| ())
+        }
+        (Stage::Queuing, Role::Receiver)
+        | (Stage::Dequeuing | Stage::Deserializing, Role::Producer)
+        | (Stage::Initializing | Stage::Cleanup, _) => context.complete(stage, |_| ()),
+    }
+}
+
+/// The stages that lie between where a session is and a target, the target among them.
+pub(super) fn stages_ahead(session: &TransferSession, target: Stage) -> Vec<Stage> {
+    let is_ahead = |stage: &Stage| match session.status {
+        StageStatus::Errored => false,
+        StageStatus::Completed => *stage > session.stage,
+        // It was begun by somebody who is gone: a stage may be done twice.
+        StageStatus::Pending | StageStatus::Started => *stage >= session.stage,
+    };
+    Stage::ALL.into_iter().filter(|stage| *stage <= target && is_ahead(stage)).collect()
+}
+
+/// Whether a stage does more on this side than take note.
+fn is_long(role: Role, stage: Stage) -> bool {
+    match (stage, role) {
+        (Stage::Serializing, _)
+        | (Stage::Queuing, Role::Producer)
+        | (Stage::Dequeuing | Stage::Deserializing, Role::Receiver) => true,
+        (Stage::Queuing, Role::Receiver)
+        | (Stage::Dequeuing | Stage::Deserializing, Role::Producer)
+        | (Stage::Initializing | Stage::Transferring | Stage::Cleanup, _) => false,
+    }
+}
+
+/// Whether all records that a push promised are here.
+pub(super) fn has_arrived(session: &TransferSession) -> bool {
+    session.records_total.is_some_and(|total| session.records_transferred >= total)
+}
+
+/// How far transferring is, which is done when all records have gone over.
+pub(super) fn transmission(session: &TransferSession) -> StageStatus {
+    if has_arrived(session) { StageStatus::Completed } else { StageStatus::Pending }
+}
+
+/// How many records a push sends may not change any more once they come.
+fn check_total_may_change(session: &TransferSession) -> Result<()> {
+    let is_early = session.stage <= Stage::Queuing || session.records_total.is_none();
+    if is_early && session.records_transferred == 0 {
+        return Ok(());
+    }
+    let message = format!("change the number of records of the transfer session {}: records have come", session.id);
+    Err(Error::new(ErrorKind::SessionConflict, message))
+}
+
+/// Bytes as the client counts them: only ever more, and never more than a database can keep.
+fn known_bytes(told: Option<u64>, known: u64) -> u64 {
+    told.unwrap_or(0).min(limits::COUNTER_MAX.unsigned_abs()).max(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::SyncSessionId;
+    use crate::scope::Filter;
+    use crate::session::Side;
+
+    fn session(stage: Stage, status: StageStatus) -> TransferSession {
+        let now = chrono::DateTime::from_timestamp(1_700_000_000, 0).expect("a time");
+        TransferSession {
+            id: TransferSessionId::hash_of("transfer"),
+            sync_session: SyncSessionId::hash_of("sync"),
+            side: Side::Server,
+            direction: Direction::Push,
+            profile: "notebook".to_owned(),
+            filter: Filter::everything(),
+            stage,
+            status,
+            error: None,
+            records_total: None,
+            records_transferred: 0,
+            bytes_sent: 0,
+            bytes_received: 0,
+            client_fsic: Fsic::default(),
+            server_fsic: Fsic::default(),
+            started_at: now,
+            last_activity_at: now,
+            is_active: true,
+        }
+    }
+
+    #[test]
+    fn a_client_may_skip_stages_and_cannot_go_back() {
+        let new = session(Stage::Initializing, StageStatus::Completed);
+        assert_eq!(stages_ahead(&new, Stage::Queuing), [Stage::Serializing, Stage::Queuing]);
+        assert_eq!(stages_ahead(&new, Stage::Initializing), []);
+        let far = session(Stage::Dequeuing, StageStatus::Completed);
+        assert_eq!(stages_ahead(&far, Stage::Queuing), []);
+    }
+
+    #[test]
+    fn a_stage_whose_worker_is_gone_is_done_again_and_a_failed_one_is_not() {
+        let begun = session(Stage::Dequeuing, StageStatus::Started);
+        assert_eq!(stages_ahead(&begun, Stage::Deserializing), [Stage::Dequeuing, Stage::Deserializing]);
+        let failed = session(Stage::Dequeuing, StageStatus::Errored);
+        assert_eq!(stages_ahead(&failed, Stage::Deserializing), []);
+    }
+
+    #[test]
+    fn the_number_of_records_is_fixed_once_they_come() {
+        let mut pushed = session(Stage::Transferring, StageStatus::Pending);
+        assert!(check_total_may_change(&pushed).is_ok(), "it was never told");
+        pushed.records_total = Some(10);
+        assert!(check_total_may_change(&pushed).is_err());
+        assert_eq!(transmission(&pushed), StageStatus::Pending);
+        pushed.records_transferred = 10;
+        assert_eq!(transmission(&pushed), StageStatus::Completed);
+    }
+}

@@ -1,0 +1,165 @@
+//! Sync sessions: two peers show each other their certificates.
+//!
+//! Whatever a caller claims is checked before anything is kept; the nonce is taken last, so that only one who has signed it
+//! can use it up.
+
+use serde_json::{Map, Value};
+
+use super::{Caller, Responder};
+use crate::hook::Event;
+use crate::id::{CertificateId, NonceId, SyncSessionId};
+use crate::identity::{Certificate, PrivateKey, UnverifiedCertificate, session_challenge};
+use crate::port::{SyncSessionAnswer, SyncSessionRequest};
+use crate::session::{Side, SyncSession};
+use crate::transfer::certificates;
+use crate::{Error, ErrorKind, Result, limits};
+
+impl Responder {
+    /// Opens a sync session.
+    ///
+    /// # Errors
+    /// [`ErrorKind::CertificateUnknown`] or [`ErrorKind::PrivateKeyMissing`] for our certificate,
+    /// [`ErrorKind::CertificateInvalid`] and its like for the caller's chain or other profiles,
+    /// [`ErrorKind::SignatureInvalid`], [`ErrorKind::NonceInvalid`], [`ErrorKind::MessageMalformed`] for an instance that
+    /// is none, and [`ErrorKind::SessionConflict`] for an id that was used before.
+    pub fn create_sync_session(&self, caller: &Caller, request: &SyncSessionRequest) -> Result<SyncSessionAnswer> {
+        let (server, key) = self.own_certificate(&request.server_certificate)?;
+        let (client, chain) = self.verify_client(&request.certificate_chain, request.client_certificate)?;
+        check_profiles(&client, &server, &request.profile)?;
+        let instance = read_instance(&request.instance)?;
+        let challenge = session_challenge(&request.nonce, request.id);
+        if !client.verify(&challenge, &request.signature) {
+            let message =
+                format!("open a sync session for the certificate {}: the signature is not its owner's", client.id());
+            return Err(Error::new(ErrorKind::SignatureInvalid, message));
+        }
+        self.take_nonce(&request.nonce)?;
+
+        let home = &self.home;
+        if !chain.is_empty() {
+            home.storage.save_certificates(&chain, None)?;
+        }
+        let now = home.clock.now();
+        let server_instance = home.instance_json();
+        home.storage.create_sync_session(&SyncSession {
+            id: request.id,
+            side: Side::Server,
+            profile: server.profile().to_owned(),
+            client_certificate: client.id(),
+            server_certificate: server.id(),
+            client_instance: instance.get("id").and_then(Value::as_str).and_then(|id| id.parse().ok()),
+            server_instance: Some(home.instance.id),
+            client_instance_json: request.instance.clone(),
+            server_instance_json: server_instance.clone(),
+            connection_path: start_of(&request.connection_path, limits::CONNECTION_PATH_CHARS_MAX),
+            client_ip: start_of(&caller.ip, limits::IP_CHARS_MAX),
+            server_ip: start_of(&request.server_ip, limits::IP_CHARS_MAX),
+            capabilities: home.capabilities.shared_with(&caller.capabilities),
+            started_at: now,
+            last_activity_at: now,
+            is_active: true,
+        })?;
+        tracing::info!(sync_session = %request.id, client = %client.id(), "opened a sync session");
+        home.tell(&Event::SessionOpened { sync_session: request.id, side: Side::Server });
+        Ok(SyncSessionAnswer { signature: key.sign(&challenge), server_instance })
+    }
+
+    /// An open sync session that a caller opened here.
+    ///
+    /// # Errors
+    /// [`ErrorKind::SessionUnknown`] where there is none, or it is closed.
+    pub fn sync_session(&self, id: &SyncSessionId) -> Result<SyncSession> {
+        let session = self.home.storage.sync_session(id)?;
+        session.filter(|session| session.is_active && session.side == Side::Server).ok_or_else(|| {
+            Error::new(ErrorKind::SessionUnknown, format!("find the sync session {id}: there is none, or it is closed"))
+        })
+    }
+
+    /// Closes a sync session. What works in it is stopped first, and waited for.
+    ///
+    /// # Errors
+    /// [`ErrorKind::SessionUnknown`] where there is none, or it is closed.
+    pub fn close_sync_session(&self, id: &SyncSessionId) -> Result<()> {
+        self.sync_session(id)?;
+        let closing = self.home.workers.close(*id);
+        self.home.storage.close_sync_session(id, self.home.clock.now())?;
+        drop(closing);
+        self.home.tell(&Event::SessionClosed { sync_session: *id, side: Side::Server });
+        Ok(())
+    }
+
+    /// Our certificate with its key.
+    fn own_certificate(&self, id: &CertificateId) -> Result<(Certificate, PrivateKey)> {
+        let storage = &self.home.storage;
+        let stored = storage.certificate(id)?.ok_or_else(|| {
+            Error::new(ErrorKind::CertificateUnknown, format!("speak as the certificate {id}: it is not here"))
+        })?;
+        let key = storage.private_key(id)?.ok_or_else(|| {
+            let message = format!("speak as the certificate {id}: its private key is not here");
+            Error::new(ErrorKind::PrivateKeyMissing, message)
+        })?;
+        Ok((stored.certificate, key))
+    }
+
+    /// The caller's certificate, and those of its chain that are new here.
+    fn verify_client(
+        &self,
+        chain: &[UnverifiedCertificate],
+        expected: CertificateId,
+    ) -> Result<(Certificate, Vec<Certificate>)> {
+        if chain.len() > limits::CHAIN_CERTIFICATES_MAX {
+            let message = format!("verify a chain of {} certificates: it is too long", chain.len());
+            return Err(Error::new(ErrorKind::LimitExceeded, message));
+        }
+        let new = certificates::verify(&self.home, chain.to_vec(), expected)?;
+        let client = match new.last() {
+            Some(last) => last.clone(),
+            None => certificates::known(&self.home, &expected)?,
+        };
+        Ok((client, new))
+    }
+
+    /// Takes the nonce out for good.
+    fn take_nonce(&self, nonce: &str) -> Result<()> {
+        let invalid = |problem: &str| Error::new(ErrorKind::NonceInvalid, format!("take the nonce: {problem}"));
+        let id: NonceId = nonce.parse().map_err(|_| invalid("it is not one that this peer hands out"))?;
+        let taken = self.home.storage.take_nonce(&id)?;
+        let taken = taken.ok_or_else(|| invalid("it was never handed out, or was used before"))?;
+        if !taken.is_fresh(self.home.clock.now()) {
+            return Err(
+                invalid("it is too old").with_hint("ask for a new one, and compare the clocks of the two machines")
+            );
+        }
+        Ok(())
+    }
+}
+
+/// What is noted for people only is cut where it is too long.
+fn start_of(text: &str, chars_max: usize) -> String {
+    text.chars().take(chars_max).collect()
+}
+
+fn check_profiles(client: &Certificate, server: &Certificate, asked: &str) -> Result<()> {
+    if client.profile() == server.profile() && client.profile() == asked {
+        return Ok(());
+    }
+    let message = format!(
+        "open a sync session of the profile {:?}: the client's certificate is of {:?}, the server's of {:?}",
+        crate::id::excerpt(asked),
+        client.profile(),
+        server.profile()
+    );
+    Err(Error::new(ErrorKind::CertificateInvalid, message))
+}
+
+/// What the caller says of itself. Only its id is read here; an application may read its own keys.
+fn read_instance(text: &str) -> Result<Map<String, Value>> {
+    if text.len() > limits::INSTANCE_BYTES_MAX {
+        let message = format!("open a sync session: what the client says of its instance has {} bytes", text.len());
+        return Err(Error::new(ErrorKind::LimitExceeded, message));
+    }
+    serde_json::from_str(text).map_err(|error| {
+        let message = "open a sync session: what the client says of its instance is no JSON object";
+        Error::new(ErrorKind::MessageMalformed, message).with_source(error)
+    })
+}

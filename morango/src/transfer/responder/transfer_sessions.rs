@@ -1,0 +1,139 @@
+//! Transfer sessions: they are opened within the scopes of both certificates, and closed when all is done.
+
+use super::Responder;
+use super::proceed::has_arrived;
+use crate::id::TransferSessionId;
+use crate::port::TransferSessionRequest;
+use crate::scope::Filter;
+use crate::session::{Capability, Direction, Role, Side, Stage, StageStatus, SyncSession, TransferSession};
+use crate::transfer::context::unknown_transfer;
+use crate::transfer::stages::{cleanup, initialize};
+use crate::transfer::workers::Patience;
+use crate::{Error, ErrorKind, Result, limits};
+
+impl Responder {
+    /// Opens a transfer session, or answers the open one of the same sync session and direction.
+    ///
+    /// For a caller without asynchronous operations this goes on to the end of queuing before it answers.
+    ///
+    /// # Errors
+    /// [`ErrorKind::SessionUnknown`] for the sync session, [`ErrorKind::FilterOutsideScope`] where one of the two
+    /// certificates does not allow the filter, [`ErrorKind::SessionConflict`] for a caller that exchanges counters in a
+    /// form that this peer does not speak.
+    pub fn create_transfer_session(&self, request: &TransferSessionRequest) -> Result<TransferSession> {
+        let sync_session = self.sync_session(&request.sync_session)?;
+        if !sync_session.capabilities.has(Capability::FsicV2Format) {
+            let message = "open a transfer session: the two peers share no form of exchanging counters";
+            return Err(Error::new(ErrorKind::SessionConflict, message)
+                .with_hint("the client must be able to do FSIC_V2_FORMAT: bring its software up to date"));
+        }
+        self.check_scopes(&sync_session, request.direction, &request.filter)?;
+        let records_total = request.records_total.filter(|_| request.direction == Direction::Push);
+        check_total(records_total)?;
+        let new = initialize::NewTransfer {
+            id: request.id,
+            sync_session: &sync_session,
+            direction: request.direction,
+            filter: &request.filter,
+            records_total,
+        };
+        let session = initialize::run(&self.home, &new)?;
+        if sync_session.capabilities.has(Capability::AsyncOperations) {
+            return Ok(session);
+        }
+        let client_fsic = request.client_fsic.clone();
+        self.work(&session, Stage::Queuing, client_fsic, Patience::Unlimited)?;
+        self.transfer_session(&session.id)
+    }
+
+    /// How an open transfer session stands. Where a stage is about to end, the answer is held back for a moment.
+    ///
+    /// A stage that failed is no error of this call: the session says so.
+    ///
+    /// # Errors
+    /// [`ErrorKind::SessionUnknown`] where there is none, or it is closed.
+    pub fn transfer_session(&self, id: &TransferSessionId) -> Result<TransferSession> {
+        self.home.workers.wait(id, Patience::OneAnswer);
+        self.standing(id)
+    }
+
+    /// Closes a transfer session, after what is left to do in it.
+    ///
+    /// What has arrived as a whole is brought to its end first: a caller without asynchronous operations relies on that.
+    /// What has not is dropped.
+    ///
+    /// # Errors
+    /// [`ErrorKind::SessionUnknown`] where there is none, or it is closed; and whatever failed of what was left to do, of
+    /// a caller without asynchronous operations.
+    pub fn close_transfer_session(&self, id: &TransferSessionId) -> Result<()> {
+        let session = self.open_transfer(id)?;
+        let sync_session = self.sync_session(&session.sync_session)?;
+        let is_legacy = !sync_session.capabilities.has(Capability::AsyncOperations);
+        let has_come_whole = session.stage >= Stage::Queuing && has_arrived(&session);
+        if session.role() == Role::Receiver && has_come_whole {
+            self.work(&session, Stage::Deserializing, None, Patience::Unlimited)?;
+        }
+        let claim = self.home.workers.claim(*id, session.sync_session, Patience::Unlimited);
+        let session = self.open_transfer(id)?;
+        cleanup::run(&self.home, id)?;
+        drop(claim);
+        match session.error {
+            Some(error) if is_legacy && session.status == StageStatus::Errored => {
+                let message = format!("finish the transfer session {id}: its stage {} failed", session.stage);
+                tracing::warn!(transfer_session = %id, error, "a transfer session was closed after a failure");
+                Err(Error::new(ErrorKind::Internal, message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// An open transfer session in which this peer is the server, as it is in the store.
+    pub(super) fn open_transfer(&self, id: &TransferSessionId) -> Result<TransferSession> {
+        let session = self.home.storage.transfer_session(id)?;
+        session.filter(|session| session.is_active && session.side == Side::Server).ok_or_else(|| unknown_transfer(id))
+    }
+
+    /// An open transfer session as it is told to a caller: what is at work is known only here.
+    pub(super) fn standing(&self, id: &TransferSessionId) -> Result<TransferSession> {
+        // Who is at work is asked first: whoever has finished since has left the truth in the store.
+        let at_work = self.home.workers.at_work(id);
+        let mut session = self.open_transfer(id)?;
+        if let Some(stage) = at_work.filter(|stage| *stage >= session.stage && session.status != StageStatus::Errored) {
+            let is_done = stage == session.stage && session.status == StageStatus::Completed;
+            if !is_done {
+                session.stage = stage;
+                session.status = StageStatus::Started;
+            }
+        }
+        Ok(session)
+    }
+
+    /// Each direction needs leave to write where records come from, and to read where they go to.
+    fn check_scopes(&self, sync_session: &SyncSession, direction: Direction, filter: &Filter) -> Result<()> {
+        let client = self.home.scope_of(&sync_session.client_certificate)?;
+        let server = self.home.scope_of(&sync_session.server_certificate)?;
+        let (is_client_allowed, is_server_allowed) = match direction {
+            Direction::Push => (client.allows_write(filter), server.allows_read(filter)),
+            Direction::Pull => (client.allows_read(filter), server.allows_write(filter)),
+        };
+        for (whose, is_allowed) in [("client", is_client_allowed), ("server", is_server_allowed)] {
+            if !is_allowed {
+                let filter = crate::id::excerpt(&filter.to_string());
+                let message = format!("{direction} under {filter:?}: the {whose}'s certificate does not allow it");
+                return Err(Error::new(ErrorKind::FilterOutsideScope, message));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Checks the number of records that a caller says it will send.
+pub(super) fn check_total(total: Option<u64>) -> Result<()> {
+    match total {
+        Some(total) if total > limits::RECORDS_TOTAL_MAX => {
+            let message = format!("take {total} records: that is more than any peer has");
+            Err(Error::new(ErrorKind::LimitExceeded, message))
+        }
+        Some(_) | None => Ok(()),
+    }
+}

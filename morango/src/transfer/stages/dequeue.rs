@@ -1,0 +1,30 @@
+//! *Dequeue*: the receiver merges what came into its store.
+
+use crate::port::DequeueReport;
+use crate::session::Stage;
+use crate::transfer::context::Context;
+use crate::{Error, ErrorKind, Result};
+
+/// Merges the received records, and takes over the sender's counters.
+///
+/// Where nothing came there is nothing to merge: the store stays untouched, and its counter is not raised for nothing.
+///
+/// # Errors
+/// The storage fails; or not all records came, in which case the sender's counters would claim what is not here.
+pub(in crate::transfer) fn run(context: &Context<'_>) -> Result<DequeueReport> {
+    let session = &context.session;
+    if session.records_total.is_none_or(|total| session.records_transferred < total) {
+        return Err(incomplete(session.records_transferred, session.records_total));
+    }
+    if session.records_transferred == 0 {
+        return Ok(DequeueReport::default());
+    }
+    context.home.storage.dequeue(session, &context.watch(Stage::Dequeuing))
+}
+
+/// Not all records of a session have come.
+pub(in crate::transfer) fn incomplete(transferred: u64, total: Option<u64>) -> Error {
+    let total = total.map_or_else(|| "an unknown number".to_owned(), |total| total.to_string());
+    Error::new(ErrorKind::SessionConflict, format!("dequeue: {transferred} of {total} of records have come so far"))
+        .with_hint("say how many records there are, and send all of them, before proceeding to dequeuing")
+}

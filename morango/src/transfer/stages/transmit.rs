@@ -1,0 +1,197 @@
+//! *Transmit*: chunks travel, while the database and the network work at the same time.
+//!
+//! Two threads with a short, bounded channel between them. On a pull one fetches while the other checks and keeps; on a push
+//! one reads while the other sends. Whichever is slower sets the pace, and never more than a few chunks are in memory.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, ScopedJoinHandle};
+
+use crate::hook::Phase;
+use crate::limits;
+use crate::port::{Chunk, Peer, ProceedRequest, Progress, REPORTED_MAX, ReceivedRecord, Rejection, Traffic};
+use crate::session::{Stage, StageStatus};
+use crate::transfer::cancel::CancelToken;
+use crate::transfer::context::Context;
+use crate::transfer::gate;
+use crate::{Error, ErrorKind, Result};
+
+/// What a pull refused at the gate.
+#[derive(Default)]
+pub(in crate::transfer) struct Refused {
+    pub(in crate::transfer) rejections: Vec<Rejection>,
+    pub(in crate::transfer) total: u64,
+}
+
+impl Refused {
+    fn add(&mut self, rejections: Vec<Rejection>) {
+        self.total += rejections.len() as u64;
+        let room = REPORTED_MAX.saturating_sub(self.rejections.len());
+        self.rejections.extend(rejections.into_iter().take(room));
+    }
+}
+
+/// Checks and keeps one chunk that came, whichever side we are. Says how many records of the session have come so far.
+pub(in crate::transfer) fn keep(
+    context: &mut Context<'_>,
+    received: Vec<ReceivedRecord>,
+) -> Result<(u64, Vec<Rejection>)> {
+    let home = context.home;
+    let checked = gate::check(home, &context.session, received);
+    if !checked.rejections.is_empty() {
+        tracing::warn!(refused = checked.rejections.len(), "records were refused at the gate");
+    }
+    let id = context.session.id;
+    let transferred = home.storage.receive_chunk(&id, &checked.digest, &checked.records, &checked.rejections)?;
+    context.session.records_transferred = transferred;
+    Ok((transferred, checked.rejections))
+}
+
+/// Fetches all queued records of the peer, and keeps them. After each chunk the peer is told, which Python peers wait for.
+pub(in crate::transfer) fn pull(
+    context: &mut Context<'_>,
+    peer: &dyn Peer,
+    chunk_records: usize,
+    total: u64,
+) -> Result<Refused> {
+    let before = peer.traffic();
+    let mut refused = Refused::default();
+    let mut kept = 0;
+    if total == 0 {
+        report(context, peer, 0, before)?;
+    }
+    let (id, cancel) = (context.session.id, context.cancel.clone());
+    let fetch = |sender: SyncSender<Vec<ReceivedRecord>>| -> Result<()> {
+        let mut offset = 0;
+        while offset < total && !cancel.is_cancelled() {
+            let records = peer.fetch_chunk(&id, offset, chunk_records)?;
+            check_length(records.len(), offset, total)?;
+            offset += records.len() as u64;
+            if sender.send(records).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    };
+    overlap(fetch, |receiver| {
+        for records in receiver {
+            context.cancel.check()?;
+            kept += records.len() as u64;
+            let (_, rejections) = keep(context, records)?;
+            refused.add(rejections);
+            context.tell(Stage::Transferring, progress(kept, total));
+            report(context, peer, kept, before)?;
+        }
+        Ok(())
+    })?;
+    context.cancel.check()?;
+    let transferred = peer.traffic() - before;
+    context.complete(Stage::Transferring, |session| {
+        session.bytes_sent = transferred.bytes_sent;
+        session.bytes_received = transferred.bytes_received;
+    })?;
+    Ok(refused)
+}
+
+/// Sends all records that were queued for the peer.
+pub(in crate::transfer) fn push(
+    context: &mut Context<'_>,
+    peer: &dyn Peer,
+    chunk_records: usize,
+    total: u64,
+) -> Result<()> {
+    let before = peer.traffic();
+    let mut sent = 0;
+    let (id, home, cancel): (_, _, CancelToken) = (context.session.id, context.home, context.cancel.clone());
+    let read = |sender: SyncSender<Chunk>| -> Result<()> {
+        let mut offset = 0;
+        while offset < total && !cancel.is_cancelled() {
+            let chunk = home.storage.queued_chunk(&id, offset, chunk_records)?;
+            if chunk.records.is_empty() {
+                let message =
+                    format!("read the queued records from {offset} on: {total} were queued, but no more are there");
+                return Err(Error::new(ErrorKind::Internal, message));
+            }
+            offset += chunk.records.len() as u64;
+            if sender.send(chunk).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    };
+    overlap(read, |receiver| {
+        for chunk in receiver {
+            context.cancel.check()?;
+            peer.send_chunk(&id, &chunk.records)?;
+            sent += chunk.records.len() as u64;
+            context.tell(Stage::Transferring, progress(sent, total));
+        }
+        Ok(())
+    })?;
+    context.cancel.check()?;
+    let transferred = peer.traffic() - before;
+    context.complete(Stage::Transferring, |session| {
+        session.records_transferred = sent;
+        session.bytes_sent = transferred.bytes_sent;
+        session.bytes_received = transferred.bytes_received;
+    })
+}
+
+/// Lets one side fill a bounded channel on a thread of its own while the other empties it here.
+///
+/// The first error of the emptying side counts; without one, that of the filling side.
+fn overlap<T: Send>(
+    fill: impl FnOnce(SyncSender<T>) -> Result<()> + Send,
+    empty: impl FnOnce(Receiver<T>) -> Result<()>,
+) -> Result<()> {
+    let span = tracing::Span::current();
+    let (sender, receiver) = sync_channel(limits::CHUNKS_IN_FLIGHT_MAX);
+    thread::scope(|scope| {
+        let filling = scope.spawn(move || span.in_scope(|| fill(sender)));
+        // The receiver goes away with `empty`, so a filling side that waits for room stops waiting.
+        let emptied = empty(receiver);
+        let filled = join(filling);
+        emptied.and(filled)
+    })
+}
+
+fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Tells the peer how far a pull is. Sent and received change places, because the peer counts from its own side.
+fn report(context: &Context<'_>, peer: &dyn Peer, kept: u64, before: Traffic) -> Result<()> {
+    let traffic = peer.traffic() - before;
+    let request = ProceedRequest {
+        stage: Some(Stage::Transferring),
+        records_transferred: Some(kept),
+        bytes_sent: Some(traffic.bytes_received),
+        bytes_received: Some(traffic.bytes_sent),
+        ..ProceedRequest::default()
+    };
+    let answer = peer.proceed(&context.session.id, &request)?;
+    if answer.status == Some(StageStatus::Errored) {
+        return Err(Error::new(
+            ErrorKind::PeerStageFailed,
+            format!("pull from {}: its transfer failed", peer.location()),
+        ));
+    }
+    Ok(())
+}
+
+fn check_length(records: usize, offset: u64, total: u64) -> Result<()> {
+    let unexpected = |problem: String| {
+        let message = format!("fetch the records from {offset} on, of {total}: the peer sent {problem}");
+        Err(Error::new(ErrorKind::PeerAnswerUnexpected, message))
+    };
+    if records == 0 {
+        return unexpected("none".to_owned());
+    }
+    if records > limits::CHUNK_RECORDS_ACCEPTED_MAX || offset + records as u64 > total {
+        return unexpected(format!("{records}"));
+    }
+    Ok(())
+}
+
+fn progress(done: u64, total: u64) -> Phase {
+    Phase::InProgress(Progress { done, total: Some(total) })
+}
