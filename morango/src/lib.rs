@@ -1,5 +1,6 @@
 //! Skeleton.
 pub mod counter;
+pub mod engine;
 pub mod error;
 pub mod hook;
 pub mod id;
@@ -7,6 +8,7 @@ pub mod identity;
 pub mod limits;
 pub mod model;
 pub mod port;
+pub mod prelude;
 pub mod record;
 pub mod scope;
 pub mod session;

@@ -1,0 +1,137 @@
+//! What an application holds: an engine, made once, with which it syncs and answers others.
+//!
+//! The engine knows its storage only through the [`Storage`] port and its peers through [`Peer`]; what happens in a
+//! transfer is [`transfer`](crate::transfer)'s. An engine is cheap to copy, and all its copies are one.
+
+mod agreement;
+mod builder;
+mod certificates;
+mod connection;
+mod options;
+mod report;
+mod task;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::Result;
+use crate::id::CertificateId;
+use crate::identity::Instance;
+use crate::model::Registry;
+use crate::port::{Accounts, DeserializeReport, Peer, SerializeReport, Storage};
+use crate::scope::Filter;
+use crate::session::Capabilities;
+use crate::transfer::{Home, Responder};
+
+pub use crate::transfer::{CancelToken, TransferReport};
+pub use builder::EngineBuilder;
+pub use options::SyncOptions;
+pub use report::SyncReport;
+pub use task::SyncTask;
+
+/// An application's engine. Copies are cheap, and all of them are one.
+#[derive(Clone)]
+pub struct Engine {
+    home: Arc<Home>,
+}
+
+/// Syncs with a peer: [`Engine::sync`] as a function.
+///
+/// # Errors
+/// As [`Engine::sync`].
+pub fn sync(
+    engine: &Engine,
+    peer: &dyn Peer,
+    certificate: impl Into<CertificateId>,
+    options: SyncOptions,
+) -> Result<SyncReport> {
+    engine.sync(peer, certificate, options)
+}
+
+impl Engine {
+    /// Begins to make an engine on this storage.
+    pub fn builder(storage: impl Storage) -> EngineBuilder {
+        EngineBuilder::new(Arc::new(storage))
+    }
+
+    /// The storage.
+    pub fn storage(&self) -> &Arc<dyn Storage> {
+        &self.home.storage
+    }
+
+    /// The models and scope definitions of this application.
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.home.registry
+    }
+
+    /// This database on this machine, as other peers know it.
+    pub fn instance(&self) -> &Instance {
+        &self.home.instance
+    }
+
+    /// What this peer can do.
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.home.capabilities
+    }
+
+    /// The answering side of this engine. `accounts` says which users may be given which certificates;
+    /// [`NoAccounts`](crate::port::NoAccounts) gives out none.
+    pub fn responder(&self, accounts: impl Accounts) -> Responder {
+        Responder::new(Arc::clone(&self.home), Arc::new(accounts))
+    }
+
+    /// Syncs with a peer in the name of a certificate whose private key is here: pulls, then pushes, as the options say.
+    ///
+    /// It runs on the caller's thread until all is done; see [`sync_in_background`](Self::sync_in_background) for callers
+    /// that may not block.
+    ///
+    /// # Errors
+    /// [`CertificateUnknown`](crate::ErrorKind::CertificateUnknown) or
+    /// [`PrivateKeyMissing`](crate::ErrorKind::PrivateKeyMissing) where we cannot speak as the certificate;
+    /// [`FilterOutsideScope`](crate::ErrorKind::FilterOutsideScope) where the certificates do not allow what is asked, or
+    /// have nothing in common; and whatever fails on the way, here, there or between. What was done before stays done.
+    #[expect(clippy::needless_pass_by_value, reason = "callers make options where they use them up")]
+    pub fn sync(
+        &self,
+        peer: &dyn Peer,
+        certificate: impl Into<CertificateId>,
+        options: SyncOptions,
+    ) -> Result<SyncReport> {
+        connection::sync(&self.home, peer, &certificate.into(), &options)
+    }
+
+    /// Syncs on a thread of its own. The task can be joined from blocking code and awaited from any async runtime.
+    pub fn sync_in_background(
+        &self,
+        peer: Arc<dyn Peer>,
+        certificate: impl Into<CertificateId>,
+        options: SyncOptions,
+    ) -> SyncTask {
+        let (engine, certificate) = (self.clone(), certificate.into());
+        let cancel = options.cancel_token();
+        SyncTask::spawn(cancel, move || engine.sync(&*peer, certificate, options))
+    }
+
+    /// Brings the application's changes under a filter into the store, apart from a sync.
+    ///
+    /// # Errors
+    /// The storage fails.
+    pub fn serialize(&self, profile: &str, filter: &Filter) -> Result<SerializeReport> {
+        self.home.storage.serialize(profile, filter, &|_| std::ops::ControlFlow::Continue(()))
+    }
+
+    /// Makes rows of the store's records under a filter that wait for it, apart from a sync: for example after an update of
+    /// the application that knows more models.
+    ///
+    /// # Errors
+    /// The storage fails.
+    pub fn deserialize(&self, profile: &str, filter: &Filter) -> Result<DeserializeReport> {
+        self.home.storage.deserialize(profile, filter, &|_| std::ops::ControlFlow::Continue(()))
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Engine").field("home", &self.home).finish()
+    }
+}

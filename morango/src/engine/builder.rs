@@ -1,0 +1,120 @@
+//! How an engine is made: what it may be told, and the order in which it is put together.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::Engine;
+use crate::hook::{Event, Watcher};
+use crate::identity::{Instance, SystemFacts};
+use crate::model::Registry;
+use crate::port::{Clock, Storage, SystemClock};
+use crate::session::Capabilities;
+use crate::transfer::{Home, Workers};
+use crate::{Error, ErrorKind, Result, limits};
+
+/// Makes an [`Engine`]. All that it may be told has a default.
+pub struct EngineBuilder {
+    storage: Arc<dyn Storage>,
+    registry: Option<Arc<Registry>>,
+    clock: Arc<dyn Clock>,
+    facts: Option<SystemFacts>,
+    capabilities: Capabilities,
+    instance_info: Map<String, Value>,
+    watchers: Vec<Watcher>,
+}
+
+impl EngineBuilder {
+    pub(super) fn new(storage: Arc<dyn Storage>) -> Self {
+        Self {
+            storage,
+            registry: None,
+            clock: Arc::new(SystemClock::default()),
+            facts: None,
+            capabilities: Capabilities::ours(),
+            instance_info: Map::new(),
+            watchers: Vec::new(),
+        }
+    }
+
+    /// The models and scope definitions to use, in place of all that are in the program.
+    #[must_use]
+    pub fn registry(mut self, registry: impl Into<Arc<Registry>>) -> Self {
+        self.registry = Some(registry.into());
+        self
+    }
+
+    /// Another clock than the machine's.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// What to believe of the machine, in place of what it says: for tests that play several machines on one.
+    #[must_use]
+    pub fn system_facts(mut self, facts: SystemFacts) -> Self {
+        self.facts = Some(facts);
+        self
+    }
+
+    /// What this peer announces that it can do, in place of [`Capabilities::ours`].
+    #[must_use]
+    pub fn capabilities(mut self, capabilities: Capabilities) -> Self {
+        self.capabilities = capabilities;
+        self
+    }
+
+    /// What the application says of this instance to its peers, beside what the engine says, for example its own version.
+    #[must_use]
+    pub fn instance_info(mut self, info: Map<String, Value>) -> Self {
+        self.instance_info = info;
+        self
+    }
+
+    /// Somebody who is told of everything that happens. It is called on the engine's threads and should return soon.
+    #[must_use]
+    pub fn on_event(mut self, watcher: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.watchers.push(Arc::new(watcher));
+        self
+    }
+
+    /// Puts the engine together: checks the registry, brings the storage up to date, and finds out which instance this is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] where models or scopes contradict each other; and those of [`Storage::prepare`].
+    pub fn build(self) -> Result<Engine> {
+        let registry = match self.registry {
+            Some(registry) => registry,
+            None => Arc::new(Registry::collect()?),
+        };
+        let storage = self.storage;
+        storage.prepare(&registry)?;
+        let facts = self.facts.unwrap_or_else(SystemFacts::read);
+        let instance = Instance::derive(storage.database_id()?, storage.location(), &facts);
+        storage.adopt_instance(&instance)?;
+        let home = Home {
+            storage,
+            registry,
+            clock: self.clock,
+            instance,
+            instance_info: self.instance_info,
+            capabilities: self.capabilities,
+            watchers: self.watchers,
+            workers: Workers::default(),
+        };
+        if home.instance_json().len() > limits::INSTANCE_BYTES_MAX {
+            let message = format!("build the engine: its instance info is over {} bytes", limits::INSTANCE_BYTES_MAX);
+            return Err(Error::new(ErrorKind::Configuration, message));
+        }
+        tracing::info!(instance = %home.instance.id, storage = home.instance.db_path, "the engine is ready");
+        Ok(Engine { home: Arc::new(home) })
+    }
+}
+
+impl fmt::Debug for EngineBuilder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("EngineBuilder").field("storage", &self.storage.location()).finish_non_exhaustive()
+    }
+}

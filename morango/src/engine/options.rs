@@ -1,0 +1,102 @@
+//! What an application wants of one sync.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::hook::{Event, Watcher};
+use crate::id::CertificateId;
+use crate::limits;
+use crate::scope::Filter;
+use crate::session::Direction;
+use crate::transfer::CancelToken;
+
+/// What one sync is to do.
+#[derive(Clone)]
+pub struct SyncOptions {
+    /// The transfers, in their order.
+    pub(super) directions: &'static [Direction],
+    pub(super) filter: Option<Filter>,
+    pub(super) chunk_records: usize,
+    pub(super) server_certificate: Option<CertificateId>,
+    pub(super) watchers: Vec<Watcher>,
+    pub(super) cancel: CancelToken,
+}
+
+impl SyncOptions {
+    fn new(directions: &'static [Direction]) -> Self {
+        Self {
+            directions,
+            filter: None,
+            chunk_records: limits::CHUNK_RECORDS_DEFAULT,
+            server_certificate: None,
+            watchers: Vec::new(),
+            cancel: CancelToken::new(),
+        }
+    }
+
+    /// Pulls what we lack, then pushes what the peer lacks.
+    pub fn both_ways() -> Self {
+        Self::new(&[Direction::Pull, Direction::Push])
+    }
+
+    /// Pulls only.
+    pub fn pull() -> Self {
+        Self::new(&[Direction::Pull])
+    }
+
+    /// Pushes only.
+    pub fn push() -> Self {
+        Self::new(&[Direction::Push])
+    }
+
+    /// Syncs what is under this filter only. Without one, all that both certificates allow.
+    #[must_use]
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.filter = Some(filter);
+        self
+    }
+
+    /// How many records go over at a time: between 1 and [`limits::CHUNK_RECORDS_MAX`], to which other numbers are brought.
+    #[must_use]
+    pub fn chunk_size(mut self, records: usize) -> Self {
+        self.chunk_records = records.clamp(1, limits::CHUNK_RECORDS_MAX);
+        self
+    }
+
+    /// The certificate in whose name the peer is to speak. Without it, one of the peer's is chosen that allows the most.
+    #[must_use]
+    pub fn server_certificate(mut self, certificate: impl Into<CertificateId>) -> Self {
+        self.server_certificate = Some(certificate.into());
+        self
+    }
+
+    /// Somebody who is told of everything that happens in this sync: for a progress bar. It should return soon.
+    #[must_use]
+    pub fn on_event(mut self, watcher: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.watchers.push(Arc::new(watcher));
+        self
+    }
+
+    /// A token by which the sync can be cancelled.
+    #[must_use]
+    pub fn cancel_on(mut self, cancel: impl Into<CancelToken>) -> Self {
+        self.cancel = cancel.into();
+        self
+    }
+
+    pub(super) fn cancel_token(&self) -> CancelToken {
+        self.cancel.clone()
+    }
+}
+
+impl fmt::Debug for SyncOptions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("SyncOptions")
+            .field("directions", &self.directions)
+            .field("filter", &self.filter)
+            .field("chunk_records", &self.chunk_records)
+            .field("server_certificate", &self.server_certificate)
+            .finish_non_exhaustive()
+    }
+}
