@@ -7,8 +7,7 @@ use std::fmt;
 
 use serde_json::value::RawValue;
 
-use super::definition::ModelDefinition;
-use crate::id::SyncId;
+use super::syncable::Model;
 
 /// The name under which `serialized` carries the source id.
 pub const SOURCE_ID_NAME: &str = "_morango_source_id";
@@ -130,38 +129,24 @@ impl ObjectWriter {
 
 /// The stored text of a row: its id, source id and partition, its own fields, and whatever the text that was stored
 /// before holds beside them (fields of a newer application, which this one passes on).
-pub(crate) fn compose(
-    definition: &ModelDefinition,
-    id: &SyncId,
+pub fn serialize_row<M: Model>(
+    row: &M,
     source_id: &str,
     partition: &str,
     stored_before: Option<&Fields<'_>>,
-    write_fields: impl FnOnce(&mut ObjectWriter),
 ) -> String {
+    let definition = M::definition();
     let mut object = ObjectWriter::new();
-    object.member("id", id);
+    object.member("id", &row.id());
     object.member(SOURCE_ID_NAME, source_id);
     object.member(PARTITION_NAME, partition);
-    write_fields(&mut object);
+    row.write_fields(&mut object);
     for (name, value) in stored_before.into_iter().flat_map(Fields::iter) {
         if !definition.writes(name) {
             object.raw_member(name, value);
         }
     }
     object.finish()
-}
-
-/// The stored text of a row; see [`Model::write_fields`](super::Model::write_fields).
-///
-/// `stored_before` is the record's text so far, where there is one: members that this application does not know are kept.
-pub fn serialize_row<M: super::Model>(
-    row: &M,
-    source_id: &str,
-    partition: &str,
-    stored_before: Option<&str>,
-) -> String {
-    let before = stored_before.and_then(|text| Fields::parse(text).ok());
-    compose(M::definition(), &row.id(), source_id, partition, before.as_ref(), |object| row.write_fields(object))
 }
 
 #[cfg(test)]
