@@ -14,3 +14,10 @@ pub mod scope;
 pub mod session;
 pub mod transfer;
 pub use error::{Error, ErrorKind, Result};
+pub use morango_derive::scope_definitions;
+
+/// What `scope_definitions!` names. It may change in any version.
+#[doc(hidden)]
+pub mod __private {
+    pub use inventory;
+}
