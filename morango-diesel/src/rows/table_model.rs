@@ -1,0 +1,163 @@
+//! A model's rows without their type, which is what the storage works by.
+
+use std::fmt;
+
+use diesel::result::{Error as DieselError, QueryResult};
+use morango::id::SyncId;
+use morango::model::{self, FieldErrors, Fields, IdentifyError, Model, ModelDefinition, Origin};
+
+use super::typed::Rows;
+
+/// Rows that one statement loads. SQLite takes 32,766 values in one statement, but each must be prepared anew for its
+/// number of values; past some hundreds nothing is gained.
+const ROWS_LOADED_MAX: usize = 500;
+
+/// A function that loads rows and hands them over.
+pub type Load<C> = fn(&mut C, &[SyncId], &mut dyn FnMut(LoadedRow<'_>)) -> QueryResult<()>;
+
+/// A model and what can be done with its rows over a connection of type `C`.
+///
+/// The derive registers one for each model and database with `inventory`; tests make them with [`TableModel::of`].
+pub struct TableModel<C> {
+    /// The definition of the model.
+    pub definition: fn() -> &'static ModelDefinition,
+    /// Loads the rows with these ids and hands them over one by one, in any order; an id without a row gives none.
+    /// A row whose columns cannot be read is handed over as [`LoadedRow::Unreadable`] and does not stop the others.
+    pub load: Load<C>,
+    /// Makes received fields the row with this id: inserts it, or sets every column that travels.
+    pub apply: fn(&mut C, SyncId, &Fields<'_>) -> Result<(), ApplyError>,
+    /// Deletes the row with this id and says how many that were, 0 or 1.
+    pub delete: fn(&mut C, &SyncId) -> QueryResult<usize>,
+}
+
+impl<C> TableModel<C> {
+    /// The verbs of one row type.
+    pub const fn of<M: Rows<C>>() -> Self {
+        Self { definition: M::definition, load: load::<C, M>, apply: apply::<C, M>, delete: M::delete }
+    }
+}
+
+impl<C> Clone for TableModel<C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<C> Copy for TableModel<C> {}
+
+impl<C> fmt::Debug for TableModel<C> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("TableModel").field(&(self.definition)().rust_type).finish()
+    }
+}
+
+/// What was found under an id.
+pub enum LoadedRow<'a> {
+    /// A row.
+    Row(&'a dyn RecordRow),
+    /// A row of which a column holds what its field cannot.
+    Unreadable {
+        /// The id that was asked for.
+        id: SyncId,
+        /// What is wrong, as Diesel says it: `Error deserializing field 'edited_at': …`.
+        reason: String,
+    },
+}
+
+/// A row as records see it, whatever its type.
+pub trait RecordRow {
+    /// The row's id.
+    fn id(&self) -> SyncId;
+
+    /// Finds what identifies the row; see [`morango::model::identify`].
+    ///
+    /// # Errors
+    /// The row cannot be identified: its source id is not remembered and cannot be calculated, or gives another id.
+    fn identify(&self, source_id: Option<&str>) -> Result<Origin, IdentifyError>;
+
+    /// The row's stored JSON. Members of the text stored before that the model does not write itself are kept.
+    fn serialize(&self, source_id: &str, partition: &str, stored_before: Option<&Fields<'_>>) -> String;
+
+    /// The id under the foreign key to the model's own kind, where there is such a key and it holds something.
+    fn self_reference(&self) -> Option<SyncId>;
+}
+
+impl<M: Model> RecordRow for M {
+    fn id(&self) -> SyncId {
+        Model::id(self)
+    }
+
+    fn identify(&self, source_id: Option<&str>) -> Result<Origin, IdentifyError> {
+        model::identify(self, source_id)
+    }
+
+    fn serialize(&self, source_id: &str, partition: &str, stored_before: Option<&Fields<'_>>) -> String {
+        model::serialize_row(self, source_id, partition, stored_before)
+    }
+
+    fn self_reference(&self) -> Option<SyncId> {
+        let key = M::definition().self_reference()?;
+        self.field_text(key.field)?.parse().ok()
+    }
+}
+
+/// Why received fields did not become a row.
+#[derive(Debug)]
+pub enum ApplyError {
+    /// Fields are missing, of the wrong form, too long, or refused by the application's validation.
+    Fields(FieldErrors),
+    /// The database refused the row.
+    Database(DieselError),
+}
+
+impl fmt::Display for ApplyError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fields(errors) => write!(formatter, "read the fields of the row: {errors}"),
+            Self::Database(error) => write!(formatter, "write the row: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ApplyError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Fields(errors) => Some(errors),
+            Self::Database(error) => Some(error),
+        }
+    }
+}
+
+fn load<C, M: Rows<C>>(connection: &mut C, ids: &[SyncId], each: &mut dyn FnMut(LoadedRow<'_>)) -> QueryResult<()> {
+    for chunk in ids.chunks(ROWS_LOADED_MAX) {
+        match M::load_all(connection, chunk) {
+            Ok(rows) => rows.iter().for_each(|row| each(LoadedRow::Row(row))),
+            Err(DieselError::DeserializationError(_)) => load_one_by_one::<C, M>(connection, chunk, each)?,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn load_one_by_one<C, M: Rows<C>>(
+    connection: &mut C,
+    ids: &[SyncId],
+    each: &mut dyn FnMut(LoadedRow<'_>),
+) -> QueryResult<()> {
+    for id in ids {
+        match M::load_one(connection, id) {
+            Ok(Some(row)) => each(LoadedRow::Row(&row)),
+            Ok(None) => {}
+            Err(error @ DieselError::DeserializationError(_)) => {
+                each(LoadedRow::Unreadable { id: *id, reason: error.to_string() });
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn apply<C, M: Rows<C>>(connection: &mut C, id: SyncId, fields: &Fields<'_>) -> Result<(), ApplyError> {
+    let row = M::read_fields(id, fields).map_err(ApplyError::Fields)?;
+    row.upsert(connection).map_err(ApplyError::Database)
+}

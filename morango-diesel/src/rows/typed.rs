@@ -1,0 +1,102 @@
+//! The rows of one model in one kind of database, with their type.
+
+use diesel::result::QueryResult;
+use morango::id::SyncId;
+use morango::model::Model;
+
+/// What can be done with a model's rows over a connection of type `C`.
+///
+/// It is implemented by `#[derive(Syncable)]`, once for each database that `morango-diesel` is built for. None of it
+/// touches our own tables: whoever creates a row uses [`Syncable::create`](super::Syncable::create) instead.
+#[diagnostic::on_unimplemented(
+    message = "the rows of `{Self}` cannot be kept over a `{C}`",
+    label = "no rows of this type over this connection",
+    note = "switch on the feature of `morango-diesel` for this database, and derive `morango_diesel::Syncable`"
+)]
+pub trait Rows<C>: Model {
+    /// The rows with these ids, in any order; an id without a row gives none.
+    ///
+    /// One statement takes them all, so the caller bounds their number.
+    ///
+    /// # Errors
+    /// The database's. One row whose columns cannot be read fails the whole call.
+    fn load_all(connection: &mut C, ids: &[SyncId]) -> QueryResult<Vec<Self>>;
+
+    /// The row with this id, where there is one.
+    ///
+    /// # Errors
+    /// The database's, or a column that cannot be read.
+    fn load_one(connection: &mut C, id: &SyncId) -> QueryResult<Option<Self>>;
+
+    /// Inserts the row, with the id that it carries.
+    ///
+    /// # Errors
+    /// The database's: a row with this id is there already, or another constraint of the table does not hold.
+    fn insert(&self, connection: &mut C) -> QueryResult<()>;
+
+    /// Inserts the row, or makes the one that is there the same: every column that travels is set, also those that hold
+    /// nothing. Columns that stay at home (`#[morango(skip)]`) are set on insertion only.
+    ///
+    /// # Errors
+    /// The database's: a constraint of the table does not hold.
+    fn upsert(&self, connection: &mut C) -> QueryResult<()>;
+
+    /// Deletes the row with this id and says how many that were, 0 or 1; cascades are not counted.
+    ///
+    /// # Errors
+    /// The database's: another row still points here.
+    fn delete(connection: &mut C, id: &SyncId) -> QueryResult<usize>;
+}
+
+/// Implements [`Rows`] for a model over one kind of connection. Every column stands with the field that it belongs to.
+///
+/// Each database's `__…_rows!` calls it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __typed_rows {
+    (
+        connection = $connection:ty,
+        model = $model:ty,
+        table = $table:path,
+        id = $id:path,
+        columns = [$($column:path => $field:ident),+ $(,)?] $(,)?
+    ) => {
+        impl $crate::Rows<$connection> for $model {
+            fn load_all(
+                connection: &mut $connection,
+                ids: &[$crate::__private::morango::id::SyncId],
+            ) -> $crate::__private::diesel::result::QueryResult<::std::vec::Vec<Self>> {
+                use $crate::__private::diesel::prelude::*;
+                $table.filter($id.eq_any(ids)).select(<Self as SelectableHelper<_>>::as_select()).load(connection)
+            }
+
+            fn load_one(
+                connection: &mut $connection,
+                id: &$crate::__private::morango::id::SyncId,
+            ) -> $crate::__private::diesel::result::QueryResult<::std::option::Option<Self>> {
+                use $crate::__private::diesel::prelude::*;
+                $table.filter($id.eq(id)).select(<Self as SelectableHelper<_>>::as_select()).first(connection).optional()
+            }
+
+            fn insert(&self, connection: &mut $connection) -> $crate::__private::diesel::result::QueryResult<()> {
+                use $crate::__private::diesel::prelude::*;
+                let insertion = $crate::__private::diesel::insert_into($table).values(($($column.eq(&self.$field),)+));
+                $crate::__private::Insert::<Self, _>::new(insertion).execute(connection).map(|_| ())
+            }
+
+            fn upsert(&self, connection: &mut $connection) -> $crate::__private::diesel::result::QueryResult<()> {
+                use $crate::__private::diesel::prelude::*;
+                let insertion = $crate::__private::diesel::insert_into($table).values(($($column.eq(&self.$field),)+));
+                $crate::__private::Upsert::<Self, _>::new(insertion).execute(connection).map(|_| ())
+            }
+
+            fn delete(
+                connection: &mut $connection,
+                id: &$crate::__private::morango::id::SyncId,
+            ) -> $crate::__private::diesel::result::QueryResult<usize> {
+                use $crate::__private::diesel::prelude::*;
+                $crate::__private::diesel::delete($table.filter($id.eq(id))).execute(connection)
+            }
+        }
+    };
+}
