@@ -1,0 +1,13 @@
+use morango::id::SyncId;
+use morango_diesel::Syncable;
+
+#[derive(Syncable)]
+#[diesel(table_name = notes)]
+#[morango(profile = "notebook", model = "note", partition = "notes")]
+struct Note {
+    id: SyncId,
+    #[morango(foreign_key = Owner, may_be_missing = true)]
+    owner_id: SyncId,
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+use morango::id::SyncId;
+use morango_diesel::Syncable;
+
+#[derive(Syncable)]
+#[diesel(table_name = notes)]
+#[morango(profile = "notebook", model = "note", partition = "notes")]
+struct Note {
+    title: String,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use morango_diesel::Syncable;
+
+#[derive(Syncable)]
+#[diesel(table_name = notes)]
+#[morango(profile = "notebook", model = "note", partition = "notes")]
+struct Note(String);
+
+fn main() {}

@@ -1,0 +1,14 @@
+use morango::id::SyncId;
+use morango_diesel::Syncable;
+
+#[derive(Syncable)]
+#[diesel(table_name = notes)]
+#[morango(profile = "notebook", model = "note", partition = "notes")]
+#[morango]
+struct Note {
+    id: SyncId,
+    #[morango = "skip"]
+    title: String,
+}
+
+fn main() {}

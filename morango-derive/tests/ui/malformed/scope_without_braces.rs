@@ -1,0 +1,6 @@
+morango::scope_definitions! {
+    profile = "notebook";
+    "reader" (version = 1);
+}
+
+fn main() {}

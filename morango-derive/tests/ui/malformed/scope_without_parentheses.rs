@@ -1,0 +1,6 @@
+morango::scope_definitions! {
+    profile = "notebook";
+    "reader" { read: ["a"] }
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+morango::scope_definitions! {
+
+}
+
+fn main() {}

@@ -1,0 +1,19 @@
+use diesel::prelude::*;
+use morango_diesel::Syncable;
+
+diesel::table! { notes (id) { id -> Text, title -> Text } }
+
+#[derive(Queryable, Selectable, Syncable)]
+#[diesel(table_name = notes)]
+#[morango(profile = "notebook", model = "note", partition = "notes")]
+struct Note {
+    id: morango::id::SyncId,
+    #[morango(validate = no_tabs)]
+    title: String,
+}
+
+fn no_tabs(_: &i32) -> Result<(), String> {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+morango::scope_definitions! {
+    profil = "notebook";
+    "reader" (version = 1, primery = a) { reads: ["${a}"], everything: ["a"] }
+}
+
+fn main() {}
