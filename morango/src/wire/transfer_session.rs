@@ -1,0 +1,184 @@
+//! `transfersessions/`: one push or one pull, and how far it is.
+
+use serde::{Deserialize, Serialize};
+
+use super::WireError;
+use super::fsic::{self, FsicForm};
+use super::loose::{from_json, or_default, parse, to_json};
+use super::sync_session::timestamp;
+use crate::id::{SyncSessionId, TransferSessionId};
+use crate::port::{ProceedRequest, RemoteTransfer, TransferSessionRequest};
+use crate::scope::Filter;
+use crate::session::{Capabilities, Direction, Stage, TransferSession};
+
+#[derive(Serialize, Deserialize)]
+struct Creation {
+    id: String,
+    /// Never missing: without a filter nobody could tell nothing from everything.
+    filter: String,
+    push: bool,
+    sync_session_id: String,
+    #[serde(default)]
+    client_fsic: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    records_total: Option<u64>,
+}
+
+/// Writes a request for a transfer session, for a peer with which we share these capabilities.
+pub fn write_transfer_session_request(request: &TransferSessionRequest, shared: &Capabilities) -> Vec<u8> {
+    to_json(&Creation {
+        id: request.id.to_string(),
+        filter: request.filter.to_wire(),
+        push: request.direction == Direction::Push,
+        sync_session_id: request.sync_session.to_string(),
+        client_fsic: Some(fsic::write(request.client_fsic.as_ref(), FsicForm::shared(shared)).into_owned()),
+        records_total: request.records_total,
+    })
+}
+
+/// Reads a request for a transfer session.
+///
+/// # Errors
+/// A member but the counters is missing, or one is malformed.
+pub fn read_transfer_session_request(body: &[u8]) -> Result<TransferSessionRequest, WireError> {
+    const WHAT: &str = "a request for a transfer session";
+    let creation: Creation = from_json(WHAT, body)?;
+    Ok(TransferSessionRequest {
+        id: parse(WHAT, &creation.id)?,
+        sync_session: parse(WHAT, &creation.sync_session_id)?,
+        direction: if creation.push { Direction::Push } else { Direction::Pull },
+        filter: read_filter(WHAT, &creation.filter)?,
+        client_fsic: fsic::read(creation.client_fsic.as_deref())?,
+        records_total: creation.records_total,
+    })
+}
+
+fn read_filter(what: &'static str, text: &str) -> Result<Filter, WireError> {
+    Filter::from_wire(text).map_err(|problem| WireError::malformed(what, &problem))
+}
+
+/// Members that are not there are left as they are on the other side.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Proceed {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transfer_stage: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_fsic: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    records_total: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    records_transferred: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes_sent: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes_received: Option<u64>,
+}
+
+/// Writes a request to proceed, for a peer with which we share these capabilities.
+pub fn write_proceed(request: &ProceedRequest, shared: &Capabilities) -> Vec<u8> {
+    let counters = request.client_fsic.as_ref();
+    to_json(&Proceed {
+        transfer_stage: request.stage.map(|stage| stage.as_str().to_owned()),
+        client_fsic: counters.map(|counters| fsic::write(Some(counters), FsicForm::shared(shared)).into_owned()),
+        records_total: request.records_total,
+        records_transferred: request.records_transferred,
+        bytes_sent: request.bytes_sent,
+        bytes_received: request.bytes_received,
+    })
+}
+
+/// Reads a request to proceed.
+///
+/// # Errors
+/// The stage is none, or a number or the counters are malformed.
+pub fn read_proceed(body: &[u8]) -> Result<ProceedRequest, WireError> {
+    const WHAT: &str = "a request to proceed";
+    let proceed: Proceed = from_json(WHAT, body)?;
+    Ok(ProceedRequest {
+        stage: proceed.transfer_stage.as_deref().map(|name| parse(WHAT, name)).transpose()?,
+        client_fsic: fsic::read(proceed.client_fsic.as_deref())?,
+        records_total: proceed.records_total,
+        records_transferred: proceed.records_transferred,
+        bytes_sent: proceed.bytes_sent,
+        bytes_received: proceed.bytes_received,
+    })
+}
+
+/// Writes a transfer session, for a peer with which we share these capabilities.
+pub fn write_transfer_session(session: &TransferSession, shared: &Capabilities) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Members<'a> {
+        id: TransferSessionId,
+        start_timestamp: String,
+        last_activity_timestamp: String,
+        active: bool,
+        filter: String,
+        push: bool,
+        records_transferred: u64,
+        records_total: Option<u64>,
+        bytes_received: u64,
+        bytes_sent: u64,
+        sync_session: SyncSessionId,
+        server_fsic: &'a str,
+        client_fsic: &'a str,
+        transfer_stage: &'static str,
+        transfer_stage_status: &'static str,
+    }
+
+    let form = FsicForm::shared(shared);
+    // Until a session has serialized there are no counters, which is something else than counters of nothing.
+    let known = |counters| fsic::write((session.stage > Stage::Initializing).then_some(counters), form);
+    to_json(&Members {
+        id: session.id,
+        start_timestamp: timestamp(session.started_at),
+        last_activity_timestamp: timestamp(session.last_activity_at),
+        active: session.is_active,
+        filter: session.filter.to_wire(),
+        push: session.direction == Direction::Push,
+        records_transferred: session.records_transferred,
+        records_total: session.records_total,
+        bytes_received: session.bytes_received,
+        bytes_sent: session.bytes_sent,
+        sync_session: session.sync_session,
+        server_fsic: &known(&session.server_fsic),
+        client_fsic: &known(&session.client_fsic),
+        transfer_stage: session.stage.as_str(),
+        transfer_stage_status: session.status.as_str(),
+    })
+}
+
+/// Reads a transfer session of an answer. Peers of old say nothing of a stage, and know no total before queuing.
+///
+/// # Errors
+/// The id or the filter is missing, or a member is malformed.
+pub fn read_transfer_session(body: &[u8]) -> Result<RemoteTransfer, WireError> {
+    #[derive(Deserialize)]
+    struct Members {
+        id: String,
+        filter: String,
+        #[serde(default)]
+        records_total: Option<u64>,
+        #[serde(default, deserialize_with = "or_default")]
+        records_transferred: u64,
+        #[serde(default)]
+        server_fsic: Option<String>,
+        #[serde(default)]
+        transfer_stage: Option<String>,
+        #[serde(default)]
+        transfer_stage_status: Option<String>,
+    }
+
+    const WHAT: &str = "a transfer session";
+    let members: Members = from_json(WHAT, body)?;
+    let name = |text: Option<String>| text.filter(|text| !text.is_empty());
+    Ok(RemoteTransfer {
+        id: parse(WHAT, &members.id)?,
+        filter: read_filter(WHAT, &members.filter)?,
+        stage: name(members.transfer_stage).map(|text| parse(WHAT, &text)).transpose()?,
+        status: name(members.transfer_stage_status).map(|text| parse(WHAT, &text)).transpose()?,
+        records_total: members.records_total,
+        records_transferred: members.records_transferred,
+        server_fsic: fsic::read(members.server_fsic.as_deref())?,
+    })
+}
