@@ -87,6 +87,20 @@ pub const CONNECT_SECONDS_MAX: u64 = 20;
 /// Seconds that a client waits for the bytes of one answer.
 pub const ANSWER_SECONDS_MAX: u64 = 120;
 
+/// Seconds that a client waits for the answer to a call for which a peer may run whole stages, as Python peers do.
+pub const STAGE_ANSWER_SECONDS_MAX: u64 = 30 * 60;
+
+/// Seconds that the body of one answer may take to arrive, however steadily it drips.
+pub const ANSWER_BODY_SECONDS_MAX: u64 = 30 * 60;
+
+/// Times that a client makes a failed call again.
+pub const CALL_RETRIES_MAX: u32 = 6;
+
+/// Milliseconds of the first and of the longest pause before a call is made again.
+pub const RETRY_PAUSE_FIRST_MILLISECONDS: u64 = 250;
+/// See [`RETRY_PAUSE_FIRST_MILLISECONDS`].
+pub const RETRY_PAUSE_MAX_MILLISECONDS: u64 = 8_000;
+
 /// Milliseconds for which a server holds back its answer to a stage that is about to end, before it says `started`.
 pub const STAGE_ANSWER_WAIT_MILLISECONDS: u64 = 250;
 

@@ -1,0 +1,28 @@
+//! Sending records.
+
+use reqwest::Method;
+
+use super::connection::{Body, Connection, Outgoing};
+use super::retry::Repeat;
+use crate::Result;
+use crate::id::TransferSessionId;
+use crate::record::StoreRecord;
+use crate::wire::{self, Call};
+
+/// Sends a chunk, gzipped at this level, or as it is without one.
+pub(super) fn send_chunk(
+    connection: &Connection,
+    id: &TransferSessionId,
+    records: &[StoreRecord],
+    level: Option<u32>,
+) -> Result<()> {
+    let mut chunk = Vec::new();
+    wire::write_chunk(id, records, &mut chunk);
+    let body = match level {
+        Some(level) => Body::gzip(wire::compress(&chunk, level)),
+        None => Body::json(chunk),
+    };
+    // Sending the same records again is harmless.
+    let outgoing = Outgoing::send(Call::SendChunk, Method::POST, "buffers/", Some(body), Repeat::Safe);
+    connection.send(&outgoing).map(drop)
+}
