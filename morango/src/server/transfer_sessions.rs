@@ -1,0 +1,43 @@
+//! `transfersessions/`: one push or one pull, opened, driven from stage to stage, closed.
+
+use super::answer::Answer;
+use super::asked::Asked;
+use crate::session::{StageStatus, TransferSession};
+use crate::transfer::Responder;
+use crate::{Error, ErrorKind, Result, wire};
+
+pub(super) fn create(responder: &Responder, asked: &Asked) -> Result<Answer> {
+    let request = wire::read_transfer_session_request(&asked.body()?)?;
+    let session = responder.create_transfer_session(&request)?;
+    let body = write(responder, asked, &session);
+    match session.status {
+        StageStatus::Completed => Ok(Answer::created(body)),
+        StageStatus::Pending | StageStatus::Started => Ok(Answer::accepted(body)),
+        StageStatus::Errored => {
+            let what = format!("open a transfer session: its stage {} failed", session.stage);
+            Err(Error::new(ErrorKind::PeerStageFailed, what))
+        }
+    }
+}
+
+pub(super) fn show(responder: &Responder, asked: &Asked) -> Result<Answer> {
+    let session = responder.transfer_session(&asked.id()?)?;
+    Ok(Answer::ok(write(responder, asked, &session)))
+}
+
+/// A stage that failed is no error here: the session says so.
+pub(super) fn proceed(responder: &Responder, asked: &Asked) -> Result<Answer> {
+    let id = asked.id()?;
+    let request = wire::read_proceed(&asked.body()?)?;
+    let session = responder.proceed(&id, &request)?;
+    Ok(Answer::ok(write(responder, asked, &session)))
+}
+
+pub(super) fn close(responder: &Responder, asked: &Asked) -> Result<Answer> {
+    responder.close_transfer_session(&asked.id()?)?;
+    Ok(Answer::nothing())
+}
+
+fn write(responder: &Responder, asked: &Asked, session: &TransferSession) -> Vec<u8> {
+    wire::write_transfer_session(session, &responder.capabilities().shared_with(&asked.caller.capabilities))
+}
