@@ -1,6 +1,7 @@
 //! A peer elsewhere, as the engine sees one.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,8 +25,36 @@ use crate::session::{Capabilities, Capability};
 use crate::wire::{self, Call};
 use crate::{Error, ErrorKind, Result};
 
-/// The gzip level of sent records. Higher ones cost several times the time for a few per cent fewer bytes.
+/// The gzip level of sent records. Level 1 leaves half as many bytes again, higher ones save a few per cent for a third more time.
 const COMPRESSION_LEVEL_DEFAULT: u32 = 2;
+
+/// Whether records are compressed on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Compression {
+    /// Unless the peer is on this machine, where bytes cost nothing and compressing them takes as long as reading them.
+    ByDistance,
+    /// At this level.
+    Level(u32),
+    /// Never.
+    Off,
+}
+
+impl Compression {
+    /// The level for the peer at this address.
+    fn level(self, base: &Url) -> Option<u32> {
+        match self {
+            Self::ByDistance => (!is_this_machine(base)).then_some(COMPRESSION_LEVEL_DEFAULT),
+            Self::Level(level) => Some(level),
+            Self::Off => None,
+        }
+    }
+}
+
+fn is_this_machine(base: &Url) -> bool {
+    let host = base.host_str().unwrap_or_default();
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
 
 /// A peer that is called over HTTP.
 ///
@@ -59,8 +88,7 @@ impl fmt::Debug for HttpPeer {
 pub struct HttpPeerBuilder {
     address: String,
     trust: Trust,
-    accepts_gzip: bool,
-    compression_level: Option<u32>,
+    compression: Compression,
     retry: RetryPolicy,
     timeouts: Timeouts,
     clock: Arc<dyn Clock>,
@@ -97,18 +125,18 @@ impl HttpPeerBuilder {
         self
     }
 
-    /// The gzip level of records that are sent to a peer that takes gzip: 1 (fast) to 9 (small).
+    /// The gzip level of records that are sent to a peer that takes gzip: 1 (fast) to 9 (small). Without this, records to and from
+    /// a peer on this same machine are not compressed.
     #[must_use]
     pub fn compression_level(mut self, level: u32) -> Self {
-        self.compression_level = Some(level.clamp(1, 9));
+        self.compression = Compression::Level(level.clamp(1, 9));
         self
     }
 
     /// Neither sends nor asks for compressed records: for a line that is faster than the processors.
     #[must_use]
     pub fn without_compression(mut self) -> Self {
-        self.compression_level = None;
-        self.accepts_gzip = false;
+        self.compression = Compression::Off;
         self
     }
 
@@ -131,20 +159,17 @@ impl HttpPeerBuilder {
     /// # Errors
     /// [`ErrorKind::InvalidInput`] for an address that is none, [`ErrorKind::Configuration`] where TLS cannot be set up.
     pub fn build(self) -> Result<HttpPeer> {
+        let base = base_of(&self.address)?;
+        let compression_level = self.compression.level(&base);
         let connection = Connection::open(Settings {
-            base: base_of(&self.address)?,
+            base,
             trust: self.trust,
-            accepts_gzip: self.accepts_gzip,
+            accepts_gzip: compression_level.is_some(),
             retry: self.retry,
             timeouts: self.timeouts,
             clock: self.clock,
         })?;
-        Ok(HttpPeer {
-            connection,
-            compression_level: self.compression_level,
-            ours: Mutex::new(Capabilities::ours()),
-            info: Mutex::new(None),
-        })
+        Ok(HttpPeer { connection, compression_level, ours: Mutex::new(Capabilities::ours()), info: Mutex::new(None) })
     }
 }
 
@@ -190,8 +215,7 @@ impl HttpPeer {
         HttpPeerBuilder {
             address: address.to_owned(),
             trust: Trust::System,
-            accepts_gzip: true,
-            compression_level: Some(COMPRESSION_LEVEL_DEFAULT),
+            compression: Compression::ByDistance,
             retry: RetryPolicy::default(),
             timeouts: Timeouts::default(),
             clock: Arc::new(SystemClock::default()),
@@ -365,6 +389,17 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{address}");
             assert!(!error.report().contains("secret"));
         }
+    }
+
+    #[test]
+    fn records_are_compressed_unless_the_peer_is_on_this_machine_or_somebody_says_otherwise() {
+        let level = |address: &str, compression: Compression| compression.level(&base_of(address).expect("an address"));
+        for near in ["http://127.0.0.1:80/", "http://localhost/", "http://[::1]:8080/"] {
+            assert_eq!(level(near, Compression::ByDistance), None);
+            assert_eq!(level(near, Compression::Level(9)), Some(9));
+        }
+        assert_eq!(level("http://192.0.2.7/", Compression::ByDistance), Some(COMPRESSION_LEVEL_DEFAULT));
+        assert_eq!(level("http://192.0.2.7/", Compression::Off), None);
     }
 
     #[test]

@@ -50,6 +50,7 @@ impl Oddity {
     fn peer(&self) -> HttpPeer {
         HttpPeer::builder(&self.address)
             .retry(RetryPolicy::NONE)
+            .compression_level(1)
             .timeouts(Duration::from_secs(5), Duration::from_secs(5))
             .build()
             .expect("a good address")
