@@ -1,4 +1,6 @@
 //! Skeleton.
+#[cfg(feature = "client")]
+pub mod client;
 pub mod counter;
 pub mod engine;
 pub mod error;
@@ -11,8 +13,11 @@ pub mod port;
 pub mod prelude;
 pub mod record;
 pub mod scope;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod session;
 pub mod transfer;
+pub mod wire;
 pub use error::{Error, ErrorKind, Result};
 pub use morango_derive::scope_definitions;
 

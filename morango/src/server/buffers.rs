@@ -20,7 +20,8 @@ struct Page {
 
 pub(super) fn list(responder: &Responder, asked: &Asked) -> Result<Answer> {
     let page = Page::of(&asked.query()?)?;
-    let chunk = responder.queued_chunk(&page.transfer_session, page.offset, page.limit)?;
+    let chunk =
+        responder.queued_chunk(&page.transfer_session, page.offset, page.limit.or(Some(limits::CHUNK_RECORDS_MAX)))?;
     let given = chunk.records.len() as u64;
     if page.limit.is_some() {
         let links = page.links(&address_of(asked), given, chunk.total);

@@ -9,7 +9,9 @@ use axum::routing::{MethodFilter, MethodRouter, any, on};
 use super::answer::http_refusal;
 use super::bridge::{self, Work};
 use super::{auth, buffers, certificates, info, nonces, sync_sessions, transfer_sessions};
+use crate::engine::Engine;
 use crate::limits;
+use crate::port::Accounts;
 use crate::transfer::Responder;
 
 /// The answering side as a router, to be merged into an application's own.
@@ -39,6 +41,15 @@ pub fn router(responder: Responder) -> Router {
         .route(&path("{*rest}"), any(no_such_path))
         .method_not_allowed_fallback(no_such_method)
         .with_state(responder)
+}
+
+impl Engine {
+    /// The answering side of this engine as a router, to be merged into an application's own; see [`router`].
+    ///
+    /// `accounts` decides who is given certificates; [`NoAccounts`](crate::port::NoAccounts) gives none to anybody.
+    pub fn router(&self, accounts: impl Accounts) -> Router {
+        router(self.responder(accounts))
+    }
 }
 
 /// Work that is done for a request of this method.
