@@ -22,10 +22,16 @@ pub(super) struct CheckedChunk {
     pub(super) rejections: Vec<Rejection>,
 }
 
-/// Checks a chunk that came for a transfer session.
-pub(super) fn check(home: &Home, session: &TransferSession, received: Vec<ReceivedRecord>) -> CheckedChunk {
+/// Checks a chunk that came for a transfer session. `offset` says where in the queue it began, where that is known: two chunks of
+/// unreadable records may look alike.
+pub(super) fn check(
+    home: &Home,
+    session: &TransferSession,
+    offset: Option<u64>,
+    received: Vec<ReceivedRecord>,
+) -> CheckedChunk {
     let gate = Gate { transfer_session_id: session.id, profile: &session.profile, filter: &session.filter };
-    let digest = digest_of(&received);
+    let digest = digest_of(offset, &received);
     let mut records = Vec::with_capacity(received.len());
     let mut rejections = Vec::new();
     let mut seen = HashSet::with_capacity(received.len());
@@ -102,8 +108,9 @@ fn cut(mut text: String) -> String {
 }
 
 /// Every text goes in with its length before it, so that no two chunks read alike.
-fn digest_of(received: &[ReceivedRecord]) -> [u8; 32] {
+fn digest_of(offset: Option<u64>, received: &[ReceivedRecord]) -> [u8; 32] {
     let mut context = digest::Context::new(&SHA256);
+    context.update(&offset.unwrap_or(u64::MAX).to_be_bytes());
     for record in received {
         match record {
             ReceivedRecord::Unreadable { received, .. } => add(&mut context, &[received]),

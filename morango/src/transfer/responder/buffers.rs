@@ -58,7 +58,7 @@ impl Responder {
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
         let mut context = Context::new(&self.home, session, &[], CancelToken::new());
-        let (transferred, _) = transmit::keep(&mut context, records)?;
+        let (transferred, _) = transmit::keep(&mut context, None, records)?;
         let status = transmission(&context.session);
         if (context.session.stage, context.session.status) != (Stage::Transferring, status) {
             context.update(|session| {

@@ -33,10 +33,11 @@ impl Refused {
 /// Checks and keeps one chunk that came, whichever side we are. Says how many records of the session have come so far.
 pub(in crate::transfer) fn keep(
     context: &mut Context<'_>,
+    offset: Option<u64>,
     received: Vec<ReceivedRecord>,
 ) -> Result<(u64, Vec<Rejection>)> {
     let home = context.home;
-    let checked = gate::check(home, &context.session, received);
+    let checked = gate::check(home, &context.session, offset, received);
     if !checked.rejections.is_empty() {
         tracing::warn!(refused = checked.rejections.len(), "records were refused at the gate");
     }
@@ -75,8 +76,9 @@ pub(in crate::transfer) fn pull(
     overlap(fetch, |receiver| {
         for records in receiver {
             context.cancel.check()?;
+            let offset = kept;
             kept += records.len() as u64;
-            let (_, rejections) = keep(context, records)?;
+            let (_, rejections) = keep(context, Some(offset), records)?;
             refused.add(rejections);
             context.tell(Stage::Transferring, progress(kept, total));
             report(context, peer, kept, before)?;
