@@ -11,7 +11,7 @@ use crate::identity::{Certificate, PrivateKey, UnverifiedCertificate, session_ch
 use crate::port::{CertificateQuery, Peer, PeerInfo, SyncSessionRequest};
 use crate::scope::{Filter, Scope, ScopeDefinitions, ScopeParams};
 use crate::session::{Capabilities, Capability, Direction, Side, SyncSession};
-use crate::transfer::{Home, Order, TransferReport, certificates, transfer};
+use crate::transfer::{Home, Order, TransferReport, Widening, certificates, transfer};
 use crate::{Error, ErrorKind, Result, limits};
 
 /// The certificate in whose name we speak, with all that belongs to it.
@@ -78,7 +78,7 @@ pub(super) fn sync(
     let (server, agreement) = choose(home, peer, &client, options)?;
     let session = open(home, peer, &client, &server, capabilities)?;
     tell(home, options, &Event::SessionOpened { sync_session: session.id, side: Side::Client });
-    let outcome = transfers(home, peer, &session, &client, &agreement, options);
+    let outcome = transfers(home, peer, &session, &client, &server, &agreement, options);
     let closed = close(home, peer, &session, outcome.as_ref().err());
     tell(home, options, &Event::SessionClosed { sync_session: session.id, side: Side::Client });
     let (pull, push) = outcome?;
@@ -308,18 +308,27 @@ fn transfers(
     peer: &dyn Peer,
     session: &SyncSession,
     client: &Client,
+    server: &Certificate,
     agreement: &Agreement,
     options: &SyncOptions,
 ) -> Result<Transfers> {
     let (mut pull, mut push) = (None, None);
     let root = client.root();
+    let is_shared = root_of(home, server)? == Some(root);
+    let scope = server.scope(&*home.registry)?;
     for (direction, filter) in options.directions.iter().zip(&agreement.0) {
         let filter = filter.as_ref().expect("a certificate was chosen that allows every direction");
         let order = Order {
             sync_session: session,
             direction: *direction,
             filter,
-            shared_root: root.hex().as_str().to_owned(),
+            widening: Widening {
+                shared_root: is_shared.then(|| root.to_string()),
+                reach: match direction {
+                    Direction::Pull => scope.write(),
+                    Direction::Push => scope.read(),
+                },
+            },
             chunk_records: options.chunk_records,
             watchers: &options.watchers,
             cancel: &options.cancel,
@@ -331,6 +340,17 @@ fn transfers(
         }
     }
     Ok((pull, push))
+}
+
+/// The root above a certificate; none where the chain is not all here.
+fn root_of(home: &Home, certificate: &Certificate) -> Result<Option<CertificateId>> {
+    let (mut id, mut parent) = (certificate.id(), certificate.parent_id());
+    for _ in 0..limits::CHAIN_CERTIFICATES_MAX {
+        let Some(above) = parent else { return Ok(Some(id)) };
+        let Some(stored) = home.storage.certificate(&above)? else { return Ok(None) };
+        (id, parent) = (above, stored.certificate.parent_id());
+    }
+    Ok(None)
 }
 
 /// Closes the session here, and there as far as the peer can be reached.

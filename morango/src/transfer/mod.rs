@@ -22,5 +22,5 @@ pub use report::TransferReport;
 pub use responder::{Caller, Responder};
 
 pub(crate) use context::Home;
-pub(crate) use controller::{Order, transfer};
+pub(crate) use controller::{Order, Widening, transfer};
 pub(crate) use workers::Workers;
