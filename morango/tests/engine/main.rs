@@ -1,0 +1,498 @@
+//! Stories of two engines in one process: they meet over `LocalPeer`, without a line and without SQL.
+
+mod memory;
+
+use std::sync::{Arc, Mutex, OnceLock};
+
+use morango::identity::SystemFacts;
+use morango::model::Registry;
+use morango::port::{
+    CertificateQuery, Peer, ProceedRequest, ReceivedRecord, SyncSessionRequest, TransferSessionRequest,
+};
+use morango::prelude::*;
+use morango::scope::ScopeDefinitionSource;
+use morango::session::{Capabilities, Capability, StageStatus};
+use morango::transfer::{Caller, LocalPeer, Responder};
+use morango::{Result, limits};
+
+use memory::{Memory, PROFILE};
+
+const WHOLE: ScopeDefinitionSource = ScopeDefinitionSource {
+    profile: PROFILE,
+    id: "whole-notebook",
+    version: 1,
+    primary: Some("owner_id"),
+    description: "Everything of ${owner_id}",
+    read: &[],
+    write: &[],
+    read_write: &["${owner_id}"],
+};
+
+const READER: ScopeDefinitionSource = ScopeDefinitionSource {
+    profile: PROFILE,
+    id: "reader",
+    version: 1,
+    primary: None,
+    description: "To read the notes of ${owner_id}",
+    read: &["${owner_id}:notes"],
+    write: &[],
+    read_write: &[],
+};
+
+/// The application's users: Ada may have anything, nobody else may.
+struct Ada;
+
+impl Accounts for Ada {
+    fn authorize(&self, credentials: &Credentials, _request: &GrantRequest<'_>) -> Result<()> {
+        match (credentials.user.as_str(), credentials.password.as_str()) {
+            ("ada", "secret") => Ok(()),
+            ("ada", _) => Err(Error::unauthenticated("log in: the password is wrong")),
+            _ => Err(Error::forbidden("grant a certificate: only Ada may have one")),
+        }
+    }
+}
+
+fn engine(memory: &Memory) -> Engine {
+    let registry = Registry::builder().scope(&WHOLE).scope(&READER).build().expect("two good definitions");
+    let facts = SystemFacts { hostname: "test".to_owned(), ..SystemFacts::default() };
+    Engine::builder(memory.clone()).registry(registry).system_facts(facts).build().expect("an engine")
+}
+
+/// The storages of a laptop and a phone with their certificates, from which every story begins: making keys is slow.
+static PREPARED: OnceLock<(Memory, Memory, Vec<Certificate>)> = OnceLock::new();
+
+fn prepare() -> (Memory, Memory, Vec<Certificate>) {
+    let (laptop, phone) = (Memory::default(), Memory::default());
+    let server = engine(&laptop);
+    let root = server.create_root_certificate(PROFILE, "whole-notebook", &[]).expect("a root");
+    let (peer, owner) = (LocalPeer::new(server.responder(Ada)), root.id().to_string());
+    let ask = |scope| {
+        let credentials = Credentials::new("ada", "secret");
+        engine(&phone).request_certificate(&peer, &root, scope, &[("owner_id", &owner)], &credentials)
+    };
+    let certificates = ["whole-notebook", "reader"].map(|scope| ask(scope).expect("Ada may have it"));
+    (laptop, phone, certificates.into())
+}
+
+/// A laptop that owns a notebook, and a phone that was granted all of it.
+struct Pair {
+    laptop: Memory,
+    phone: Memory,
+    responder: Responder,
+    engine: Engine,
+    certificate: Certificate,
+}
+
+impl Pair {
+    fn new() -> Self {
+        Self::granted("whole-notebook")
+    }
+
+    fn granted(scope: &str) -> Self {
+        let (laptop, phone, certificates) = PREPARED.get_or_init(prepare);
+        let certificate = certificates.iter().find(|certificate| certificate.scope_definition_id() == scope);
+        let (laptop, phone) = (Memory::with_certificates_of(laptop), Memory::with_certificates_of(phone));
+        Self {
+            responder: engine(&laptop).responder(Ada),
+            engine: engine(&phone),
+            certificate: certificate.expect("it was granted").clone(),
+            laptop,
+            phone,
+        }
+    }
+
+    fn owner(&self) -> CertificateId {
+        self.certificate.parent_id().expect("it is below the root")
+    }
+
+    fn notes(&self) -> String {
+        format!("{}:notes", self.owner())
+    }
+
+    fn peer(&self) -> LocalPeer {
+        LocalPeer::new(self.responder.clone())
+    }
+
+    fn sync(&self, options: SyncOptions) -> Result<SyncReport> {
+        self.engine.sync(&self.peer(), &self.certificate, options)
+    }
+
+    /// A transfer as a client without a controller drives it.
+    fn open(&self, capabilities: Capabilities, direction: Direction) -> TransferSessionRequest {
+        let nonce = self.responder.issue_nonce(&Caller::default()).expect("a nonce");
+        let id = morango::id::SyncSessionId::random();
+        let storage = self.engine.storage();
+        let key = storage.private_key(&self.certificate.id()).expect("a key").expect("it is ours");
+        let chain = storage.certificates(&CertificateQuery::AncestorsOf { id: self.certificate.id(), profile: None });
+        let request = SyncSessionRequest {
+            id,
+            server_certificate: self.owner(),
+            client_certificate: self.certificate.id(),
+            profile: PROFILE.to_owned(),
+            certificate_chain: chain.expect("a chain").iter().map(|it| (&it.certificate).into()).collect(),
+            connection_path: String::new(),
+            instance: "{}".to_owned(),
+            nonce: nonce.id.to_string(),
+            client_ip: String::new(),
+            server_ip: String::new(),
+            signature: key.sign(&format!("{}:{id}", nonce.id)),
+        };
+        let caller = Caller { capabilities, ip: String::new() };
+        self.responder.create_sync_session(&caller, &request).expect("a sync session");
+        let again = self.responder.create_sync_session(&caller, &request).expect_err("the nonce was used");
+        assert_eq!(again.kind(), ErrorKind::NonceInvalid);
+        TransferSessionRequest {
+            id: morango::id::TransferSessionId::random(),
+            sync_session: id,
+            direction,
+            filter: Filter::new([self.notes()]).expect("a prefix"),
+            client_fsic: None,
+            records_total: None,
+        }
+    }
+}
+
+#[test]
+fn two_peers_converge_and_leave_nothing_behind() {
+    let pair = Pair::new();
+    for number in 0..25 {
+        pair.laptop.save(&pair.notes(), &format!("l{number}"), "from the laptop");
+        pair.phone.save(&pair.notes(), &format!("p{number}"), "from the phone");
+    }
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&events);
+    let options = SyncOptions::both_ways().chunk_size(4).on_event(move |event| {
+        if let Event::Stage { stage, direction, phase: Phase::Completed, .. } = event {
+            seen.lock().expect("a list").push((*direction, *stage));
+        }
+    });
+    let report = pair.sync(options).expect("a good sync");
+    assert!(report.is_clean(), "{report}");
+    assert_eq!(report.records_transferred(), 50, "{report}");
+    assert_eq!(pair.laptop.rows(), pair.phone.rows());
+    assert_eq!(pair.laptop.rows().len(), 50);
+    assert!(!pair.laptop.has_leftovers() && !pair.phone.has_leftovers());
+    let every_stage = |direction| Stage::ALL.map(|stage| (direction, stage));
+    let expected = [every_stage(Direction::Pull), every_stage(Direction::Push)].concat();
+    assert_eq!(*events.lock().expect("a list"), expected);
+}
+
+#[test]
+fn a_sync_with_nothing_new_sends_nothing_and_asks_little() {
+    let pair = Pair::new();
+    pair.phone.save(&pair.notes(), "1", "milk");
+    pair.sync(SyncOptions::both_ways()).expect("a good sync");
+    let report = pair.sync(SyncOptions::both_ways()).expect("a good sync");
+    assert_eq!(report.records_transferred(), 0);
+    assert!(report.traffic.requests <= 14, "{report}");
+}
+
+#[test]
+fn both_sides_changed_one_note_and_both_end_with_the_same() {
+    let pair = Pair::new();
+    let note = pair.laptop.save(&pair.notes(), "1", "milk");
+    pair.sync(SyncOptions::pull()).expect("a good sync");
+    pair.laptop.save(&pair.notes(), "1", "bread");
+    pair.phone.save(&pair.notes(), "1", "cheese");
+    pair.engine.serialize(PROFILE, &Filter::everything()).expect("it is serialized");
+    let report = pair.sync(SyncOptions::both_ways()).expect("a good sync");
+    assert_eq!(report.pull.and_then(|pull| pull.dequeue).map(|dequeue| dequeue.conflicts), Some(1));
+    assert_eq!(pair.laptop.rows(), pair.phone.rows());
+    assert_eq!(pair.phone.rows()[&note], "cheese");
+}
+
+#[test]
+fn a_reader_pulls_and_cannot_push() {
+    let pair = Pair::granted("reader");
+    pair.laptop.save(&pair.notes(), "1", "milk");
+    pair.laptop.save(&format!("{}:diary", pair.owner()), "1", "secret");
+    let error = pair.sync(SyncOptions::both_ways()).expect_err("a reader cannot push");
+    assert_eq!(error.kind(), ErrorKind::FilterOutsideScope, "{error:?}");
+    let report = pair.sync(SyncOptions::pull()).expect("a reader may pull");
+    assert_eq!(report.records_transferred(), 1);
+    assert_eq!(pair.phone.rows().into_values().collect::<Vec<_>>(), ["milk"]);
+    for filter in [Filter::everything(), Filter::new([pair.owner().to_string()]).expect("a prefix")] {
+        let error = pair.sync(SyncOptions::pull().filter(filter)).expect_err("beyond the notes");
+        assert_eq!(error.kind(), ErrorKind::FilterOutsideScope);
+    }
+}
+
+#[test]
+fn a_client_that_asks_for_more_than_its_certificate_is_refused() {
+    let pair = Pair::granted("reader");
+    let pull = pair.open(Capabilities::ours(), Direction::Pull);
+    let wide = TransferSessionRequest { filter: Filter::everything(), ..pull.clone() };
+    let push = TransferSessionRequest { direction: Direction::Push, ..pull };
+    for request in [wide, push] {
+        let error = pair.responder.create_transfer_session(&request).expect_err("outside its scope");
+        assert_eq!(error.kind(), ErrorKind::FilterOutsideScope);
+    }
+}
+
+#[test]
+fn nobody_is_granted_a_certificate_without_leave() {
+    let pair = Pair::new();
+    let owner = pair.owner().to_string();
+    for (user, password, params, kind) in [
+        ("ada", "guess", owner.as_str(), ErrorKind::Unauthenticated),
+        ("bob", "secret", owner.as_str(), ErrorKind::Forbidden),
+        ("ada", "secret", "somebody-else", ErrorKind::CertificateExceedsParent),
+    ] {
+        let credentials = Credentials::new(user, password);
+        let asked = pair.engine.request_certificate(
+            &pair.peer(),
+            pair.owner(),
+            "reader",
+            &[("owner_id", params)],
+            &credentials,
+        );
+        assert_eq!(asked.expect_err("not allowed").kind(), kind, "{user}");
+    }
+}
+
+#[test]
+fn a_stage_that_fails_on_the_server_is_told_and_a_new_sync_goes_well() {
+    for fault in [ErrorKind::Storage, ErrorKind::Internal] {
+        let pair = Pair::new();
+        pair.phone.save(&pair.notes(), "1", "milk");
+        pair.laptop.fail_next_dequeuing(fault);
+        let error = pair.sync(SyncOptions::push()).expect_err("the server fails");
+        assert_eq!(error.kind(), ErrorKind::PeerStageFailed, "{error:?}");
+        assert_eq!(pair.laptop.errored().len(), 1);
+        assert!(!pair.laptop.has_leftovers() && !pair.phone.has_leftovers());
+        pair.sync(SyncOptions::push()).expect("the fault is gone");
+        assert_eq!(pair.laptop.rows(), pair.phone.rows());
+    }
+}
+
+#[test]
+fn a_busy_database_is_tried_again() {
+    let pair = Pair::new();
+    pair.phone.save(&pair.notes(), "1", "milk");
+    pair.laptop.fail_next_dequeuing(ErrorKind::StorageBusy);
+    pair.sync(SyncOptions::push()).expect("the second try goes well");
+    assert_eq!(pair.laptop.rows(), pair.phone.rows());
+}
+
+#[test]
+fn a_cancelled_sync_stops_and_leaves_nothing_open() {
+    let pair = Pair::new();
+    for number in 0..40 {
+        pair.laptop.save(&pair.notes(), &number.to_string(), "milk");
+    }
+    let token = CancelToken::new();
+    let cancel = token.clone();
+    let options = SyncOptions::pull().chunk_size(2).cancel_on(token).on_event(move |event| {
+        if let Event::Stage { phase: Phase::InProgress(_), .. } = event {
+            cancel.cancel();
+        }
+    });
+    let error = pair.sync(options).expect_err("it was cancelled");
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    assert!(pair.phone.rows().is_empty());
+    assert!(!pair.laptop.has_leftovers() && !pair.phone.has_leftovers());
+}
+
+#[test]
+fn a_sync_in_the_background_is_joined() {
+    let pair = Pair::new();
+    pair.laptop.save(&pair.notes(), "1", "milk");
+    let task = pair.engine.sync_in_background(Arc::new(pair.peer()), &pair.certificate, SyncOptions::pull());
+    assert_eq!(task.join().expect("a good sync").records_transferred(), 1);
+}
+
+#[test]
+fn a_peer_that_is_this_very_instance_is_no_peer() {
+    let pair = Pair::new();
+    let ourselves = LocalPeer::new(pair.engine.responder(NoAccounts));
+    let error = pair.engine.sync(&ourselves, &pair.certificate, SyncOptions::pull()).expect_err("it is us");
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+}
+
+/// A client from before asynchronous operations: the server serializes and queues while it opens the transfer, and
+/// dequeues and deserializes while it closes it.
+#[test]
+fn an_old_client_finds_all_done_when_it_opens_and_when_it_closes() {
+    let pair = Pair::new();
+    let old: Capabilities = [Capability::FsicV2Format].into_iter().collect();
+    pair.laptop.save(&pair.notes(), "1", "milk");
+    let opened = pair.responder.create_transfer_session(&pair.open(old.clone(), Direction::Pull)).expect("a pull");
+    assert_eq!((opened.stage, opened.status), (Stage::Queuing, StageStatus::Completed));
+    assert_eq!(opened.records_total, Some(1));
+    let queued = pair.responder.queued_chunk(&opened.id, 0, None).expect("the queue");
+    pair.responder.close_transfer_session(&opened.id).expect("it is closed");
+
+    let mut push = pair.open(old, Direction::Push);
+    push.records_total = Some(1);
+    let opened = pair.responder.create_transfer_session(&push).expect("a push");
+    let mut record = queued.records[0].clone();
+    record.serialized = "bread".to_owned();
+    record.last_saved = morango::counter::Stamp::new(morango::id::InstanceId::hash_of("old"), 1);
+    pair.peer().send_chunk(&opened.id, &[record]).expect("it is taken");
+    pair.responder.close_transfer_session(&opened.id).expect("it is closed");
+    assert_eq!(pair.laptop.rows().into_values().collect::<Vec<_>>(), ["bread"]);
+    let error = pair.responder.close_transfer_session(&opened.id).expect_err("it is closed already");
+    assert_eq!(error.kind(), ErrorKind::SessionUnknown);
+}
+
+/// What a Python client does: it asks before each stage, and reports after each chunk.
+#[test]
+fn the_way_of_a_python_client_is_gone_without_a_stage_that_hangs() {
+    let pair = Pair::new();
+    for number in 0..3 {
+        pair.laptop.save(&pair.notes(), &number.to_string(), "milk");
+    }
+    let request = pair.open(Capabilities::ours(), Direction::Pull);
+    let responder = &pair.responder;
+    let opened = responder.create_transfer_session(&request).expect("a pull");
+    let second = responder
+        .create_transfer_session(&TransferSessionRequest { id: morango::id::TransferSessionId::random(), ..request });
+    assert_eq!(second.expect("the open one").id, opened.id);
+    let to = |stage| ProceedRequest { stage: Some(stage), ..ProceedRequest::default() };
+    for stage in [Stage::Serializing, Stage::Queuing] {
+        assert!(responder.transfer_session(&opened.id).expect("it is open").stage < stage);
+        let answer = responder.proceed(&opened.id, &to(stage)).expect("it goes on");
+        assert_eq!((answer.stage, answer.status), (stage, StageStatus::Completed));
+    }
+    for (told, expected) in [(2, StageStatus::Pending), (3, StageStatus::Completed)] {
+        let report = ProceedRequest { records_transferred: Some(told), ..to(Stage::Transferring) };
+        let answer = responder.proceed(&opened.id, &report).expect("it is noted");
+        assert_eq!((answer.stage, answer.status), (Stage::Transferring, expected));
+        assert_eq!(answer.records_transferred, told);
+    }
+    for stage in [Stage::Dequeuing, Stage::Deserializing] {
+        let answer = responder.proceed(&opened.id, &to(stage)).expect("it goes on");
+        assert_eq!((answer.stage, answer.status), (stage, StageStatus::Completed));
+    }
+    let back = responder.proceed(&opened.id, &to(Stage::Queuing)).expect("to go back is to stay");
+    assert_eq!(back.stage, Stage::Deserializing);
+    responder.close_transfer_session(&opened.id).expect("it is closed");
+    assert_eq!(responder.transfer_session(&opened.id).expect_err("closed").kind(), ErrorKind::SessionUnknown);
+}
+
+#[test]
+fn a_push_is_merged_only_when_all_that_was_promised_has_come() {
+    let pair = Pair::new();
+    let opened = pair.responder.create_transfer_session(&pair.open(Capabilities::ours(), Direction::Push));
+    let id = opened.expect("a push").id;
+    let to = |stage, total| ProceedRequest { stage: Some(stage), records_total: total, ..ProceedRequest::default() };
+    pair.responder.proceed(&id, &to(Stage::Queuing, Some(2))).expect("two are promised");
+    let unreadable = ReceivedRecord::Unreadable { received: "?".to_owned(), reason: "it is no record".to_owned() };
+    assert_eq!(pair.responder.receive_chunk(&id, vec![unreadable.clone()]).expect("set aside"), 1);
+    assert_eq!(pair.responder.receive_chunk(&id, vec![unreadable]).expect("the same once more"), 1);
+    for request in [to(Stage::Dequeuing, None), to(Stage::Dequeuing, Some(1)), to(Stage::Queuing, Some(u64::MAX))] {
+        let error = pair.responder.proceed(&id, &request).expect_err("one is missing");
+        assert!(matches!(error.kind(), ErrorKind::SessionConflict | ErrorKind::LimitExceeded), "{error:?}");
+    }
+    let many = std::iter::repeat_n(
+        ReceivedRecord::Unreadable { received: String::new(), reason: String::new() },
+        limits::CHUNK_RECORDS_ACCEPTED_MAX + 1,
+    );
+    let error = pair.responder.receive_chunk(&id, many.collect()).expect_err("too many at once");
+    assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+}
+
+#[test]
+fn bad_records_are_refused_one_by_one_and_the_good_ones_arrive() {
+    let pair = Pair::new();
+    pair.laptop.save(&pair.notes(), "1", "good");
+    let bad = pair.laptop.save(&pair.notes(), "2", "bad");
+    // Nothing of ours makes a bad record, so one is made by a peer that lies about a partition.
+    let liar = Liar { honest: pair.peer(), bad };
+    let report = pair.engine.sync(&liar, &pair.certificate, SyncOptions::pull()).expect("the sync goes on");
+    let pull = report.pull.expect("a pull");
+    assert_eq!((pull.records_transferred, pull.rejections_total), (2, 1));
+    assert_eq!(pull.rejections[0].claimed_id, bad.to_string());
+    assert_eq!(pair.phone.rows().into_values().collect::<Vec<_>>(), ["good"]);
+}
+
+/// A peer that moves one of its records out of the filter.
+#[derive(Debug)]
+struct Liar {
+    honest: LocalPeer,
+    bad: SyncId,
+}
+
+impl Peer for Liar {
+    fn fetch_chunk(
+        &self,
+        id: &morango::id::TransferSessionId,
+        offset: u64,
+        limit: usize,
+    ) -> Result<Vec<ReceivedRecord>> {
+        let mut records = self.honest.fetch_chunk(id, offset, limit)?;
+        for record in &mut records {
+            if let ReceivedRecord::Readable(loose) = record
+                && loose.model_uuid == self.bad.to_string()
+            {
+                "elsewhere".clone_into(&mut loose.partition);
+            }
+        }
+        Ok(records)
+    }
+
+    fn location(&self) -> String {
+        self.honest.location()
+    }
+
+    fn info(&self) -> Result<morango::port::PeerInfo> {
+        self.honest.info()
+    }
+
+    fn announce(&self, ours: &Capabilities) {
+        self.honest.announce(ours);
+    }
+
+    fn nonce(&self) -> Result<String> {
+        self.honest.nonce()
+    }
+
+    fn certificates(&self, query: &CertificateQuery) -> Result<Vec<morango::identity::UnverifiedCertificate>> {
+        self.honest.certificates(query)
+    }
+
+    fn request_certificate(
+        &self,
+        credentials: &Credentials,
+        parent: &CertificateId,
+        request: &morango::identity::CertificateRequest,
+    ) -> Result<morango::identity::UnverifiedCertificate> {
+        self.honest.request_certificate(credentials, parent, request)
+    }
+
+    fn create_sync_session(&self, request: &SyncSessionRequest) -> Result<morango::port::SyncSessionAnswer> {
+        self.honest.create_sync_session(request)
+    }
+
+    fn close_sync_session(&self, id: &morango::id::SyncSessionId) -> Result<()> {
+        self.honest.close_sync_session(id)
+    }
+
+    fn create_transfer_session(&self, request: &TransferSessionRequest) -> Result<morango::port::RemoteTransfer> {
+        self.honest.create_transfer_session(request)
+    }
+
+    fn transfer_session(&self, id: &morango::id::TransferSessionId) -> Result<morango::port::RemoteTransfer> {
+        self.honest.transfer_session(id)
+    }
+
+    fn proceed(
+        &self,
+        id: &morango::id::TransferSessionId,
+        request: &ProceedRequest,
+    ) -> Result<morango::port::RemoteTransfer> {
+        self.honest.proceed(id, request)
+    }
+
+    fn close_transfer_session(&self, id: &morango::id::TransferSessionId) -> Result<()> {
+        self.honest.close_transfer_session(id)
+    }
+
+    fn send_chunk(&self, id: &morango::id::TransferSessionId, records: &[morango::record::StoreRecord]) -> Result<()> {
+        self.honest.send_chunk(id, records)
+    }
+
+    fn traffic(&self) -> morango::port::Traffic {
+        self.honest.traffic()
+    }
+}

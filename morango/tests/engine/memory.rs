@@ -1,0 +1,410 @@
+//! A storage in memory that is just true enough for two engines to meet: one profile, rows that are texts.
+//!
+//! It takes its decisions from the rooms `counter` and `record`, as every storage must. It is slow and keeps nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use chrono::{DateTime, Utc};
+use morango::counter::{DatabaseMaxCounters, Fsic, Lack, RecordMaxCounters, Stamp};
+use morango::id::{CertificateId, DatabaseId, InstanceId, NonceId, SyncId, SyncSessionId, TransferSessionId};
+use morango::identity::{Certificate, Instance, Nonce, PrivateKey};
+use morango::model::Registry;
+use morango::port::{
+    CertificateQuery, Chunk, DequeueReport, DeserializeReport, Progress, Rejection, SerializeReport, Storage,
+    StoredCertificate, Watch,
+};
+use morango::record::{BufferRecord, Relation, StoreRecord, merge_conflict, record_id, relation};
+use morango::scope::Filter;
+use morango::session::{Role, StageStatus, SyncSession, TransferSession};
+use morango::{Error, ErrorKind, Result};
+
+/// The only profile there is.
+pub(crate) const PROFILE: &str = "notebook";
+
+#[derive(Default)]
+struct State {
+    database: Option<DatabaseId>,
+    instance: Option<InstanceId>,
+    counter: i64,
+    certificates: Vec<Certificate>,
+    keys: BTreeMap<CertificateId, PrivateKey>,
+    nonces: BTreeMap<NonceId, Nonce>,
+    syncs: BTreeMap<SyncSessionId, SyncSession>,
+    transfers: BTreeMap<TransferSessionId, TransferSession>,
+    /// Rows that were saved since they were last serialized.
+    changed: BTreeMap<SyncId, (String, String)>,
+    rows: BTreeMap<SyncId, String>,
+    store: BTreeMap<SyncId, StoreRecord>,
+    dirty: BTreeSet<SyncId>,
+    counters: DatabaseMaxCounters,
+    queued: BTreeMap<TransferSessionId, Vec<SyncId>>,
+    received: BTreeMap<TransferSessionId, BTreeMap<SyncId, StoreRecord>>,
+    chunks: BTreeSet<(TransferSessionId, [u8; 32])>,
+    /// A panic or an error that is waiting for the next dequeuing.
+    fault: Option<ErrorKind>,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct Memory(Arc<Mutex<State>>);
+
+impl Memory {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().expect("nobody panics while they hold it")
+    }
+
+    /// A storage with nothing but the certificates and keys of another: making keys is slow.
+    pub(crate) fn with_certificates_of(other: &Self) -> Self {
+        let memory = Self::default();
+        let (mut state, other) = (memory.state(), other.state());
+        state.certificates.clone_from(&other.certificates);
+        state.keys.clone_from(&other.keys);
+        drop(state);
+        memory
+    }
+
+    /// What the application does: it saves a row.
+    pub(crate) fn save(&self, partition: &str, source_id: &str, text: &str) -> SyncId {
+        let id = record_id(partition, source_id, "note");
+        let mut state = self.state();
+        state.rows.insert(id, text.to_owned());
+        state.changed.insert(id, (partition.to_owned(), source_id.to_owned()));
+        id
+    }
+
+    pub(crate) fn rows(&self) -> BTreeMap<SyncId, String> {
+        self.state().rows.clone()
+    }
+
+    pub(crate) fn fail_next_dequeuing(&self, kind: ErrorKind) {
+        self.state().fault = Some(kind);
+    }
+
+    /// Whether any session is open or any buffer is kept.
+    pub(crate) fn has_leftovers(&self) -> bool {
+        let state = self.state();
+        state.syncs.values().any(|session| session.is_active)
+            || state.transfers.values().any(|session| session.is_active)
+            || !state.queued.is_empty()
+            || !state.received.is_empty()
+    }
+}
+
+impl State {
+    fn raise_counter(&mut self) -> Stamp {
+        self.counter += 1;
+        Stamp::new(self.instance.expect("an instance was adopted"), self.counter)
+    }
+
+    fn clean_up(&mut self, id: &TransferSessionId) {
+        if let Some(session) = self.transfers.get_mut(id) {
+            session.is_active = false;
+        }
+        self.queued.remove(id);
+        self.received.remove(id);
+    }
+}
+
+impl Storage for Memory {
+    fn prepare(&self, _registry: &Arc<Registry>) -> Result<()> {
+        Ok(())
+    }
+
+    fn database_id(&self) -> Result<DatabaseId> {
+        Ok(*self.state().database.get_or_insert_with(DatabaseId::random))
+    }
+
+    fn renew_database_id(&self) -> Result<DatabaseId> {
+        Ok(*self.state().database.insert(DatabaseId::random()))
+    }
+
+    fn location(&self) -> String {
+        "memory".to_owned()
+    }
+
+    fn kind(&self) -> &'static str {
+        "memory"
+    }
+
+    fn adopt_instance(&self, instance: &Instance) -> Result<()> {
+        self.state().instance = Some(instance.id);
+        Ok(())
+    }
+
+    fn save_certificates(&self, new: &[Certificate], key: Option<(&CertificateId, &PrivateKey)>) -> Result<()> {
+        let mut state = self.state();
+        for certificate in new {
+            if !state.certificates.contains(certificate) {
+                state.certificates.push(certificate.clone());
+            }
+        }
+        if let Some((id, key)) = key {
+            state.keys.insert(*id, key.clone());
+        }
+        Ok(())
+    }
+
+    fn certificate(&self, id: &CertificateId) -> Result<Option<StoredCertificate>> {
+        let state = self.state();
+        let found = state.certificates.iter().find(|certificate| certificate.id() == *id);
+        Ok(found.map(|certificate| StoredCertificate {
+            certificate: certificate.clone(),
+            has_private_key: state.keys.contains_key(id),
+        }))
+    }
+
+    fn certificates(&self, query: &CertificateQuery) -> Result<Vec<StoredCertificate>> {
+        let state = self.state();
+        let find = |id: CertificateId| state.certificates.iter().find(|certificate| certificate.id() == id);
+        let ancestors = |id: CertificateId| {
+            let mut chain: Vec<_> =
+                std::iter::successors(find(id), |below| below.parent_id().and_then(find)).cloned().collect();
+            chain.reverse();
+            chain
+        };
+        let owned = || state.certificates.iter().filter(|certificate| state.keys.contains_key(&certificate.id()));
+        let found: Vec<Certificate> = match query {
+            CertificateQuery::Owned { .. } => owned().cloned().collect(),
+            CertificateQuery::Below { primary_partition, .. } => owned()
+                .filter(|certificate| ancestors(certificate.id()).iter().any(|above| above.id() == *primary_partition))
+                .cloned()
+                .collect(),
+            CertificateQuery::AncestorsOf { id, .. } if state.keys.contains_key(id) => ancestors(*id),
+            CertificateQuery::AncestorsOf { .. } => Vec::new(),
+        };
+        let stored = found.into_iter().map(|certificate| StoredCertificate {
+            has_private_key: state.keys.contains_key(&certificate.id()),
+            certificate,
+        });
+        Ok(stored.collect())
+    }
+
+    fn private_key(&self, id: &CertificateId) -> Result<Option<PrivateKey>> {
+        Ok(self.state().keys.get(id).cloned())
+    }
+
+    fn issue_nonce(&self, nonce: &Nonce, stale_before: DateTime<Utc>) -> Result<()> {
+        let mut state = self.state();
+        state.nonces.retain(|_, nonce| nonce.issued_at >= stale_before);
+        state.nonces.insert(nonce.id, nonce.clone());
+        Ok(())
+    }
+
+    fn take_nonce(&self, id: &NonceId) -> Result<Option<Nonce>> {
+        Ok(self.state().nonces.remove(id))
+    }
+
+    fn create_sync_session(&self, session: &SyncSession) -> Result<()> {
+        let mut state = self.state();
+        if state.syncs.contains_key(&session.id) {
+            return Err(Error::new(ErrorKind::SessionConflict, "keep a sync session: there is one of this id"));
+        }
+        state.syncs.insert(session.id, session.clone());
+        Ok(())
+    }
+
+    fn sync_session(&self, id: &SyncSessionId) -> Result<Option<SyncSession>> {
+        Ok(self.state().syncs.get(id).cloned())
+    }
+
+    fn close_sync_session(&self, id: &SyncSessionId, _now: DateTime<Utc>) -> Result<()> {
+        let mut state = self.state();
+        if let Some(session) = state.syncs.get_mut(id) {
+            session.is_active = false;
+        }
+        let within: Vec<_> = state.transfers.values().filter(|it| it.sync_session == *id).map(|it| it.id).collect();
+        for id in &within {
+            state.clean_up(id);
+        }
+        Ok(())
+    }
+
+    fn create_transfer_session(&self, session: &TransferSession) -> Result<TransferSession> {
+        let mut state = self.state();
+        let is_same = |other: &&TransferSession| {
+            other.is_active && (other.sync_session, other.direction) == (session.sync_session, session.direction)
+        };
+        if let Some(open) = state.transfers.values().find(is_same) {
+            return Ok(open.clone());
+        }
+        state.transfers.insert(session.id, session.clone());
+        Ok(session.clone())
+    }
+
+    fn transfer_session(&self, id: &TransferSessionId) -> Result<Option<TransferSession>> {
+        Ok(self.state().transfers.get(id).cloned())
+    }
+
+    fn update_transfer_session(
+        &self,
+        id: &TransferSessionId,
+        change: &mut dyn FnMut(&mut TransferSession),
+    ) -> Result<Option<TransferSession>> {
+        let mut state = self.state();
+        Ok(state.transfers.get_mut(id).map(|session| {
+            change(session);
+            session.clone()
+        }))
+    }
+
+    fn serialize(&self, profile: &str, filter: &Filter, _watch: Watch<'_>) -> Result<SerializeReport> {
+        let mut state = self.state();
+        let stamp = state.raise_counter();
+        let mut report = SerializeReport::default();
+        let within: Vec<_> = state.changed.iter().filter(|(_, (partition, _))| filter.contains(partition)).collect();
+        let within: Vec<_> = within.into_iter().map(|(id, origin)| (*id, origin.clone())).collect();
+        for (id, (partition, source_id)) in within {
+            state.changed.remove(&id);
+            let mut record = state.store.remove(&id).unwrap_or_else(|| StoreRecord {
+                id,
+                profile: profile.to_owned(),
+                model_name: "note".to_owned(),
+                partition,
+                source_id,
+                serialized: String::new(),
+                conflicting_serialized_data: String::new(),
+                deleted: false,
+                hard_deleted: false,
+                last_saved: stamp,
+                self_ref_fk: String::new(),
+                counters: RecordMaxCounters::new(),
+            });
+            record.serialized.clone_from(&state.rows[&id]);
+            record.last_saved = stamp;
+            record.counters.raise(stamp);
+            state.store.insert(id, record);
+            report.updated += 1;
+        }
+        for prefix in filter.prefixes() {
+            state.counters.raise(prefix, stamp);
+        }
+        Ok(report)
+    }
+
+    fn fsic(&self, _profile: &str, filter: &Filter, role: Role) -> Result<Fsic> {
+        let state = self.state();
+        let keep = |partition: &str, instance: &InstanceId| {
+            state.store.values().filter(|record| record.partition.starts_with(partition)).any(|record| match role {
+                Role::Producer => record.last_saved.instance == *instance,
+                Role::Receiver => record.counters.get(instance).is_some(),
+            })
+        };
+        Ok(Fsic::calculate(&state.counters, filter, &keep))
+    }
+
+    fn queue(&self, session: &TransferSession, lacks: &[Lack]) -> Result<u64> {
+        let mut state = self.state();
+        let is_lacking = |record: &&StoreRecord| {
+            lacks.iter().any(|lack| {
+                record.partition.starts_with(&lack.partition)
+                    && record.last_saved.instance == lack.instance
+                    && record.last_saved.counter > lack.counter
+            })
+        };
+        let queued: Vec<SyncId> = state.store.values().filter(is_lacking).map(|record| record.id).collect();
+        let total = queued.len() as u64;
+        state.queued.insert(session.id, queued);
+        Ok(total)
+    }
+
+    fn queued_chunk(&self, session: &TransferSessionId, offset: u64, limit: usize) -> Result<Chunk> {
+        let state = self.state();
+        let queued = &state.queued[session];
+        let offset = usize::try_from(offset).expect("an offset of these tests");
+        let records = queued.iter().skip(offset).take(limit).map(|id| state.store[id].clone()).collect();
+        Ok(Chunk { records, total: queued.len() as u64 })
+    }
+
+    fn receive_chunk(
+        &self,
+        session: &TransferSessionId,
+        digest: &[u8; 32],
+        records: &[BufferRecord],
+        rejections: &[Rejection],
+    ) -> Result<u64> {
+        let mut state = self.state();
+        let is_new = state.chunks.insert((*session, *digest));
+        let buffer = state.received.entry(*session).or_default();
+        buffer.extend(records.iter().map(|record| (record.record().id, record.record().clone())));
+        let transfer = state.transfers.get_mut(session).expect("an open session");
+        if is_new {
+            transfer.records_transferred += (records.len() + rejections.len()) as u64;
+        }
+        Ok(transfer.records_transferred)
+    }
+
+    fn dequeue(&self, session: &TransferSession, watch: Watch<'_>) -> Result<DequeueReport> {
+        let mut state = self.state();
+        match state.fault.take() {
+            Some(ErrorKind::Internal) => {
+                drop(state);
+                panic!("a fault for a test");
+            }
+            Some(kind) => return Err(Error::new(kind, "dequeue: a fault for a test")),
+            None => {}
+        }
+        let stamp = state.raise_counter();
+        let mut report = DequeueReport::default();
+        for (id, theirs) in state.received.remove(&session.id).unwrap_or_default() {
+            let ours = state.store.get(&id);
+            let known = ours.map(|ours| (&ours.last_saved, &ours.counters));
+            let (count, merged) = match (relation(known, (&theirs.last_saved, &theirs.counters)), ours) {
+                (Relation::AlreadySeen, _) => (&mut report.already_seen, None),
+                (Relation::Conflict, Some(ours)) => (&mut report.conflicts, Some(merge_conflict(ours, &theirs, stamp))),
+                (Relation::New, _) => (&mut report.new, Some(theirs)),
+                (Relation::FastForward | Relation::Conflict, _) => (&mut report.fast_forwarded, Some(theirs)),
+            };
+            *count += 1;
+            if let Some(merged) = merged {
+                state.store.insert(id, merged);
+                state.dirty.insert(id);
+            }
+        }
+        let _ = watch(Progress { done: 1, total: None });
+        state.counters.raise_all(&session.producer_fsic().sub);
+        Ok(report)
+    }
+
+    fn deserialize(&self, _profile: &str, filter: &Filter, _watch: Watch<'_>) -> Result<DeserializeReport> {
+        let mut state = self.state();
+        let mut report = DeserializeReport::default();
+        for id in std::mem::take(&mut state.dirty) {
+            let record = state.store[&id].clone();
+            if filter.contains(&record.partition) {
+                state.rows.insert(id, record.serialized);
+                report.written += 1;
+            } else {
+                state.dirty.insert(id);
+            }
+        }
+        Ok(report)
+    }
+
+    fn clean_up(&self, session: &TransferSessionId, _now: DateTime<Utc>) -> Result<()> {
+        self.state().clean_up(session);
+        Ok(())
+    }
+
+    fn rejections(&self, _session: &TransferSessionId, _limit: usize) -> Result<Vec<Rejection>> {
+        Ok(Vec::new())
+    }
+
+    fn for_each_record(
+        &self,
+        _profile: &str,
+        filter: &Filter,
+        each: &mut dyn FnMut(StoreRecord) -> Result<()>,
+    ) -> Result<()> {
+        let records: Vec<_> = self.state().store.values().cloned().collect();
+        records.into_iter().filter(|record| filter.contains(&record.partition)).try_for_each(each)
+    }
+}
+
+/// Errored sessions of this storage, for tests of failures.
+impl Memory {
+    pub(crate) fn errored(&self) -> Vec<String> {
+        let state = self.state();
+        let failed = state.transfers.values().filter(|session| session.status == StageStatus::Errored);
+        failed.filter_map(|session| session.error.clone()).collect()
+    }
+}
