@@ -1,6 +1,6 @@
 //! We call: the port [`Peer`](crate::port::Peer) over HTTP.
 //!
-//! One file sends ([`connection`]); the others say what to send and what the answer means. Nothing here knows how a transfer
+//! One file sends (`connection`); the others say what to send and what the answer means. Nothing here knows how a transfer
 //! proceeds, and nothing knows the answering side.
 
 mod connection;
