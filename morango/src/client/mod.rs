@@ -3,8 +3,10 @@
 //! One file sends (`connection`); the others say what to send and what the answer means. Nothing here knows how a transfer
 //! proceeds, and nothing knows the answering side.
 
+mod builder;
 mod connection;
 mod http_peer;
+mod outgoing;
 mod pull;
 mod push;
 mod retry;
@@ -12,5 +14,6 @@ mod retry;
 mod tests;
 mod tls;
 
-pub use http_peer::{HttpPeer, HttpPeerBuilder};
+pub use builder::HttpPeerBuilder;
+pub use http_peer::HttpPeer;
 pub use retry::RetryPolicy;

@@ -1,6 +1,7 @@
 //! Fetching records.
 
-use super::connection::{Connection, Outgoing, unexpected};
+use super::connection::{Connection, unexpected};
+use super::outgoing::Outgoing;
 use crate::id::TransferSessionId;
 use crate::port::ReceivedRecord;
 use crate::wire::{self, Call};

@@ -2,7 +2,8 @@
 
 use reqwest::Method;
 
-use super::connection::{Body, Connection, Outgoing};
+use super::connection::Connection;
+use super::outgoing::{Body, Outgoing};
 use super::retry::Repeat;
 use crate::Result;
 use crate::id::TransferSessionId;
