@@ -1,13 +1,20 @@
 //! SQLite and PostgreSQL for morango, through Diesel.
 
+mod backend;
 mod error;
+mod pool;
 mod rows;
+mod statement;
+mod storage;
+mod transaction;
 
 pub use morango_derive::{Syncable, scope_definitions};
 pub use rows::{ApplyError, Load, LoadedRow, RecordConnection, RecordRow, Rows, Syncable, TableModel};
 
 #[cfg(feature = "sqlite")]
 pub use rows::SqliteModel;
+#[cfg(feature = "sqlite")]
+pub use storage::{SqliteStorage, SqliteStorageBuilder};
 
 /// What the derive's output names. It may change in any version.
 #[doc(hidden)]

@@ -1,0 +1,186 @@
+//! The storage's own connections: a bounded number of them, and one turn at a time for those that write.
+//!
+//! SQLite lets one connection write. Our own threads queue here for that turn, so that none of them meets a locked
+//! database; against other programs there is the time to wait, and the pause that a long verb makes between its
+//! transactions. This room knows nothing of what is written.
+
+use std::path::PathBuf;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::sqlite::SqliteConnection;
+use morango::{Error, ErrorKind};
+
+use crate::backend::sqlite::{self, ConnectionOptions, Durability};
+use crate::error::Fault;
+
+/// Connections that are open at one time.
+const CONNECTIONS_MAX: usize = 8;
+
+/// How long transactions may follow one another before others get a turn. SQLite has no queue: whoever waits asks again
+/// after pauses that grow from 1 to 25 ms within the first 128 ms, and to 100 ms later. So it is given a gap of 25 ms
+/// before 100 ms are over, and never waits for much longer than that.
+const STREAK_MAX: Duration = Duration::from_millis(100);
+
+/// See [`STREAK_MAX`].
+const GAP: Duration = Duration::from_millis(25);
+
+/// The connections to one file.
+pub(crate) struct Pool {
+    path: PathBuf,
+    options: ConnectionOptions,
+    connections: Mutex<Connections>,
+    returned: Condvar,
+    turn: Mutex<Streak>,
+}
+
+#[derive(Default)]
+struct Connections {
+    idle: Vec<Pooled>,
+    open: usize,
+}
+
+struct Pooled {
+    connection: SqliteConnection,
+    durability: Durability,
+}
+
+/// Write transactions that followed one another with hardly a gap.
+struct Streak {
+    held: Duration,
+    ended: Instant,
+}
+
+impl Pool {
+    /// The pool of this file; the first connection is opened when it is needed.
+    pub(crate) fn new(path: PathBuf, options: ConnectionOptions) -> Self {
+        let turn = Mutex::new(Streak { held: Duration::ZERO, ended: Instant::now() });
+        Self { path, options, connections: Mutex::default(), returned: Condvar::new(), turn }
+    }
+
+    /// The file.
+    pub(crate) fn path(&self) -> &PathBuf {
+        &self.path
+    }
+
+    /// A connection that the pool does not keep.
+    pub(crate) fn connect(&self) -> morango::Result<SqliteConnection> {
+        sqlite::connect(&self.path, self.options)
+    }
+
+    /// Runs work that only reads, and sees one state throughout.
+    pub(crate) fn read<R>(&self, work: impl FnOnce(&mut SqliteConnection) -> Result<R, Fault>) -> Result<R, Fault> {
+        let mut lease = self.lease()?;
+        sqlite::read_transaction(lease.connection(), work)
+    }
+
+    /// Runs work that writes, in one transaction.
+    pub(crate) fn write<R>(
+        &self,
+        durability: Durability,
+        work: impl FnOnce(&mut SqliteConnection) -> Result<R, Fault>,
+    ) -> Result<R, Fault> {
+        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        turn.let_others_in();
+        let mut lease = self.lease()?;
+        lease.set_durability(durability)?;
+        let began = Instant::now();
+        let outcome = sqlite::write_transaction(lease.connection(), work);
+        turn.add(began);
+        outcome
+    }
+
+    fn lease(&self) -> Result<Lease<'_>, Fault> {
+        let asked = Instant::now();
+        let mut connections = self.lock();
+        loop {
+            if let Some(pooled) = connections.idle.pop() {
+                return Ok(Lease { pool: self, pooled: Some(pooled) });
+            }
+            if connections.open < CONNECTIONS_MAX {
+                break;
+            }
+            let patience = self.options.busy_timeout.saturating_sub(asked.elapsed());
+            if patience.is_zero() {
+                let message = format!("use the database {}: all of our connections are busy", self.path.display());
+                return Err(Error::new(ErrorKind::StorageBusy, message).into());
+            }
+            connections = self.returned.wait_timeout(connections, patience).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        connections.open += 1;
+        drop(connections);
+        let mut lease = Lease { pool: self, pooled: None };
+        // A failure to open gives the place back when the lease is dropped.
+        lease.pooled = Some(Pooled { connection: self.connect()?, durability: Durability::Durable });
+        Ok(lease)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connections> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Pool").field("path", &self.path).field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl Streak {
+    fn let_others_in(&mut self) {
+        let idle = self.ended.elapsed();
+        if idle >= GAP {
+            self.held = Duration::ZERO;
+        } else if self.held >= STREAK_MAX {
+            std::thread::sleep(GAP);
+            self.held = Duration::ZERO;
+        }
+    }
+
+    fn add(&mut self, began: Instant) {
+        self.ended = Instant::now();
+        self.held += self.ended - began;
+    }
+}
+
+/// A connection on loan. One that is given back in the middle of a transaction, as after a panic, is closed instead,
+/// which undoes what it began.
+struct Lease<'a> {
+    pool: &'a Pool,
+    pooled: Option<Pooled>,
+}
+
+impl Lease<'_> {
+    fn connection(&mut self) -> &mut SqliteConnection {
+        &mut self.pooled.as_mut().expect("a lease holds its connection until it is dropped").connection
+    }
+
+    fn set_durability(&mut self, durability: Durability) -> Result<(), Fault> {
+        let pooled = self.pooled.as_mut().expect("a lease holds its connection until it is dropped");
+        if pooled.durability != durability {
+            sqlite::set_durability(&mut pooled.connection, durability)?;
+            pooled.durability = durability;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        let sound = self.pooled.take().and_then(|mut pooled| is_idle(&mut pooled.connection).then_some(pooled));
+        let mut connections = self.pool.lock();
+        match sound {
+            Some(pooled) => connections.idle.push(pooled),
+            None => connections.open -= 1,
+        }
+        drop(connections);
+        self.pool.returned.notify_one();
+    }
+}
+
+fn is_idle(connection: &mut SqliteConnection) -> bool {
+    let status =
+        <AnsiTransactionManager as TransactionManager<SqliteConnection>>::transaction_manager_status_mut(connection);
+    matches!(status.transaction_depth(), Ok(None))
+}

@@ -1,0 +1,230 @@
+//! A statement is a value: text, identifiers and bound values, rendered and bound by Diesel in their order.
+//!
+//! This is the narrow waist through which all SQL of our own goes. It knows no table and no database: Diesel writes the
+//! placeholders and the quotes of each. A value is always bound, never written into the text, so the text depends on the
+//! code alone and Diesel keeps the statement prepared (which it never does for `diesel::sql_query`).
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+use diesel::backend::Backend;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_dsl::RunQueryDsl;
+use diesel::result::QueryResult;
+use diesel::serialize::ToSql;
+use diesel::sql_types::{BigInt, Binary, Double, HasSqlType, Nullable, Text, Untyped};
+use morango::scope::prefix_upper_bound;
+
+/// A statement that returns rows of the SQL types `Row`, or none.
+///
+/// ```text
+/// sql("SELECT counter, partition FROM morango_store WHERE record_id = ").bind(id).returns::<(BigInt, Text)>()
+///     .load::<(i64, String)>(connection)?
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "a statement does nothing until it is executed or loaded"]
+pub(crate) struct Statement<'a, Row = Untyped> {
+    parts: Vec<Part<'a>>,
+    row: PhantomData<fn() -> Row>,
+}
+
+/// The beginning of a statement.
+pub(crate) fn sql<'a>(text: impl Into<Cow<'a, str>>) -> Statement<'a> {
+    Statement { parts: Vec::with_capacity(8), row: PhantomData }.sql(text)
+}
+
+/// What a statement is made of.
+#[derive(Debug, Clone)]
+enum Part<'a> {
+    Sql(Cow<'a, str>),
+    Identifier(Cow<'a, str>),
+    Value(Value<'a>),
+}
+
+/// A value that is bound. A null has a type too: PostgreSQL asks for it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Value<'a> {
+    /// A text or none.
+    Text(Option<Cow<'a, str>>),
+    /// Bytes or none.
+    Blob(Option<Cow<'a, [u8]>>),
+    /// A whole number or none.
+    Integer(Option<i64>),
+    /// A number.
+    Real(f64),
+}
+
+impl<'a, Row> Statement<'a, Row> {
+    /// Adds text.
+    pub(crate) fn sql(mut self, text: impl Into<Cow<'a, str>>) -> Self {
+        self.parts.push(Part::Sql(text.into()));
+        self
+    }
+
+    /// Adds the name of a table or column that is known at run time only, in the quotes of the database.
+    pub(crate) fn identifier(mut self, name: impl Into<Cow<'a, str>>) -> Self {
+        self.parts.push(Part::Identifier(name.into()));
+        self
+    }
+
+    /// Adds a bound value.
+    pub(crate) fn bind(mut self, value: impl Into<Value<'a>>) -> Self {
+        self.parts.push(Part::Value(value.into()));
+        self
+    }
+
+    /// Adds bound values between commas.
+    pub(crate) fn bind_all<V: Into<Value<'a>>>(mut self, values: impl IntoIterator<Item = V>) -> Self {
+        for (position, value) in values.into_iter().enumerate() {
+            if position > 0 {
+                self = self.sql(", ");
+            }
+            self = self.bind(value);
+        }
+        self
+    }
+
+    /// Adds the condition that a column starts with a prefix: the one place where prefixes are matched.
+    ///
+    /// It is a half-open range on a column whose collation is that of its bytes, so an index serves it, no character is a
+    /// wildcard, and upper and lower case differ.
+    pub(crate) fn starts_with(self, column: &'static str, prefix: &'a str) -> Self {
+        let from = self.sql("(").sql(column).sql(" >= ").bind(prefix);
+        match prefix_upper_bound(prefix) {
+            Some(bound) => from.sql(" AND ").sql(column).sql(" < ").bind(bound).sql(")"),
+            None => from.sql(")"),
+        }
+    }
+
+    /// Says what the rows hold, in SQL types, by position.
+    pub(crate) fn returns<Other>(self) -> Statement<'a, Other> {
+        Statement { parts: self.parts, row: PhantomData }
+    }
+}
+
+impl<Db, Row> QueryFragment<Db> for Statement<'_, Row>
+where
+    Db: Backend + HasSqlType<Text> + HasSqlType<Binary> + HasSqlType<BigInt> + HasSqlType<Double>,
+    str: ToSql<Text, Db>,
+    [u8]: ToSql<Binary, Db>,
+    i64: ToSql<BigInt, Db>,
+    f64: ToSql<Double, Db>,
+    Option<i64>: ToSql<Nullable<BigInt>, Db>,
+    Option<String>: ToSql<Nullable<Text>, Db>,
+    Option<Vec<u8>>: ToSql<Nullable<Binary>, Db>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Db>) -> QueryResult<()> {
+        for part in &self.parts {
+            match part {
+                Part::Sql(text) => out.push_sql(text),
+                Part::Identifier(name) => out.push_identifier(name)?,
+                Part::Value(Value::Text(Some(text))) => out.push_bind_param::<Text, str>(text)?,
+                Part::Value(Value::Blob(Some(bytes))) => out.push_bind_param::<Binary, [u8]>(bytes)?,
+                Part::Value(Value::Integer(Some(number))) => out.push_bind_param::<BigInt, i64>(number)?,
+                Part::Value(Value::Real(number)) => out.push_bind_param::<Double, f64>(number)?,
+                Part::Value(Value::Text(None)) => out.push_bind_param::<Nullable<Text>, Option<String>>(&None)?,
+                Part::Value(Value::Blob(None)) => out.push_bind_param::<Nullable<Binary>, Option<Vec<u8>>>(&None)?,
+                Part::Value(Value::Integer(None)) => out.push_bind_param::<Nullable<BigInt>, Option<i64>>(&None)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Its text is its key in the cache of prepared statements.
+impl<Row> QueryId for Statement<'_, Row> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<Row> Query for Statement<'_, Row> {
+    type SqlType = Row;
+}
+
+impl<Row, C> RunQueryDsl<C> for Statement<'_, Row> {}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(Some(Cow::Borrowed(text)))
+    }
+}
+
+impl<'a> From<&'a String> for Value<'a> {
+    fn from(text: &'a String) -> Self {
+        Self::Text(Some(Cow::Borrowed(text)))
+    }
+}
+
+impl From<String> for Value<'_> {
+    fn from(text: String) -> Self {
+        Self::Text(Some(Cow::Owned(text)))
+    }
+}
+
+impl<'a> From<Option<&'a str>> for Value<'a> {
+    fn from(text: Option<&'a str>) -> Self {
+        Self::Text(text.map(Cow::Borrowed))
+    }
+}
+
+impl<'a> From<&'a [u8]> for Value<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::Blob(Some(Cow::Borrowed(bytes)))
+    }
+}
+
+impl<'a, const LENGTH: usize> From<&'a [u8; LENGTH]> for Value<'a> {
+    fn from(bytes: &'a [u8; LENGTH]) -> Self {
+        Self::Blob(Some(Cow::Borrowed(bytes)))
+    }
+}
+
+impl From<Vec<u8>> for Value<'_> {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Blob(Some(Cow::Owned(bytes)))
+    }
+}
+
+impl<'a> From<Option<&'a [u8]>> for Value<'a> {
+    fn from(bytes: Option<&'a [u8]>) -> Self {
+        Self::Blob(bytes.map(Cow::Borrowed))
+    }
+}
+
+impl From<i64> for Value<'_> {
+    fn from(number: i64) -> Self {
+        Self::Integer(Some(number))
+    }
+}
+
+impl From<Option<i64>> for Value<'_> {
+    fn from(number: Option<i64>) -> Self {
+        Self::Integer(number)
+    }
+}
+
+/// A flag is 0 or 1.
+impl From<bool> for Value<'_> {
+    fn from(flag: bool) -> Self {
+        Self::Integer(Some(i64::from(flag)))
+    }
+}
+
+/// The engine's own tables keep ids as 16 bytes.
+macro_rules! id_values {
+    ($($id:ident),+) => {$(
+        impl<'a> From<&'a morango::id::$id> for Value<'a> {
+            fn from(id: &'a morango::id::$id) -> Self {
+                Self::Blob(Some(Cow::Borrowed(id.as_bytes())))
+            }
+        }
+
+        impl<'a> From<Option<&'a morango::id::$id>> for Value<'a> {
+            fn from(id: Option<&'a morango::id::$id>) -> Self {
+                Self::Blob(id.map(|id| Cow::Borrowed(&id.as_bytes()[..])))
+            }
+        }
+    )+};
+}
+
+id_values!(SyncId, CertificateId, InstanceId, DatabaseId, SyncSessionId, TransferSessionId, NonceId);

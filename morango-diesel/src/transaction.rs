@@ -1,0 +1,101 @@
+//! What happens inside one write transaction beside its work: the counter is raised, change capture is switched.
+//!
+//! *The law of counters*: a transaction that stamps a record calls [`raise_counter`] first and stamps with what it gives.
+//! Which connection a transaction runs on, and how durable its commit is, the storage's `read` and `write` say.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Binary};
+use diesel::sqlite::SqliteConnection;
+use morango::counter::Stamp;
+use morango::id::InstanceId;
+use morango::{Error, ErrorKind, limits};
+
+use crate::error::Fault;
+use crate::statement::sql;
+
+/// What change capture does with the changes of this transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Capture {
+    /// The engine itself writes rows: nothing is marked.
+    Off,
+    /// Deletions are marked as hard ones.
+    Hard,
+}
+
+/// Raises the current instance's counter by one and returns the new stamp.
+///
+/// Before: the transaction has stamped nothing. After: whatever it stamps carries this stamp. The counter moves with the
+/// transaction and falls back with it.
+pub(crate) fn raise_counter(connection: &mut SqliteConnection) -> Result<Stamp, Fault> {
+    let raised = sql("UPDATE morango_instance SET counter = counter + 1 WHERE is_current = 1 RETURNING id, counter")
+        .returns::<(Binary, BigInt)>()
+        .load::<(InstanceId, i64)>(connection)?;
+    stamp_of(&raised)
+}
+
+/// The current instance and its counter as it stands.
+pub(crate) fn current_stamp(connection: &mut SqliteConnection) -> Result<Stamp, Fault> {
+    let found = sql("SELECT id, counter FROM morango_instance WHERE is_current = 1")
+        .returns::<(Binary, BigInt)>()
+        .load::<(InstanceId, i64)>(connection)?;
+    stamp_of(&found)
+}
+
+fn stamp_of(found: &[(InstanceId, i64)]) -> Result<Stamp, Fault> {
+    match found {
+        [(_, counter)] if *counter > limits::COUNTER_MAX => {
+            let message = format!("raise the counter of this instance beyond {}", limits::COUNTER_MAX);
+            Err(Error::new(ErrorKind::StorageCorrupt, message).into())
+        }
+        [(instance, counter)] => Ok(Stamp::new(*instance, *counter)),
+        [] => Err(Error::new(ErrorKind::Configuration, "find this database's instance: none was adopted yet")
+            .with_hint("build an engine over this storage first")
+            .into()),
+        [_, _, ..] => {
+            Err(Error::new(ErrorKind::StorageCorrupt, "find this database's instance: more than one is current").into())
+        }
+    }
+}
+
+/// Runs work whose changes to the application's rows are not marked: the engine's own writing of what peers sent.
+///
+/// It is called within a write transaction; capture is on again before it returns, whatever the work does.
+pub(crate) fn without_capture<R, E: From<diesel::result::Error>>(
+    connection: &mut SqliteConnection,
+    work: impl FnOnce(&mut SqliteConnection) -> Result<R, E>,
+) -> Result<R, E> {
+    with_capture(connection, Capture::Off, work)
+}
+
+/// Runs work whose deletions are marked as hard ones; see [`without_capture`].
+pub(crate) fn with_hard_capture<R, E: From<diesel::result::Error>>(
+    connection: &mut SqliteConnection,
+    work: impl FnOnce(&mut SqliteConnection) -> Result<R, E>,
+) -> Result<R, E> {
+    with_capture(connection, Capture::Hard, work)
+}
+
+fn with_capture<R, E: From<diesel::result::Error>>(
+    connection: &mut SqliteConnection,
+    capture: Capture,
+    work: impl FnOnce(&mut SqliteConnection) -> Result<R, E>,
+) -> Result<R, E> {
+    let mode = match capture {
+        Capture::Off => 0,
+        Capture::Hard => 2,
+    };
+    let before = sql("SELECT mode FROM morango_capture").returns::<BigInt>().get_result::<i64>(connection)?;
+    set_mode(connection, mode)?;
+    // A mode that stayed behind would hide the changes of every other program: it is put back after a panic too.
+    let outcome = catch_unwind(AssertUnwindSafe(|| work(connection)));
+    let restored = set_mode(connection, before);
+    let value = outcome.unwrap_or_else(|panic| resume_unwind(panic))?;
+    restored?;
+    Ok(value)
+}
+
+fn set_mode(connection: &mut SqliteConnection, mode: i64) -> QueryResult<()> {
+    sql("UPDATE morango_capture SET mode = ").bind(mode).execute(connection).map(|_| ())
+}
