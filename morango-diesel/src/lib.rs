@@ -2,11 +2,14 @@
 
 mod backend;
 mod error;
+mod models;
 mod pool;
 mod rows;
+mod schema;
 mod statement;
 mod storage;
 mod transaction;
+mod triggers;
 
 pub use morango_derive::{Syncable, scope_definitions};
 pub use rows::{ApplyError, Load, LoadedRow, RecordConnection, RecordRow, Rows, Syncable, TableModel};

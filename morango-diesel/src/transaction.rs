@@ -77,6 +77,12 @@ pub(crate) fn with_hard_capture<R, E: From<diesel::result::Error>>(
     with_capture(connection, Capture::Hard, work)
 }
 
+/// Switches capture on, should a transaction that switched it off have been committed in the middle of a panic.
+pub(crate) fn reset_capture(connection: &mut SqliteConnection) -> Result<(), Fault> {
+    sql("UPDATE morango_capture SET mode = 1 WHERE mode <> 1").execute(connection)?;
+    Ok(())
+}
+
 fn with_capture<R, E: From<diesel::result::Error>>(
     connection: &mut SqliteConnection,
     capture: Capture,
@@ -86,7 +92,9 @@ fn with_capture<R, E: From<diesel::result::Error>>(
         Capture::Off => 0,
         Capture::Hard => 2,
     };
-    let before = sql("SELECT mode FROM morango_capture").returns::<BigInt>().get_result::<i64>(connection)?;
+    // A transaction that begins by reading is refused, without waiting, if another one wrote since. So this writes.
+    let before =
+        sql("UPDATE morango_capture SET mode = mode RETURNING mode").returns::<BigInt>().get_result(connection)?;
     set_mode(connection, mode)?;
     // A mode that stayed behind would hide the changes of every other program: it is put back after a panic too.
     let outcome = catch_unwind(AssertUnwindSafe(|| work(connection)));

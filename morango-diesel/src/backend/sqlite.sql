@@ -32,12 +32,13 @@ CREATE TABLE morango_model (
 );
 
 -- Rows that changed since they were last serialized, whatever became of them since. The id is as the row has it.
--- source_id: drawn by create, until the record is in the store. reason: why the row was set aside, where it was.
+-- source_id, partition: fixed by create, until the record is in the store. reason: why the row was set aside, where it was.
 CREATE TABLE morango_mark (
     model INTEGER NOT NULL,
     row_id NOT NULL,
     is_hard INTEGER NOT NULL DEFAULT 0,
     source_id TEXT,
+    partition TEXT,
     reason TEXT,
     PRIMARY KEY (model, row_id)
 ) WITHOUT ROWID;

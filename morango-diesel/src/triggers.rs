@@ -1,0 +1,145 @@
+//! Change capture: the triggers that mark a row when anybody changes it, in whatever way.
+//!
+//! They fire for raw SQL, for other programs and for cascades. They are run by the SQLite of whoever writes, so they use
+//! only what has been in it for years. A conflict clause of the statement outside (`INSERT OR REPLACE`, `OR IGNORE`)
+//! reaches into triggers and overrides the clauses there, except that of an upsert: hence the upserts.
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use diesel::sqlite::SqliteConnection;
+
+use crate::error::Fault;
+use crate::models::{InstalledModel, InstalledModels};
+use crate::statement::sql;
+
+/// With what the names of all of our triggers begin. The model's number and the change follow.
+const NAME_PREFIX: &str = "morango_capture_";
+
+/// A trigger as it is, or as it is to be.
+#[derive(Debug)]
+struct Trigger {
+    name: String,
+    table: String,
+    text: String,
+}
+
+impl Trigger {
+    /// Whether it is of this name on this table: names of tables are the same in upper and lower case.
+    fn is_for_same(&self, other: &Self) -> bool {
+        self.name == other.name && self.table.eq_ignore_ascii_case(&other.table)
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.is_for_same(other) && self.text == other.text
+    }
+}
+
+/// Installs change capture for these models and for no others, within a write transaction.
+///
+/// Where a model's table had no capture so far, or lost it (a table that is built anew loses its triggers), all of its
+/// rows are marked: they were there before, or may have changed meanwhile. A row that did not change is found to be the
+/// same when it is serialized, and keeps its stamp.
+pub(crate) fn install(connection: &mut SqliteConnection, models: &InstalledModels) -> Result<(), Fault> {
+    let found = found(connection)?;
+    let wanted: Vec<(InstalledModel, [Trigger; 3])> =
+        models.all().iter().map(|model| (*model, triggers_of(model))).collect();
+    for old in &found {
+        if !wanted.iter().flat_map(|(_, triggers)| triggers).any(|trigger| trigger.is_same(old)) {
+            connection.batch_execute(&format!("DROP TRIGGER {}", quoted(&old.name)))?;
+        }
+    }
+    for (model, triggers) in &wanted {
+        for trigger in triggers.iter().filter(|trigger| !found.iter().any(|old| old.is_same(trigger))) {
+            connection.batch_execute(&trigger.text)?;
+        }
+        if !triggers.iter().all(|trigger| found.iter().any(|old| old.is_for_same(trigger))) {
+            mark_all(connection, model)?;
+        }
+    }
+    Ok(())
+}
+
+/// Marks the rows that are gone without a trace: records that live in the store, wait for nothing, and have no row.
+///
+/// On SQLite an `INSERT OR REPLACE` that displaces another row by a unique constraint fires no delete trigger, unless the
+/// connection has `recursive_triggers` on. Returns how many rows were marked.
+pub(crate) fn mark_displaced(connection: &mut SqliteConnection, model: &InstalledModel) -> Result<u64, Fault> {
+    let definition = model.definition;
+    let marked = sql("INSERT INTO morango_mark (model, row_id) SELECT ")
+        .bind(model.number)
+        .sql(", lower(hex(record_id)) FROM morango_store WHERE profile = ")
+        .bind(definition.profile)
+        .sql(" AND model_name = ")
+        .bind(definition.name)
+        .sql(" AND is_deleted = 0 AND is_dirty = 0 AND NOT EXISTS (SELECT 1 FROM ")
+        .identifier(definition.table)
+        .sql(" WHERE ")
+        .identifier(definition.id_column)
+        .sql(" IN (lower(hex(record_id)), record_id)) AND NOT EXISTS (SELECT 1 FROM morango_mark WHERE model = ")
+        .bind(model.number)
+        .sql(" AND row_id IN (lower(hex(record_id)), record_id))")
+        .execute(connection)?;
+    Ok(marked as u64)
+}
+
+fn found(connection: &mut SqliteConnection) -> Result<Vec<Trigger>, Fault> {
+    let found = sql("SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'trigger' AND ")
+        .starts_with("name", NAME_PREFIX)
+        .returns::<(Text, Text, Text)>()
+        .load::<(String, String, String)>(connection)?;
+    Ok(found.into_iter().map(|(name, table, text)| Trigger { name, table, text }).collect())
+}
+
+fn mark_all(connection: &mut SqliteConnection, model: &InstalledModel) -> Result<(), Fault> {
+    sql("INSERT INTO morango_mark (model, row_id) SELECT ")
+        .bind(model.number)
+        .sql(", coalesce(")
+        .identifier(model.definition.id_column)
+        .sql(", '') FROM ")
+        .identifier(model.definition.table)
+        .sql(" WHERE true ON CONFLICT (model, row_id) DO NOTHING")
+        .execute(connection)?;
+    Ok(())
+}
+
+/// The triggers of a model. A row without an id is marked under the empty text, so that it is told of and not lost.
+fn triggers_of(model: &InstalledModel) -> [Trigger; 3] {
+    let number = model.number;
+    let id = quoted(model.definition.id_column);
+    let is_there = |row: &str| {
+        format!(
+            "INSERT INTO morango_mark (model, row_id) VALUES ({number}, coalesce({row}.{id}, '')) \
+             ON CONFLICT (model, row_id) DO UPDATE SET is_hard = 0 WHERE is_hard <> 0;"
+        )
+    };
+    let is_gone = |condition: &str| {
+        format!(
+            "INSERT INTO morango_mark (model, row_id, is_hard) \
+             SELECT {number}, coalesce(OLD.{id}, ''), mode = 2 FROM morango_capture WHERE {condition} \
+             ON CONFLICT (model, row_id) DO UPDATE SET is_hard = 1 WHERE excluded.is_hard > is_hard;"
+        )
+    };
+    let moved = format!("{} {}", is_there("NEW"), is_gone(&format!("OLD.{id} IS NOT NEW.{id}")));
+    [
+        trigger(model, "insert", &is_there("NEW")),
+        trigger(model, "update", &moved),
+        trigger(model, "delete", &is_gone("true")),
+    ]
+}
+
+fn trigger(model: &InstalledModel, change: &str, statements: &str) -> Trigger {
+    let name = format!("{NAME_PREFIX}{}_{change}", model.number);
+    let table = model.definition.table;
+    let text = format!(
+        "CREATE TRIGGER {name} AFTER {} ON {} WHEN (SELECT mode FROM morango_capture) <> 0 BEGIN {statements} END",
+        change.to_uppercase(),
+        quoted(table)
+    );
+    Trigger { name, table: table.to_owned(), text }
+}
+
+/// A name in quotes. Values cannot be bound in a trigger's text; this one holds only names and a number of ours.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
