@@ -110,14 +110,16 @@ fn triggers_of(model: &InstalledModel) -> [Trigger; 3] {
     let is_there = |row: &str| {
         format!(
             "INSERT INTO morango_mark (model, row_id) VALUES ({number}, coalesce({row}.{id}, '')) \
-             ON CONFLICT (model, row_id) DO UPDATE SET is_hard = 0 WHERE is_hard <> 0;"
+             ON CONFLICT (model, row_id) DO UPDATE SET is_hard = 0, reason = NULL \
+             WHERE is_hard <> 0 OR reason IS NOT NULL;"
         )
     };
     let is_gone = |condition: &str| {
         format!(
             "INSERT INTO morango_mark (model, row_id, is_hard) \
              SELECT {number}, coalesce(OLD.{id}, ''), mode = 2 FROM morango_capture WHERE {condition} \
-             ON CONFLICT (model, row_id) DO UPDATE SET is_hard = 1 WHERE excluded.is_hard > is_hard;"
+             ON CONFLICT (model, row_id) DO UPDATE SET is_hard = max(is_hard, excluded.is_hard), reason = NULL \
+             WHERE excluded.is_hard > is_hard OR reason IS NOT NULL;"
         )
     };
     let moved = format!("{} {}", is_there("NEW"), is_gone(&format!("OLD.{id} IS NOT NEW.{id}")));
