@@ -1,11 +1,14 @@
 //! SQLite and PostgreSQL for morango, through Diesel.
 
 mod backend;
+mod certificates;
 mod error;
+mod instance;
 mod models;
 mod pool;
 mod rows;
 mod schema;
+mod sessions;
 mod statement;
 mod storage;
 mod transaction;

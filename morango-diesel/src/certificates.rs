@@ -1,0 +1,174 @@
+//! Certificates that were verified, and the private keys of those that are ours.
+//!
+//! A certificate is kept as the text that was signed, byte for byte; columns beside it are there to find it by. A private
+//! key is kept as PKCS#1 in PEM, as Python peers keep theirs: whoever can read the file can speak in our name.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sqlite::SqliteConnection;
+use morango::id::CertificateId;
+use morango::identity::{Certificate, IdentityError, PrivateKey};
+use morango::port::{CertificateQuery, StoredCertificate};
+use morango::{Error, ErrorKind, limits};
+
+use crate::error::Fault;
+use crate::statement::{Statement, sql};
+use crate::storage::SqliteStorage;
+
+/// Keeps verified certificates, and the private key of one of them. Those already here stay as they are.
+pub(crate) fn save_certificates(
+    storage: &SqliteStorage,
+    certificates: &[Certificate],
+    key: Option<(&CertificateId, &PrivateKey)>,
+) -> morango::Result<()> {
+    storage.write("save certificates", |connection| {
+        for certificate in certificates {
+            insert(connection, certificate)?;
+        }
+        match key {
+            Some((id, key)) => save_key(connection, id, key),
+            None => Ok(()),
+        }
+    })
+}
+
+/// One certificate.
+pub(crate) fn certificate(storage: &SqliteStorage, id: &CertificateId) -> morango::Result<Option<StoredCertificate>> {
+    storage.read("read a certificate", |connection| load_one(connection, id))
+}
+
+/// The certificates that answer a query: with `AncestorsOf` root first, otherwise by their ids.
+pub(crate) fn certificates(
+    storage: &SqliteStorage,
+    query: &CertificateQuery,
+) -> morango::Result<Vec<StoredCertificate>> {
+    storage.read("list certificates", |connection| match query {
+        CertificateQuery::Owned { profile } => load(connection, of_profile(sql(OWNED), profile.as_deref())),
+        CertificateQuery::Below { primary_partition, profile } => {
+            load(connection, of_profile(owned_below(primary_partition), profile.as_deref()))
+        }
+        CertificateQuery::AncestorsOf { id, profile } => ancestors(connection, id, profile.as_deref()),
+    })
+}
+
+/// The private key of a certificate, where it is here.
+pub(crate) fn private_key(storage: &SqliteStorage, id: &CertificateId) -> morango::Result<Option<PrivateKey>> {
+    storage.read("read a private key", |connection| {
+        let found = sql("SELECT private_key FROM morango_certificate WHERE id = ").bind(id).returns::<Nullable<Text>>();
+        let Some(pem) = found.get_result::<Option<String>>(connection).optional()?.flatten() else {
+            return Ok(None);
+        };
+        PrivateKey::from_pkcs1_pem(&pem)
+            .map(Some)
+            .map_err(|error| damaged(format!("read the private key of the certificate {id}"), error))
+    })
+}
+
+fn insert(connection: &mut SqliteConnection, certificate: &Certificate) -> Result<(), Fault> {
+    let (id, parent) = (certificate.id(), certificate.parent_id());
+    sql("INSERT INTO morango_certificate (id, parent, profile, scope_definition, serialized, signature) VALUES (")
+        .bind(&id)
+        .sql(", ")
+        .bind(parent.as_ref())
+        .sql(", ")
+        .bind_all([
+            certificate.profile(),
+            certificate.scope_definition_id(),
+            certificate.serialized(),
+            certificate.signature(),
+        ])
+        .sql(") ON CONFLICT (id) DO NOTHING")
+        .execute(connection)?;
+    Ok(())
+}
+
+fn save_key(connection: &mut SqliteConnection, id: &CertificateId, key: &PrivateKey) -> Result<(), Fault> {
+    let refused = |why: &str| {
+        Fault::from(Error::new(ErrorKind::InvalidInput, format!("save the private key of the certificate {id}: {why}")))
+    };
+    let stored = load_one(connection, id)?.ok_or_else(|| refused("the certificate is not here"))?;
+    if stored.certificate.public_key() != key.public_key() {
+        return Err(refused("it is the key of another one"));
+    }
+    let pem = key.to_pkcs1_pem();
+    sql("UPDATE morango_certificate SET private_key = ")
+        .bind(pem.as_str())
+        .sql(" WHERE private_key IS NULL AND id = ")
+        .bind(id)
+        .execute(connection)?;
+    Ok(())
+}
+
+/// What is read of a certificate: text, signature, and whether there is a key.
+type Row = (Text, Text, BigInt);
+
+const COLUMNS: &str = "SELECT serialized, signature, private_key IS NOT NULL FROM morango_certificate";
+
+/// Certificates that one query gives at most.
+const LISTED_MAX: i64 = limits::CERTIFICATES_LISTED_MAX as i64;
+
+const OWNED: &str =
+    "SELECT serialized, signature, private_key IS NOT NULL FROM morango_certificate WHERE private_key IS NOT NULL";
+
+/// A certificate and all below it that are ours. `UNION` keeps a circle from going round for ever.
+fn owned_below(root: &CertificateId) -> Statement<'_> {
+    sql("WITH RECURSIVE below (id) AS (VALUES (")
+        .bind(root)
+        .sql(") UNION SELECT morango_certificate.id FROM morango_certificate JOIN below ON parent = below.id) ")
+        .sql(OWNED)
+        .sql(" AND id IN (SELECT id FROM below)")
+}
+
+/// Narrows a statement about certificates to one profile, and orders them.
+fn of_profile<'a>(found: Statement<'a>, profile: Option<&'a str>) -> Statement<'a, Row> {
+    let found = match profile {
+        Some(profile) => found.sql(" AND profile = ").bind(profile),
+        None => found,
+    };
+    found.sql(" ORDER BY id LIMIT ").bind(LISTED_MAX).returns()
+}
+
+/// The chain of a certificate whose private key is here, root first; nothing for any other.
+fn ancestors(
+    connection: &mut SqliteConnection,
+    id: &CertificateId,
+    profile: Option<&str>,
+) -> Result<Vec<StoredCertificate>, Fault> {
+    let mut chain = Vec::new();
+    let mut next = Some(*id);
+    while let Some(id) = next {
+        let Some(stored) = load_one(connection, &id)? else { break };
+        let is_asked_for = profile.is_none_or(|profile| stored.certificate.profile() == profile);
+        if (chain.is_empty() && !stored.has_private_key) || !is_asked_for {
+            return Ok(Vec::new());
+        }
+        if chain.len() == limits::CHAIN_CERTIFICATES_MAX {
+            let message = format!("follow the chain of a certificate: it has more than {} links", chain.len());
+            return Err(Error::new(ErrorKind::LimitExceeded, message).into());
+        }
+        next = stored.certificate.parent_id();
+        chain.push(stored);
+    }
+    chain.reverse();
+    Ok(chain)
+}
+
+fn load_one(connection: &mut SqliteConnection, id: &CertificateId) -> Result<Option<StoredCertificate>, Fault> {
+    Ok(load(connection, sql(COLUMNS).sql(" WHERE id = ").bind(id).returns())?.pop())
+}
+
+fn load(connection: &mut SqliteConnection, statement: Statement<'_, Row>) -> Result<Vec<StoredCertificate>, Fault> {
+    let found = statement.load::<(String, String, i64)>(connection)?;
+    found
+        .into_iter()
+        .map(|(serialized, signature, has_key)| {
+            let certificate = Certificate::from_store(serialized, signature)
+                .map_err(|error| damaged("read a stored certificate".to_owned(), error))?;
+            Ok(StoredCertificate { certificate, has_private_key: has_key == 1 })
+        })
+        .collect()
+}
+
+fn damaged(operation: String, error: IdentityError) -> Fault {
+    Error::new(ErrorKind::StorageCorrupt, operation).with_source(error).into()
+}

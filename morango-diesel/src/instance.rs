@@ -1,0 +1,76 @@
+//! This database's id, and the instance that it is: the owner of the counter.
+
+use diesel::prelude::*;
+use diesel::sqlite::SqliteConnection;
+use morango::id::DatabaseId;
+use morango::identity::Instance;
+use morango::{Error, ErrorKind};
+
+use crate::error::Fault;
+use crate::schema::{fact, set_fact};
+use crate::statement::sql;
+use crate::storage::SqliteStorage;
+
+/// The name of the fact that holds the database's id.
+const DATABASE_ID_FACT: &str = "database_id";
+
+/// The id of this database; a new database draws one.
+pub(crate) fn database_id(storage: &SqliteStorage) -> morango::Result<DatabaseId> {
+    const OPERATION: &str = "read the database's id";
+    match storage.read(OPERATION, |connection| stored_id(connection))? {
+        Some(id) => Ok(id),
+        None => storage.write(OPERATION, |connection| match stored_id(connection)? {
+            Some(id) => Ok(id),
+            None => draw_id(connection),
+        }),
+    }
+}
+
+/// Gives this database a new id. The instance that goes with the old one stays until another is adopted.
+pub(crate) fn renew_database_id(storage: &SqliteStorage) -> morango::Result<DatabaseId> {
+    storage.write("renew the database's id", draw_id)
+}
+
+/// Makes an instance the current one. A new one starts at 0, an old one goes on where it was.
+pub(crate) fn adopt_instance(storage: &SqliteStorage, instance: &Instance) -> morango::Result<()> {
+    storage.write("adopt the instance", |connection| {
+        let facts = facts_of(instance);
+        sql("UPDATE morango_instance SET is_current = 0 WHERE is_current = 1 AND id <> ")
+            .bind(&instance.id)
+            .execute(connection)?;
+        sql("INSERT INTO morango_instance (id, counter, is_current, facts) VALUES (")
+            .bind(&instance.id)
+            .sql(", 0, 1, ")
+            .bind(&facts)
+            .sql(") ON CONFLICT (id) DO UPDATE SET is_current = 1, facts = excluded.facts WHERE is_current = 0 OR facts <> excluded.facts")
+            .execute(connection)?;
+        Ok(())
+    })
+}
+
+fn stored_id(connection: &mut SqliteConnection) -> Result<Option<DatabaseId>, Fault> {
+    let Some(text) = fact(connection, DATABASE_ID_FACT)? else { return Ok(None) };
+    text.parse()
+        .map(Some)
+        .map_err(|error| Error::new(ErrorKind::StorageCorrupt, "read the database's id").with_source(error).into())
+}
+
+fn draw_id(connection: &mut SqliteConnection) -> Result<DatabaseId, Fault> {
+    let id = DatabaseId::random();
+    set_fact(connection, DATABASE_ID_FACT, &id.hex())?;
+    Ok(id)
+}
+
+/// What is known of the instance, for people who look into the database.
+fn facts_of(instance: &Instance) -> String {
+    serde_json::json!({
+        "platform": instance.platform,
+        "hostname": instance.hostname,
+        "sysversion": instance.sysversion,
+        "node_id": instance.node_id,
+        "system_id": instance.system_id,
+        "database_id": instance.database_id,
+        "db_path": instance.db_path,
+    })
+    .to_string()
+}

@@ -1,0 +1,14 @@
+//! Nonces, sync sessions and transfer sessions, as they are kept.
+//!
+//! Nothing of them is needed after a power failure but that what was committed last is what is lost first: a session that
+//! falls back a step is asked to make it again. So their commits do not wait for the disk; the next one that raises a
+//! counter takes them with it.
+
+mod columns;
+mod nonce;
+mod sync;
+mod transfer;
+
+pub(crate) use nonce::{issue_nonce, take_nonce};
+pub(crate) use sync::{close_sync_session, create_sync_session, sync_session};
+pub(crate) use transfer::{create_transfer_session, transfer_session, update_transfer_session};

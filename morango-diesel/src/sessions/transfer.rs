@@ -1,0 +1,238 @@
+//! Transfer sessions. The counters of the two sides may be megabytes of text: they are written where they changed, only.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+use diesel::sqlite::SqliteConnection;
+use morango::counter::Fsic;
+use morango::id::{SyncSessionId, TransferSessionId};
+use morango::scope::Filter;
+use morango::session::{Direction, TransferSession};
+use morango::{Error, ErrorKind};
+
+use super::columns::{count, damaged, direction, milliseconds, number, side, side_text, time};
+use crate::error::Fault;
+use crate::statement::{Statement, Value, sql};
+use crate::storage::SqliteStorage;
+
+/// Keeps a new transfer session, or takes up the open one of the same sync session and direction.
+pub(crate) fn create_transfer_session(
+    storage: &SqliteStorage,
+    session: &TransferSession,
+) -> morango::Result<TransferSession> {
+    storage.write_buffered("create a transfer session", |connection| {
+        if let Some(open) = open(connection, &session.sync_session, session.direction)? {
+            return Ok(open);
+        }
+        let refused = |kind, why: &str| {
+            Fault::from(Error::new(kind, format!("create the transfer session {}: {why}", session.id)))
+        };
+        if load(connection, &session.id)?.is_some() {
+            return Err(refused(ErrorKind::SessionConflict, "there is one with this id"));
+        }
+        let parents = sql("SELECT count(*) FROM morango_sync_session WHERE is_active = 1 AND id = ")
+            .bind(&session.sync_session)
+            .returns::<BigInt>()
+            .get_result::<i64>(connection)?;
+        if parents == 0 {
+            return Err(refused(ErrorKind::SessionUnknown, "its sync session is unknown or closed"));
+        }
+        insert(connection, session)?;
+        Ok(session.clone())
+    })
+}
+
+/// One transfer session, open or closed.
+pub(crate) fn transfer_session(
+    storage: &SqliteStorage,
+    id: &TransferSessionId,
+) -> morango::Result<Option<TransferSession>> {
+    storage.read("read a transfer session", |connection| load(connection, id))
+}
+
+/// Changes a transfer session in one transaction. Id, sync session, side, direction and profile stay what they are.
+pub(crate) fn update_transfer_session(
+    storage: &SqliteStorage,
+    id: &TransferSessionId,
+    change: &mut dyn FnMut(&mut TransferSession),
+) -> morango::Result<Option<TransferSession>> {
+    storage.write_buffered("change a transfer session", |connection| {
+        let Some(before) = load(connection, id)? else { return Ok(None) };
+        let mut after = before.clone();
+        change(&mut after);
+        after.id = before.id;
+        after.sync_session = before.sync_session;
+        after.side = before.side;
+        after.direction = before.direction;
+        after.profile.clone_from(&before.profile);
+        save_changes(connection, &before, &after)?;
+        Ok(Some(after))
+    })
+}
+
+fn insert(connection: &mut SqliteConnection, session: &TransferSession) -> Result<(), Fault> {
+    sql("INSERT INTO morango_transfer_session (id, sync_session, side, direction, profile")
+        .sql(columns(|_| true))
+        .sql(") VALUES (")
+        .bind(&session.id)
+        .sql(", ")
+        .bind(&session.sync_session)
+        .sql(", ")
+        .bind_all([side_text(session.side), session.direction.as_str(), &session.profile])
+        .sql(", ")
+        .bind_all(CHANGING.iter().map(|column| (column.value)(session)))
+        .sql(")")
+        .execute(connection)?;
+    Ok(())
+}
+
+fn columns(is_taken: impl Fn(&Column) -> bool) -> String {
+    CHANGING.iter().filter(|column| is_taken(column)).flat_map(|column| [", ", column.name]).collect()
+}
+
+fn save_changes(
+    connection: &mut SqliteConnection,
+    before: &TransferSession,
+    after: &TransferSession,
+) -> Result<(), Fault> {
+    let mut update = sql("UPDATE morango_transfer_session SET ");
+    let mut changed = 0;
+    for column in CHANGING.iter().filter(|column| (column.differs)(before, after)) {
+        update =
+            update.sql(if changed == 0 { "" } else { ", " }).sql(column.name).sql(" = ").bind((column.value)(after));
+        changed += 1;
+    }
+    if changed > 0 {
+        update.sql(" WHERE id = ").bind(&after.id).execute(connection)?;
+    }
+    Ok(())
+}
+
+/// A column that changes: whether it did, and what it then holds.
+struct Column {
+    name: &'static str,
+    differs: fn(&TransferSession, &TransferSession) -> bool,
+    value: fn(&TransferSession) -> Value<'static>,
+}
+
+/// One column for the field of the same name.
+macro_rules! column {
+    ($field:ident, |$session:ident| $value:expr) => {
+        Column {
+            name: stringify!($field),
+            differs: |before, after| before.$field != after.$field,
+            value: |$session| Value::from($value),
+        }
+    };
+}
+
+const CHANGING: [Column; 13] = [
+    column!(filter, |session| session.filter.to_wire()),
+    column!(stage, |session| session.stage.as_str()),
+    column!(status, |session| session.status.as_str()),
+    Column {
+        name: "error",
+        differs: |before, after| before.error != after.error,
+        value: |session| Value::Text(session.error.clone().map(Into::into)),
+    },
+    column!(records_total, |session| session.records_total.map(count)),
+    column!(records_transferred, |session| count(session.records_transferred)),
+    column!(bytes_sent, |session| count(session.bytes_sent)),
+    column!(bytes_received, |session| count(session.bytes_received)),
+    column!(client_fsic, |session| session.client_fsic.to_json()),
+    column!(server_fsic, |session| session.server_fsic.to_json()),
+    column!(started_at, |session| milliseconds(session.started_at)),
+    column!(last_activity_at, |session| milliseconds(session.last_activity_at)),
+    column!(is_active, |session| session.is_active),
+];
+
+fn load(connection: &mut SqliteConnection, id: &TransferSessionId) -> Result<Option<TransferSession>, Fault> {
+    first(connection, select().sql("id = ").bind(id))
+}
+
+fn open(
+    connection: &mut SqliteConnection,
+    sync_session: &SyncSessionId,
+    direction: Direction,
+) -> Result<Option<TransferSession>, Fault> {
+    let found = select().sql("is_active = 1 AND sync_session = ").bind(sync_session);
+    first(connection, found.sql(" AND direction = ").bind(direction.as_str()))
+}
+
+fn select<'a>() -> Statement<'a> {
+    sql("SELECT id, sync_session, side, direction, profile, filter, stage, status, error, records_total,
+         records_transferred, bytes_sent, bytes_received, client_fsic, server_fsic, started_at, last_activity_at,
+         is_active FROM morango_transfer_session WHERE ")
+}
+
+fn first(connection: &mut SqliteConnection, statement: Statement<'_>) -> Result<Option<TransferSession>, Fault> {
+    let found = statement.returns::<Types>().get_result::<Row>(connection).optional()?;
+    found.map(Row::into_session).transpose()
+}
+
+type Types = (
+    Binary,
+    Binary,
+    Text,
+    Text,
+    Text,
+    Text,
+    Text,
+    Text,
+    Nullable<Text>,
+    Nullable<BigInt>,
+    BigInt,
+    BigInt,
+    BigInt,
+    Text,
+    Text,
+    BigInt,
+    BigInt,
+    BigInt,
+);
+
+#[derive(Queryable)]
+struct Row {
+    id: TransferSessionId,
+    sync_session: SyncSessionId,
+    side: String,
+    direction: String,
+    profile: String,
+    filter: String,
+    stage: String,
+    status: String,
+    error: Option<String>,
+    records_total: Option<i64>,
+    records_transferred: i64,
+    bytes_sent: i64,
+    bytes_received: i64,
+    client_fsic: String,
+    server_fsic: String,
+    started_at: i64,
+    last_activity_at: i64,
+    is_active: i64,
+}
+
+impl Row {
+    fn into_session(self) -> Result<TransferSession, Fault> {
+        Ok(TransferSession {
+            id: self.id,
+            sync_session: self.sync_session,
+            side: side(&self.side)?,
+            direction: direction(&self.direction)?,
+            profile: self.profile,
+            filter: Filter::from_wire(&self.filter).map_err(|error| damaged("filter", error))?,
+            stage: self.stage.parse().map_err(|_| damaged("stage", &self.stage))?,
+            status: self.status.parse().map_err(|_| damaged("status", &self.status))?,
+            error: self.error,
+            records_total: self.records_total.map(number).transpose()?,
+            records_transferred: number(self.records_transferred)?,
+            bytes_sent: number(self.bytes_sent)?,
+            bytes_received: number(self.bytes_received)?,
+            client_fsic: Fsic::from_json(&self.client_fsic)?,
+            server_fsic: Fsic::from_json(&self.server_fsic)?,
+            started_at: time(self.started_at)?,
+            last_activity_at: time(self.last_activity_at)?,
+            is_active: self.is_active == 1,
+        })
+    }
+}
