@@ -2,12 +2,14 @@
 
 mod backend;
 mod certificates;
+mod created;
 mod error;
 mod instance;
 mod models;
 mod pool;
 mod rows;
 mod schema;
+mod serialize;
 mod sessions;
 mod statement;
 mod storage;

@@ -1,0 +1,63 @@
+//! What this database says of itself after serializing: up to which count of its own it has everything under a prefix.
+
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+use diesel::sqlite::SqliteConnection;
+use morango::counter::Stamp;
+use morango::scope::Filter;
+
+use crate::error::Fault;
+use crate::statement::sql;
+use crate::storage::SqliteStorage;
+use crate::transaction::{current_stamp, raise_counter};
+
+/// Raises this instance's own database max counter for each prefix of the filter to its counter.
+///
+/// Before: every change that bears a stamp up to the counter is committed, since each was stamped in the transaction that
+/// raised it. After: the entries say so. Where nothing was stamped and they said so already, nothing is written.
+pub(super) fn claim(
+    storage: &SqliteStorage,
+    operation: &str,
+    filter: &Filter,
+    has_stamped: bool,
+) -> morango::Result<()> {
+    if !has_stamped && storage.read(operation, |connection| is_claimed(connection, filter))? {
+        return Ok(());
+    }
+    storage.write(operation, |connection| {
+        let stamp = if has_stamped { current_stamp(connection)? } else { raise_counter(connection)? };
+        filter.prefixes().iter().try_for_each(|prefix| raise(connection, prefix, stamp))
+    })
+}
+
+fn is_claimed(connection: &mut SqliteConnection, filter: &Filter) -> Result<bool, Fault> {
+    let stamp = current_stamp(connection)?;
+    for prefix in filter.prefixes() {
+        let claimed = sql("SELECT counter FROM morango_database_max_counter WHERE partition = ")
+            .bind(prefix)
+            .sql(" AND instance = ")
+            .bind(&stamp.instance)
+            .returns::<BigInt>()
+            .get_result::<i64>(connection)
+            .optional()?;
+        if claimed != Some(stamp.counter) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn raise(connection: &mut SqliteConnection, prefix: &str, stamp: Stamp) -> Result<(), Fault> {
+    sql("INSERT INTO morango_database_max_counter (partition, instance, counter) VALUES (")
+        .bind(prefix)
+        .sql(", ")
+        .bind(&stamp.instance)
+        .sql(", ")
+        .bind(stamp.counter)
+        .sql(
+            ") ON CONFLICT (partition, instance) DO UPDATE SET counter = excluded.counter
+             WHERE excluded.counter > counter",
+        )
+        .execute(connection)?;
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! What becomes of one marked row: decided from the mark, the row and the record in the store, without the database.
+
+use morango::limits;
+use morango::model::{Fields, Origin};
+
+use super::mark::Mark;
+use super::stored::Stored;
+use crate::models::InstalledModel;
+use crate::rows::RecordRow;
+
+/// What becomes of a marked row.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// The record is as it should be, or there never was one.
+    Nothing,
+    /// The row becomes a new record.
+    Insert(Origin, Content),
+    /// The record gets the row's content, and lives again if it was deleted.
+    Update(Content),
+    /// The record is marked deleted.
+    Delete(Deletion),
+    /// The row stays marked, for this reason.
+    SetAside(String),
+}
+
+/// What a record takes over from its row.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Content {
+    /// The stored JSON.
+    pub(super) serialized: String,
+    /// The id of the record's parent of the same model, or nothing.
+    pub(super) self_reference: String,
+}
+
+/// How a row was deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deletion {
+    /// Its last content stays in the store.
+    Plain,
+    /// Its content goes too.
+    Hard,
+}
+
+impl Decision {
+    /// The table has a row of this id, but the model does not find it.
+    pub(super) fn unreachable_row() -> Self {
+        Self::SetAside(
+            "read the row: its id is not 32 lower-case hexadecimal digits, or not in the form that the model's column has"
+                .to_owned(),
+        )
+    }
+}
+
+/// Decides about a row that is there.
+pub(super) fn with_row(row: &dyn RecordRow, mark: &Mark, stored: Option<&Stored>, model: &InstalledModel) -> Decision {
+    let self_reference = row.self_reference().map(|id| id.to_string()).unwrap_or_default();
+    let checked = |serialized: String| {
+        if serialized.len() > limits::SERIALIZED_BYTES_MAX {
+            return Err(Decision::SetAside(format!(
+                "serialize the row: its {} bytes are more than the {} that peers take",
+                serialized.len(),
+                limits::SERIALIZED_BYTES_MAX
+            )));
+        }
+        Ok(Content { serialized, self_reference })
+    };
+    let Some(stored) = stored else {
+        let origin = match &mark.origin {
+            Some((source_id, partition)) => {
+                Ok(Origin { id: row.id(), source_id: source_id.clone(), partition: partition.clone() })
+            }
+            None => row.identify(None),
+        };
+        return match origin {
+            Ok(origin) => checked(row.serialize(&origin.source_id, &origin.partition, None))
+                .map_or_else(|aside| aside, |content| Decision::Insert(origin, content)),
+            Err(error) => Decision::SetAside(error.to_string()),
+        };
+    };
+    if let Some(reason) = stored.reason_against(model) {
+        return Decision::SetAside(reason);
+    }
+    let fields = Fields::parse(&stored.serialized).ok();
+    let serialized = row.serialize(&stored.source_id, &stored.partition, fields.as_ref());
+    // Peers that have the record have this content too: a new stamp would only make it travel once more.
+    if stored.is_live_and_clean() && fields.as_ref().is_some_and(|fields| has_same_members(fields, &serialized)) {
+        return Decision::Nothing;
+    }
+    checked(serialized).map_or_else(|aside| aside, Decision::Update)
+}
+
+/// Decides about a row that is gone.
+pub(super) fn without_row(mark: &Mark, stored: Option<&Stored>, model: &InstalledModel) -> Decision {
+    let Some(stored) = stored else { return Decision::Nothing };
+    if let Some(reason) = stored.reason_against(model) {
+        return Decision::SetAside(reason);
+    }
+    let is_done = stored.is_deleted && !stored.is_dirty && (stored.is_hard_deleted || !mark.is_hard);
+    match (is_done, mark.is_hard || stored.is_hard_deleted) {
+        (true, _) => Decision::Nothing,
+        (false, true) => Decision::Delete(Deletion::Hard),
+        (false, false) => Decision::Delete(Deletion::Plain),
+    }
+}
+
+/// Whether two stored texts hold the same members, in whatever order.
+fn has_same_members(before: &Fields<'_>, now: &str) -> bool {
+    let Ok(now) = Fields::parse(now) else { return false };
+    let holds = |one: &Fields<'_>, other: &Fields<'_>| {
+        one.iter().all(|(name, _)| match (one.get(name), other.get(name)) {
+            (Some(one), Some(other)) => is_same_value(one, other),
+            _ => false,
+        })
+    };
+    holds(before, &now) && holds(&now, before)
+}
+
+/// Two raw JSON values. Numbers are compared by their digits: what a float cannot tell apart may still differ.
+fn is_same_value(one: &str, other: &str) -> bool {
+    let text = |raw: &str| serde_json::from_str::<String>(raw).ok();
+    one == other || (one.starts_with('"') && other.starts_with('"') && text(one).is_some() && text(one) == text(other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_are_the_same_in_whatever_order_and_escapes() {
+        let same = |one: &str, other: &str| has_same_members(&Fields::parse(one).expect("an object"), other);
+        assert!(same(r#"{"a": "\u00e9", "b": 1}"#, r#"{"b":1,"a":"é"}"#));
+        assert!(!same(r#"{"a": 1}"#, r#"{"a":1,"b":null}"#));
+        assert!(!same(r#"{"a": 1, "b": null}"#, r#"{"a":1}"#));
+        assert!(!same(r#"{"a": 0.1}"#, r#"{"a":0.1000000000000000055}"#));
+    }
+}

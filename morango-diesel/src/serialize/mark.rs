@@ -1,0 +1,171 @@
+//! Marks: which rows changed, as the triggers note it.
+
+use std::fmt;
+
+use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
+use diesel::sqlite::{Sqlite, SqliteConnection, SqliteType, SqliteValue};
+use morango::id::SyncId;
+
+use crate::error::Fault;
+use crate::models::InstalledModel;
+use crate::statement::{Statement, Value, sql};
+
+/// The id of a row as its column has it: anything that SQLite can hold.
+#[derive(Debug, Clone, PartialEq, FromSqlRow)]
+pub(super) enum RowId {
+    Text(String),
+    Bytes(Vec<u8>),
+    Integer(i64),
+    Real(f64),
+}
+
+impl RowId {
+    /// The record's id, if it is one: 32 digits or 16 bytes.
+    pub(super) fn record_id(&self) -> Option<SyncId> {
+        match self {
+            Self::Text(text) => text.parse().ok(),
+            Self::Bytes(bytes) => bytes.as_slice().try_into().ok().map(SyncId::from_bytes),
+            Self::Integer(_) | Self::Real(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for RowId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => formatter.write_str(text),
+            Self::Bytes(bytes) => bytes.iter().try_for_each(|byte| write!(formatter, "{byte:02x}")),
+            Self::Integer(number) => number.fmt(formatter),
+            Self::Real(number) => number.fmt(formatter),
+        }
+    }
+}
+
+impl<'a> From<&'a RowId> for Value<'a> {
+    fn from(id: &'a RowId) -> Self {
+        match id {
+            RowId::Text(text) => Value::from(text),
+            RowId::Bytes(bytes) => Value::from(bytes.as_slice()),
+            RowId::Integer(number) => Value::from(*number),
+            RowId::Real(number) => Value::Real(*number),
+        }
+    }
+}
+
+/// SQLite's values carry their own types; which one Diesel is told does not matter.
+impl FromSql<Binary, Sqlite> for RowId {
+    fn from_sql(mut value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
+        Ok(match value.value_type() {
+            Some(SqliteType::Text) => Self::Text(value.read_text().to_owned()),
+            Some(SqliteType::Integer | SqliteType::SmallInt | SqliteType::Long) => Self::Integer(value.read_long()),
+            Some(SqliteType::Float | SqliteType::Double) => Self::Real(value.read_double()),
+            Some(SqliteType::Binary) | None => Self::Bytes(value.read_blob().to_vec()),
+        })
+    }
+}
+
+/// Which marks are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Which {
+    /// All, also those of rows that were set aside before.
+    All,
+    /// Those of rows that changed since they were last tried.
+    Untried,
+}
+
+/// One mark.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Mark {
+    pub(super) row_id: RowId,
+    /// Whether its deletion, if it is deleted, was a hard one.
+    pub(super) is_hard: bool,
+    /// Source id and partition, where `create` fixed them.
+    pub(super) origin: Option<(String, String)>,
+}
+
+/// How many rows of these models are marked.
+pub(super) fn count(connection: &mut SqliteConnection, models: &[InstalledModel]) -> Result<u64, Fault> {
+    let count = sql("SELECT count(*) FROM morango_mark WHERE model IN (")
+        .bind_all(models.iter().map(|model| model.number))
+        .sql(")")
+        .returns::<BigInt>()
+        .get_result::<i64>(connection)?;
+    Ok(count.unsigned_abs())
+}
+
+/// The next marks of a model, in the order of their ids.
+pub(super) fn page(
+    connection: &mut SqliteConnection,
+    model: &InstalledModel,
+    which: Which,
+    after: Option<&RowId>,
+    limit: usize,
+) -> Result<Vec<Mark>, Fault> {
+    type Row = (RowId, i32, Option<String>, Option<String>);
+    let mut marks =
+        sql("SELECT row_id, is_hard, source_id, partition FROM morango_mark WHERE model = ").bind(model.number);
+    if let Some(after) = after {
+        marks = marks.sql(" AND row_id > ").bind(after);
+    }
+    if which == Which::Untried {
+        marks = marks.sql(" AND reason IS NULL");
+    }
+    let rows = marks
+        .sql(" ORDER BY row_id LIMIT ")
+        .bind(limit as i64)
+        .returns::<(Binary, Integer, Nullable<Text>, Nullable<Text>)>()
+        .load::<Row>(connection)?;
+    let mark = |(row_id, is_hard, source_id, partition): Row| Mark {
+        row_id,
+        is_hard: is_hard != 0,
+        origin: source_id.zip(partition),
+    };
+    Ok(rows.into_iter().map(mark).collect())
+}
+
+/// Whether the table has a row of this id, however the model reads it.
+pub(super) fn has_row(
+    connection: &mut SqliteConnection,
+    model: &InstalledModel,
+    row_id: &RowId,
+) -> Result<bool, Fault> {
+    let found = sql("SELECT count(*) FROM ")
+        .identifier(model.definition.table)
+        .sql(" WHERE ")
+        .identifier(model.definition.id_column)
+        .sql(" = ")
+        .bind(row_id);
+    // Triggers mark a row without an id under the empty text.
+    let found = if *row_id == RowId::Text(String::new()) {
+        found.sql(" OR ").identifier(model.definition.id_column).sql(" IS NULL")
+    } else {
+        found
+    };
+    Ok(found.returns::<BigInt>().get_result::<i64>(connection)? > 0)
+}
+
+/// Takes a mark away: what it stands for is in the store.
+pub(super) fn remove(connection: &mut SqliteConnection, model: &InstalledModel, row_id: &RowId) -> Result<(), Fault> {
+    of(sql("DELETE FROM morango_mark"), model, row_id).execute(connection)?;
+    Ok(())
+}
+
+/// Notes why a row was set aside; nothing is written where that is known already.
+pub(super) fn set_aside(
+    connection: &mut SqliteConnection,
+    model: &InstalledModel,
+    mark: &Mark,
+    reason: &str,
+) -> Result<(), Fault> {
+    of(sql("UPDATE morango_mark SET reason = ").bind(reason), model, &mark.row_id)
+        .sql(" AND reason IS NOT ")
+        .bind(reason)
+        .execute(connection)?;
+    Ok(())
+}
+
+fn of<'a>(statement: Statement<'a>, model: &InstalledModel, row_id: &'a RowId) -> Statement<'a> {
+    statement.sql(" WHERE model = ").bind(model.number).sql(" AND row_id = ").bind(row_id)
+}

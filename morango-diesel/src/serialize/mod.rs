@@ -1,0 +1,242 @@
+//! *Serialize*: what the application changed becomes records in the store, stamped anew.
+//!
+//! All marks of the profile are taken, not only those under the filter. Where a row lies is known only once it is loaded;
+//! and a record outside the filter that is in the store a little early is in nobody's way: it is stamped like any other,
+//! and what this database claims to have is raised only for the prefixes of the filter, by the next serialization of
+//! which it is claimed too.
+//!
+//! A long serialization is cut into transactions, each of which raises the counter before it stamps.
+
+mod claim;
+mod decide;
+mod mark;
+mod stored;
+
+use std::collections::{HashMap, HashSet};
+
+use diesel::sqlite::SqliteConnection;
+use morango::counter::Stamp;
+use morango::id::SyncId;
+use morango::port::{Progress, REPORTED_MAX, SerializeReport, SetAside, Watch};
+use morango::scope::Filter;
+use morango::{Error, ErrorKind, limits};
+
+use decide::Decision;
+use mark::{Mark, RowId, Which};
+use stored::Stored;
+
+use crate::error::Fault;
+use crate::models::InstalledModel;
+use crate::rows::LoadedRow;
+use crate::storage::SqliteStorage;
+use crate::transaction::raise_counter;
+
+/// Marks whose rows and records are in memory at one time.
+const PAGE_MARKS: usize = 100;
+
+/// Brings every changed row of the profile into the store, and then raises this instance's own database max counters.
+///
+/// Before: marks. After: no marks but those of rows that were set aside, whose reasons stand with them. The counter moves
+/// by one with each transaction that stamps something; where there was nothing to stamp it moves by one if a database max
+/// counter has to be raised, and not at all, like everything else, if none has.
+pub(crate) fn serialize(
+    storage: &SqliteStorage,
+    profile: &str,
+    filter: &Filter,
+    watch: Watch<'_>,
+) -> morango::Result<SerializeReport> {
+    let operation = format!("serialize {profile:?}");
+    let models: Vec<InstalledModel> = storage.models()?.of_profile(profile).copied().collect();
+    let total = storage.read(&operation, |connection| mark::count(connection, &models))?;
+    let mut report = SerializeReport::default();
+    let mut position = Position::default();
+    let mut has_stamped = false;
+    let mut done = 0;
+    while total > 0 && position.model < models.len() {
+        let step = storage.write(&operation, |connection| Step::new(Which::All, position).run(connection, &models))?;
+        add(&mut report, step.report);
+        has_stamped |= step.stamp.is_some();
+        position = step.position;
+        done += step.marks as u64;
+        if watch(Progress { done, total: Some(total.max(done)) }).is_break() {
+            return Err(Error::new(ErrorKind::Cancelled, format!("{operation}: it was told to stop")));
+        }
+    }
+    claim::claim(storage, &operation, filter, has_stamped)?;
+    Ok(report)
+}
+
+/// Serializes what the application changed since it was last tried, within the write transaction of another stage, which
+/// is about to write rows and would write over these changes.
+///
+/// Before: the transaction has raised no counter, or will stamp nothing more. After: no marks but those of rows that were set
+/// aside. The counter moves by one if anything was stamped. No database max counter is raised: the next [`serialize`]
+/// does it.
+pub(crate) fn serialize_new_changes(connection: &mut SqliteConnection, models: &[InstalledModel]) -> Result<(), Fault> {
+    let mut step = Step::new(Which::Untried, Position::default());
+    while step.position.model < models.len() {
+        step = step.run(connection, models)?;
+        step.marks = 0;
+        step.bytes = 0;
+    }
+    Ok(())
+}
+
+/// How far a serialization is: the models before this one are done, and of this one the marks up to a row.
+#[derive(Debug, Default)]
+struct Position {
+    model: usize,
+    after: Option<RowId>,
+}
+
+/// What one transaction does.
+struct Step {
+    which: Which,
+    position: Position,
+    report: SerializeReport,
+    /// The stamp of this transaction, once something was stamped.
+    stamp: Option<Stamp>,
+    marks: usize,
+    bytes: usize,
+}
+
+impl Step {
+    fn new(which: Which, position: Position) -> Self {
+        Self { which, position, report: SerializeReport::default(), stamp: None, marks: 0, bytes: 0 }
+    }
+
+    fn run(mut self, connection: &mut SqliteConnection, models: &[InstalledModel]) -> Result<Self, Fault> {
+        while let Some(model) = models.get(self.position.model) {
+            let marks = mark::page(connection, model, self.which, self.position.after.as_ref(), PAGE_MARKS)?;
+            self.marks += marks.len();
+            match marks.last() {
+                Some(last) => self.position.after = Some(last.row_id.clone()),
+                None => self.position = Position { model: self.position.model + 1, after: None },
+            }
+            self.take_page(connection, model, &marks)?;
+            if self.marks >= limits::TRANSACTION_RECORDS_MAX || self.bytes >= limits::TRANSACTION_BYTES_MAX {
+                break;
+            }
+        }
+        Ok(self)
+    }
+
+    fn take_page(
+        &mut self,
+        connection: &mut SqliteConnection,
+        model: &InstalledModel,
+        marks: &[Mark],
+    ) -> Result<(), Fault> {
+        let mut ids: Vec<SyncId> = marks.iter().filter_map(|mark| mark.row_id.record_id()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let stored = stored::load(connection, &ids)?;
+        let mut decisions = decide_all(connection, model, marks, &ids, &stored)?;
+        let mut handled = HashSet::with_capacity(ids.len());
+        for mark in marks {
+            let id = mark.row_id.record_id();
+            // A row may be marked twice, under its id as text and as bytes, where its column changed its type.
+            if id.is_some_and(|id| !handled.insert(id)) {
+                mark::remove(connection, model, &mark.row_id)?;
+                continue;
+            }
+            let decision = match id.and_then(|id| decisions.remove(&id)) {
+                Some(decision) => decision,
+                None if mark::has_row(connection, model, &mark.row_id)? => Decision::unreachable_row(),
+                None => decide::without_row(mark, id.and_then(|id| stored.get(&id)), model),
+            };
+            self.carry_out(connection, model, mark, id.and_then(|id| stored.get(&id)), decision)?;
+        }
+        Ok(())
+    }
+
+    fn carry_out(
+        &mut self,
+        connection: &mut SqliteConnection,
+        model: &InstalledModel,
+        mark: &Mark,
+        stored: Option<&Stored>,
+        decision: Decision,
+    ) -> Result<(), Fault> {
+        match (decision, stored) {
+            (Decision::Nothing, _) => {}
+            (Decision::SetAside(reason), _) => return self.set_aside(connection, model, mark, reason),
+            (Decision::Insert(origin, content), _) => {
+                self.bytes += content.serialized.len();
+                let stamp = self.stamp(connection)?;
+                stored::insert(connection, model, &origin, &content, stamp)?;
+                self.report.new += 1;
+            }
+            (Decision::Update(content), Some(stored)) => {
+                self.bytes += content.serialized.len();
+                let stamp = self.stamp(connection)?;
+                stored::update(connection, stored, &content, stamp)?;
+                self.report.updated += 1;
+            }
+            (Decision::Delete(deletion), Some(stored)) => {
+                let stamp = self.stamp(connection)?;
+                stored::delete(connection, stored, deletion, stamp)?;
+                self.report.deleted += 1;
+            }
+            (Decision::Update(_) | Decision::Delete(_), None) => {
+                unreachable!("only a record that is in the store is updated or deleted")
+            }
+        }
+        mark::remove(connection, model, &mark.row_id)
+    }
+
+    /// The law of counters: the counter is raised in the transaction that stamps, once, before it stamps.
+    fn stamp(&mut self, connection: &mut SqliteConnection) -> Result<Stamp, Fault> {
+        match self.stamp {
+            Some(stamp) => Ok(stamp),
+            None => Ok(*self.stamp.insert(raise_counter(connection)?)),
+        }
+    }
+
+    fn set_aside(
+        &mut self,
+        connection: &mut SqliteConnection,
+        model: &InstalledModel,
+        mark: &Mark,
+        reason: String,
+    ) -> Result<(), Fault> {
+        mark::set_aside(connection, model, mark, &reason)?;
+        self.report.set_aside_total += 1;
+        let id = mark.row_id.to_string();
+        self.report.set_aside.push(SetAside { model: model.definition.name.to_owned(), id, reason });
+        Ok(())
+    }
+}
+
+/// Loads the rows and decides about each while it is in memory. An id without a row gets no decision.
+fn decide_all(
+    connection: &mut SqliteConnection,
+    model: &InstalledModel,
+    marks: &[Mark],
+    ids: &[SyncId],
+    stored: &HashMap<SyncId, Stored>,
+) -> Result<HashMap<SyncId, Decision>, Fault> {
+    let marks: HashMap<SyncId, &Mark> =
+        marks.iter().rev().filter_map(|mark| Some((mark.row_id.record_id()?, mark))).collect();
+    let mut decisions = HashMap::with_capacity(ids.len());
+    (model.rows.load)(connection, ids, &mut |loaded| {
+        let (id, decision) = match loaded {
+            LoadedRow::Row(row) => {
+                let Some(mark) = marks.get(&row.id()) else { return };
+                (row.id(), decide::with_row(row, mark, stored.get(&row.id()), model))
+            }
+            LoadedRow::Unreadable { id, reason } => (id, Decision::SetAside(format!("read the row: {reason}"))),
+        };
+        decisions.insert(id, decision);
+    })?;
+    Ok(decisions)
+}
+
+fn add(report: &mut SerializeReport, step: SerializeReport) {
+    report.new += step.new;
+    report.updated += step.updated;
+    report.deleted += step.deleted;
+    report.set_aside_total += step.set_aside_total;
+    let room = REPORTED_MAX.saturating_sub(report.set_aside.len());
+    report.set_aside.extend(step.set_aside.into_iter().take(room));
+}

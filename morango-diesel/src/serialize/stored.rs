@@ -1,0 +1,210 @@
+//! The records in the store that marked rows belong to: read a page at a time, written one by one.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Binary, Integer, Text};
+use diesel::sqlite::SqliteConnection;
+use morango::counter::{CounterError, RecordMaxCounters, Stamp};
+use morango::id::SyncId;
+use morango::model::Origin;
+use morango::record::put_before;
+
+use super::decide::{Content, Deletion};
+use crate::error::Fault;
+use crate::models::InstalledModel;
+use crate::statement::sql;
+
+/// Records that one statement loads. The last page is filled up, so that the statement stays the same.
+const RECORDS_LOADED: usize = 100;
+
+/// What serializing has to know of a record that is in the store.
+#[derive(Debug)]
+pub(super) struct Stored {
+    sequence: i64,
+    profile: String,
+    model_name: String,
+    pub(super) partition: String,
+    pub(super) source_id: String,
+    pub(super) is_deleted: bool,
+    pub(super) is_hard_deleted: bool,
+    pub(super) is_dirty: bool,
+    counters: Result<RecordMaxCounters, CounterError>,
+    pub(super) serialized: String,
+    /// Texts that lost earlier; read only where another one will join them.
+    conflicting_while_dirty: String,
+}
+
+impl Stored {
+    /// Whether its row, if it has the same content, leaves nothing to be done.
+    pub(super) fn is_live_and_clean(&self) -> bool {
+        !self.is_deleted && !self.is_hard_deleted && !self.is_dirty
+    }
+
+    /// Why it cannot be the record of a row of this model.
+    pub(super) fn reason_against(&self, model: &InstalledModel) -> Option<String> {
+        let (profile, name) = (model.definition.profile, model.definition.name);
+        if self.profile != profile || self.model_name != name {
+            let other = format!("{}/{}", self.profile, self.model_name);
+            return Some(format!("serialize the row: the store has a record of this id, of {other}"));
+        }
+        self.counters.as_ref().err().map(|error| format!("serialize the row: its record is damaged: {error}"))
+    }
+
+    fn counters_with(&self, stamp: Stamp) -> Vec<u8> {
+        let mut counters = self.counters.clone().expect("a damaged record is set aside before it is written");
+        counters.raise(stamp);
+        counters.to_bytes()
+    }
+}
+
+#[derive(Queryable)]
+struct Row {
+    sequence: i64,
+    id: SyncId,
+    profile: String,
+    model_name: String,
+    partition: String,
+    source_id: String,
+    is_deleted: i32,
+    is_hard_deleted: i32,
+    is_dirty: i32,
+    record_max_counters: Vec<u8>,
+    serialized: String,
+    conflicting_while_dirty: String,
+}
+
+type Types = (BigInt, Binary, Text, Text, Text, Text, Integer, Integer, Integer, Binary, Text, Text);
+
+/// The records with these ids.
+pub(super) fn load(connection: &mut SqliteConnection, ids: &[SyncId]) -> Result<HashMap<SyncId, Stored>, Fault> {
+    let mut found = HashMap::with_capacity(ids.len());
+    for page in ids.chunks(RECORDS_LOADED) {
+        let last = page.last().expect("a chunk is not empty");
+        let filled = page.iter().chain(std::iter::repeat_n(last, RECORDS_LOADED - page.len()));
+        let rows =
+            sql("SELECT sequence, record_id, profile, model_name, partition, source_id, is_deleted, is_hard_deleted,
+             is_dirty, record_max_counters, serialized,
+             CASE WHEN is_dirty = 1 THEN conflicting_serialized_data ELSE '' END
+             FROM morango_store WHERE record_id IN (")
+            .bind_all(filled)
+            .sql(")")
+            .returns::<Types>()
+            .load::<Row>(connection)?;
+        found.extend(rows.into_iter().map(|row| (row.id, Stored::from(row))));
+    }
+    Ok(found)
+}
+
+impl From<Row> for Stored {
+    fn from(row: Row) -> Self {
+        Self {
+            sequence: row.sequence,
+            profile: row.profile,
+            model_name: row.model_name,
+            partition: row.partition,
+            source_id: row.source_id,
+            is_deleted: row.is_deleted != 0,
+            is_hard_deleted: row.is_hard_deleted != 0,
+            is_dirty: row.is_dirty != 0,
+            counters: RecordMaxCounters::from_bytes(&row.record_max_counters),
+            serialized: row.serialized,
+            conflicting_while_dirty: row.conflicting_while_dirty,
+        }
+    }
+}
+
+/// Puts a new record into the store.
+///
+/// Before: none of this id. After: one, clean, saved at the stamp.
+pub(super) fn insert(
+    connection: &mut SqliteConnection,
+    model: &InstalledModel,
+    origin: &Origin,
+    content: &Content,
+    stamp: Stamp,
+) -> Result<(), Fault> {
+    let mut counters = RecordMaxCounters::new();
+    counters.raise(stamp);
+    sql("INSERT INTO morango_store (record_id, last_saved_instance, record_max_counters, last_saved_counter, profile,
+         model_name, partition, source_id, self_reference, serialized, conflicting_serialized_data, is_deleted,
+         is_hard_deleted, is_dirty) VALUES (")
+    .bind(&origin.id)
+    .sql(", ")
+    .bind(&stamp.instance)
+    .sql(", ")
+    .bind(counters.to_bytes())
+    .sql(", ")
+    .bind(stamp.counter)
+    .sql(", ")
+    .bind_all([
+        model.definition.profile,
+        model.definition.name,
+        &origin.partition,
+        &origin.source_id,
+        &content.self_reference,
+        &content.serialized,
+    ])
+    .sql(", '', 0, 0, 0)")
+    .execute(connection)?;
+    Ok(())
+}
+
+/// What every change of a record by this instance sets: who saved it last, its counters, and that nothing waits for it.
+const SAVED: &str = "UPDATE morango_store SET is_dirty = 0, transfer_session = NULL, failure_kind = NULL,
+     failure_reason = NULL, last_saved_instance = ";
+
+/// Gives a record its row's content.
+///
+/// Before: any state. After: live and clean, saved at the stamp. What had arrived and was not yet a row has lost, and goes
+/// before the texts that lost earlier.
+pub(super) fn update(
+    connection: &mut SqliteConnection,
+    stored: &Stored,
+    content: &Content,
+    stamp: Stamp,
+) -> Result<(), Fault> {
+    let mut update = sql(SAVED)
+        .bind(&stamp.instance)
+        .sql(", last_saved_counter = ")
+        .bind(stamp.counter)
+        .sql(", record_max_counters = ")
+        .bind(stored.counters_with(stamp))
+        .sql(", is_deleted = 0, is_hard_deleted = 0, self_reference = ")
+        .bind(&content.self_reference)
+        .sql(", serialized = ")
+        .bind(&content.serialized);
+    if stored.is_dirty && !stored.is_hard_deleted {
+        let conflicting = put_before(&stored.serialized, &stored.conflicting_while_dirty);
+        update = update.sql(", conflicting_serialized_data = ").bind(conflicting);
+    }
+    update.sql(" WHERE sequence = ").bind(stored.sequence).execute(connection)?;
+    Ok(())
+}
+
+/// Marks a record deleted.
+///
+/// Before: any state. After: deleted and clean, saved at the stamp; after a hard deletion without any content.
+pub(super) fn delete(
+    connection: &mut SqliteConnection,
+    stored: &Stored,
+    deletion: Deletion,
+    stamp: Stamp,
+) -> Result<(), Fault> {
+    sql(SAVED)
+        .bind(&stamp.instance)
+        .sql(", last_saved_counter = ")
+        .bind(stamp.counter)
+        .sql(", record_max_counters = ")
+        .bind(stored.counters_with(stamp))
+        .sql(match deletion {
+            Deletion::Plain => ", is_deleted = 1",
+            Deletion::Hard => {
+                ", is_deleted = 1, is_hard_deleted = 1, serialized = '{}', conflicting_serialized_data = ''"
+            }
+        })
+        .sql(" WHERE sequence = ")
+        .bind(stored.sequence)
+        .execute(connection)?;
+    Ok(())
+}
