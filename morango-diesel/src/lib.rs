@@ -2,11 +2,17 @@
 
 mod backend;
 mod certificates;
+mod counters;
 mod created;
+mod dequeue;
+mod deserialize;
 mod error;
 mod instance;
 mod models;
 mod pool;
+mod queue;
+mod receive;
+mod records;
 mod rows;
 mod schema;
 mod serialize;

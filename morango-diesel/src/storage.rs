@@ -4,16 +4,30 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use diesel::sqlite::SqliteConnection;
+use morango::counter::{Fsic, Lack};
+use morango::id::{CertificateId, DatabaseId, NonceId, SyncSessionId, TransferSessionId};
+use morango::identity::{Certificate, Instance, Nonce, PrivateKey};
 use morango::model::Registry;
-use morango::{Error, ErrorKind};
+use morango::port::{
+    CertificateQuery, Chunk, DequeueReport, DeserializeReport, Rejection, SerializeReport, Storage, StoredCertificate,
+    StoredNonce, Watch,
+};
+use morango::record::{BufferRecord, StoreRecord};
+use morango::scope::Filter;
+use morango::session::{Role, SyncSession, TransferSession};
+use morango::{Error, ErrorKind, Result};
 
-use crate::backend::sqlite::{ConnectionOptions, Durability};
+use crate::backend::sqlite::{ConnectionOptions, Durability, KIND};
 use crate::error::Fault;
 use crate::models::{self, InstalledModels};
 use crate::pool::Pool;
 use crate::rows::SqliteModel;
-use crate::{schema, transaction, triggers};
+use crate::{
+    certificates, counters, dequeue, deserialize, instance, queue, receive, records, schema, serialize, sessions,
+    transaction, triggers,
+};
 
 /// How long a statement waits for another program's lock, unless an application chooses otherwise.
 const BUSY_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
@@ -57,7 +71,7 @@ impl SqliteStorageBuilder {
     ///
     /// # Errors
     /// It cannot be opened or written to, is no database, or is locked by another for longer than the busy timeout.
-    pub fn open(self) -> morango::Result<SqliteStorage> {
+    pub fn open(self) -> Result<SqliteStorage> {
         let path = std::path::absolute(&self.path).unwrap_or(self.path);
         let pool = Pool::new(path, ConnectionOptions { busy_timeout: self.busy_timeout });
         let inner = Inner { pool, models_by_hand: self.models, installed: RwLock::default() };
@@ -72,7 +86,7 @@ impl SqliteStorage {
     ///
     /// # Errors
     /// It cannot be opened or written to, is no database, or is locked by another for longer than 5 seconds.
-    pub fn open(path: impl AsRef<Path>) -> morango::Result<Self> {
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::builder(path).open()
     }
 
@@ -86,7 +100,7 @@ impl SqliteStorage {
     ///
     /// # Errors
     /// Those of [`SqliteStorage::open`].
-    pub fn connect(&self) -> morango::Result<SqliteConnection> {
+    pub fn connect(&self) -> Result<SqliteConnection> {
         self.0.pool.connect()
     }
 
@@ -98,7 +112,7 @@ impl SqliteStorage {
     ///
     /// # Errors
     /// The database fails, or no engine was built over this storage yet.
-    pub fn find_displaced(&self) -> morango::Result<u64> {
+    pub fn find_displaced(&self) -> Result<u64> {
         let models = self.models()?;
         self.write("look for displaced rows", |connection| {
             models.all().iter().try_fold(0, |sum, model| Ok(sum + triggers::mark_displaced(connection, model)?))
@@ -109,7 +123,7 @@ impl SqliteStorage {
     ///
     /// # Errors
     /// It was not called yet.
-    pub(crate) fn models(&self) -> morango::Result<Arc<InstalledModels>> {
+    pub(crate) fn models(&self) -> Result<Arc<InstalledModels>> {
         let installed = self.0.installed.read().unwrap_or_else(PoisonError::into_inner);
         installed.clone().ok_or_else(|| {
             let message = format!("use the database {}: no model is installed yet", self.0.pool.path().display());
@@ -117,7 +131,7 @@ impl SqliteStorage {
         })
     }
 
-    fn install(&self, registry: &Registry) -> morango::Result<()> {
+    fn install(&self, registry: &Registry) -> Result<()> {
         let rows = models::with_rows(registry, &self.0.models_by_hand)?;
         let installed = self.write("prepare the engine's tables", |connection| {
             schema::bring_up_to_date(connection)?;
@@ -135,7 +149,7 @@ impl SqliteStorage {
         &self,
         operation: &str,
         work: impl FnOnce(&mut SqliteConnection) -> Result<R, Fault>,
-    ) -> morango::Result<R> {
+    ) -> Result<R> {
         self.0.pool.read(work).map_err(|fault| self.told(operation, fault))
     }
 
@@ -144,7 +158,7 @@ impl SqliteStorage {
         &self,
         operation: &str,
         work: impl FnOnce(&mut SqliteConnection) -> Result<R, Fault>,
-    ) -> morango::Result<R> {
+    ) -> Result<R> {
         self.0.pool.write(Durability::Durable, work).map_err(|fault| self.told(operation, fault))
     }
 
@@ -153,11 +167,144 @@ impl SqliteStorage {
         &self,
         operation: &str,
         work: impl FnOnce(&mut SqliteConnection) -> Result<R, Fault>,
-    ) -> morango::Result<R> {
+    ) -> Result<R> {
         self.0.pool.write(Durability::Buffered, work).map_err(|fault| self.told(operation, fault))
     }
 
     fn told(&self, operation: &str, fault: Fault) -> morango::Error {
         fault.during(format!("{operation} in {}", self.0.pool.path().display()))
+    }
+}
+
+impl Storage for SqliteStorage {
+    fn prepare(&self, registry: &Arc<Registry>) -> Result<()> {
+        self.install(registry)
+    }
+
+    fn database_id(&self) -> Result<DatabaseId> {
+        instance::database_id(self)
+    }
+
+    fn renew_database_id(&self) -> Result<DatabaseId> {
+        instance::renew_database_id(self)
+    }
+
+    fn location(&self) -> String {
+        self.0.pool.path().display().to_string()
+    }
+
+    fn kind(&self) -> &'static str {
+        KIND
+    }
+
+    fn adopt_instance(&self, instance: &Instance) -> Result<()> {
+        instance::adopt_instance(self, instance)
+    }
+
+    fn save_certificates(
+        &self,
+        certificates: &[Certificate],
+        key: Option<(&CertificateId, &PrivateKey)>,
+    ) -> Result<()> {
+        certificates::save_certificates(self, certificates, key)
+    }
+
+    fn certificate(&self, id: &CertificateId) -> Result<Option<StoredCertificate>> {
+        certificates::certificate(self, id)
+    }
+
+    fn certificates(&self, query: &CertificateQuery) -> Result<Vec<StoredCertificate>> {
+        certificates::certificates(self, query)
+    }
+
+    fn private_key(&self, id: &CertificateId) -> Result<Option<PrivateKey>> {
+        certificates::private_key(self, id)
+    }
+
+    fn issue_nonce(&self, nonce: &Nonce, stale_before: DateTime<Utc>) -> Result<()> {
+        sessions::issue_nonce(self, nonce, stale_before)
+    }
+
+    fn take_nonce(&self, id: &NonceId) -> Result<Option<StoredNonce>> {
+        sessions::take_nonce(self, id)
+    }
+
+    fn create_sync_session(&self, session: &SyncSession) -> Result<()> {
+        sessions::create_sync_session(self, session)
+    }
+
+    fn sync_session(&self, id: &SyncSessionId) -> Result<Option<SyncSession>> {
+        sessions::sync_session(self, id)
+    }
+
+    fn close_sync_session(&self, id: &SyncSessionId, now: DateTime<Utc>) -> Result<()> {
+        sessions::close_sync_session(self, id, now)
+    }
+
+    fn create_transfer_session(&self, session: &TransferSession) -> Result<TransferSession> {
+        sessions::create_transfer_session(self, session)
+    }
+
+    fn transfer_session(&self, id: &TransferSessionId) -> Result<Option<TransferSession>> {
+        sessions::transfer_session(self, id)
+    }
+
+    fn update_transfer_session(
+        &self,
+        id: &TransferSessionId,
+        change: &mut dyn FnMut(&mut TransferSession),
+    ) -> Result<Option<TransferSession>> {
+        sessions::update_transfer_session(self, id, change)
+    }
+
+    fn serialize(&self, profile: &str, filter: &Filter, watch: Watch<'_>) -> Result<SerializeReport> {
+        serialize::serialize(self, profile, filter, watch)
+    }
+
+    fn fsic(&self, profile: &str, filter: &Filter, role: Role) -> Result<Fsic> {
+        self.read("compute the counters", |connection| counters::fsic(connection, profile, filter, role))
+    }
+
+    fn queue(&self, session: &TransferSession, lacks: &[Lack]) -> Result<u64> {
+        queue::queue(self, session, lacks)
+    }
+
+    fn queued_chunk(&self, session: &TransferSessionId, offset: u64, limit: usize) -> Result<Chunk> {
+        queue::queued_chunk(self, session, offset, limit)
+    }
+
+    fn receive_chunk(
+        &self,
+        session: &TransferSessionId,
+        digest: &[u8; 32],
+        records: &[BufferRecord],
+        rejections: &[Rejection],
+    ) -> Result<u64> {
+        receive::receive_chunk(self, session, digest, records, rejections)
+    }
+
+    fn dequeue(&self, session: &TransferSession, watch: Watch<'_>) -> Result<DequeueReport> {
+        dequeue::dequeue(self, session, watch)
+    }
+
+    fn deserialize(&self, profile: &str, filter: &Filter, watch: Watch<'_>) -> Result<DeserializeReport> {
+        deserialize::deserialize(self, profile, filter, watch)
+    }
+
+    fn clean_up(&self, session: &TransferSessionId, now: DateTime<Utc>) -> Result<()> {
+        receive::clean_up(self, session, now)
+    }
+
+    fn rejections(&self, session: &TransferSessionId, limit: usize) -> Result<Vec<Rejection>> {
+        receive::rejections(self, session, limit)
+    }
+
+    fn for_each_record(
+        &self,
+        profile: &str,
+        filter: &Filter,
+        each: &mut dyn FnMut(StoreRecord) -> Result<()>,
+    ) -> Result<()> {
+        records::for_each_record(self, profile, filter, each)
     }
 }
