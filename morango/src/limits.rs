@@ -115,6 +115,15 @@ pub const TRANSACTION_RECORDS_MAX: usize = 2_000;
 /// Bytes of a serialized record text that one write transaction takes before it commits early.
 pub const TRANSACTION_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Refused records that are kept for one transfer session. Further ones are counted as transferred, but not kept.
+pub const REJECTIONS_PER_SESSION_MAX: i64 = 1_000;
+
+/// Bytes of refused records past which no more of them are kept for one transfer session.
+pub const REJECTIONS_BYTES_PER_SESSION_MAX: i64 = 64 * 1024 * 1024;
+
+/// Refused records that are kept for all transfer sessions together; the oldest give way.
+pub const REJECTIONS_MAX: i64 = 10_000;
+
 /// Chunks that wait between the network and the database during a transfer.
 pub const CHUNKS_IN_FLIGHT_MAX: usize = 2;
 
