@@ -1,0 +1,177 @@
+//! Database max counters: what this database says it has, and how a merged transfer raises that.
+//!
+//! Every question is a seek or a short range in an index: the work grows with the entries that are meant, times a logarithm,
+//! never with entries times prefixes. What the numbers mean is told by [`morango::counter`].
+
+use std::collections::HashSet;
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
+use diesel::sqlite::SqliteConnection;
+use morango::counter::{DatabaseMaxCounters, Fsic, PartitionCounters, Stamp};
+use morango::id::InstanceId;
+use morango::scope::Filter;
+use morango::session::Role;
+
+use crate::error::Fault;
+use crate::statement::sql;
+
+/// The filter specific instance counters of this database.
+///
+/// A producer leaves out the instances that saved no record below the partition last: it has nothing to send of theirs.
+/// A receiver leaves out none. It could leave out those in no record max counter below the partition, but these counters lie inside
+/// the records, and finding one out would mean to read them all. To leave them in is harmless: what the entry claims is true,
+/// since nothing ever leaves the store.
+pub(crate) fn fsic(
+    connection: &mut SqliteConnection,
+    profile: &str,
+    filter: &Filter,
+    role: Role,
+) -> Result<Fsic, Fault> {
+    let mut database = DatabaseMaxCounters::new();
+    for (partition, stamp) in entries_of(connection, filter)? {
+        let is_kept = match role {
+            Role::Producer => has_record_of(connection, profile, &partition, &stamp.instance)?,
+            Role::Receiver => true,
+        };
+        if is_kept {
+            database.raise(&partition, stamp);
+        }
+    }
+    Ok(Fsic::calculate(&database, filter, &|_, _| true))
+}
+
+/// The beginning of a statement that reads entries.
+const ENTRIES: &str = "SELECT partition, instance, counter FROM morango_database_max_counter WHERE ";
+
+/// The entries under the filter and above it.
+fn entries_of(connection: &mut SqliteConnection, filter: &Filter) -> Result<Vec<(String, Stamp)>, Fault> {
+    let mut entries = Vec::new();
+    let mut take = |rows: Vec<(String, InstanceId, i64)>| {
+        entries
+            .extend(rows.into_iter().map(|(partition, instance, counter)| (partition, Stamp::new(instance, counter))));
+    };
+    for partition in partitions_above(connection, filter)? {
+        let found = sql(ENTRIES).sql("partition = ").bind(&partition);
+        take(found.returns::<(Text, Binary, BigInt)>().load(connection)?);
+    }
+    for prefix in filter.minimized().prefixes() {
+        let found = sql(ENTRIES).starts_with("partition", prefix);
+        take(found.returns::<(Text, Binary, BigInt)>().load(connection)?);
+    }
+    Ok(entries)
+}
+
+/// The partitions with an entry that are proper prefixes of a prefix of the filter.
+///
+/// From each prefix the search leaps backwards through the sorted partitions. The last partition up to a text either is a prefix of
+/// it, or no partition between what the two have in common and the text is one. Where one search comes to a text that an earlier one
+/// came to, it ends: prefixes of one kind share their way, so that ten thousand of them cost about as many seeks.
+fn partitions_above(connection: &mut SqliteConnection, filter: &Filter) -> Result<HashSet<String>, Fault> {
+    let minimized = filter.minimized();
+    let mut above = HashSet::new();
+    let mut searched = HashSet::new();
+    for prefix in minimized.prefixes() {
+        let mut up_to = without_last(prefix);
+        while let Some(text) = up_to {
+            if !searched.insert(text.to_owned()) {
+                break;
+            }
+            let Some(last) = last_partition(connection, text)? else {
+                break;
+            };
+            let common = common_prefix(text, &last);
+            up_to = if common.len() == last.len() {
+                above.insert(last);
+                without_last(common)
+            } else {
+                Some(common)
+            };
+        }
+    }
+    Ok(above)
+}
+
+fn without_last(text: &str) -> Option<&str> {
+    let (last, _) = text.char_indices().next_back()?;
+    Some(&text[..last])
+}
+
+fn common_prefix<'a>(text: &'a str, other: &str) -> &'a str {
+    let differing = text.char_indices().zip(other.chars()).find(|((_, one), two)| one != two);
+    let end = differing.map_or(text.len().min(other.len()), |((index, _), _)| index);
+    &text[..end]
+}
+
+/// The greatest partition with an entry that is not greater than this text.
+fn last_partition(connection: &mut SqliteConnection, text: &str) -> Result<Option<String>, Fault> {
+    let last = sql("SELECT max(partition) FROM morango_database_max_counter WHERE partition <= ").bind(text);
+    Ok(last.returns::<Nullable<Text>>().get_result(connection)?)
+}
+
+/// Whether the store has a record of the profile under a partition that this instance saved last.
+fn has_record_of(
+    connection: &mut SqliteConnection,
+    profile: &str,
+    partition: &str,
+    instance: &InstanceId,
+) -> Result<bool, Fault> {
+    let found = sql("SELECT EXISTS (SELECT 1 FROM morango_store WHERE last_saved_instance = ")
+        .bind(instance)
+        .sql(" AND profile = ")
+        .bind(profile)
+        .sql(" AND ")
+        .starts_with("partition", partition)
+        .sql(")");
+    Ok(found.returns::<Integer>().get_result::<i32>(connection)? == 1)
+}
+
+/// Of the entries that a producer sent, those that would raise ours.
+///
+/// The engine checked them on arrival. What could harm us is looked at again here, where it would be written: an entry outside
+/// the session's filter, a counter that nobody can have reached, and one of our own instance beyond our own counter, which would
+/// have us pass over our own later changes.
+pub(crate) fn raising(
+    connection: &mut SqliteConnection,
+    filter: &Filter,
+    ours: Stamp,
+    received: &PartitionCounters,
+) -> Result<Vec<(String, Stamp)>, Fault> {
+    let mut raising = Vec::new();
+    for (partition, counters) in received {
+        for (instance, counter) in counters {
+            let stamp = Stamp::new(*instance, *counter);
+            let is_own_future = stamp.instance == ours.instance && stamp.counter > ours.counter;
+            if is_own_future || stamp.checked().is_err() || !filter.contains(partition) {
+                tracing::warn!(partition, %stamp, "a producer's counter cannot be true and is passed over");
+            } else if counter_of(connection, partition, instance)?.is_none_or(|counter| counter < stamp.counter) {
+                raising.push((partition.clone(), stamp));
+            }
+        }
+    }
+    Ok(raising)
+}
+
+fn counter_of(connection: &mut SqliteConnection, partition: &str, instance: &InstanceId) -> Result<Option<i64>, Fault> {
+    let found = sql("SELECT counter FROM morango_database_max_counter WHERE partition = ")
+        .bind(partition)
+        .sql(" AND instance = ")
+        .bind(instance);
+    Ok(found.returns::<BigInt>().get_result(connection).optional()?)
+}
+
+/// Raises one entry; one that is as high or higher stays.
+pub(crate) fn raise(connection: &mut SqliteConnection, partition: &str, stamp: Stamp) -> Result<(), Fault> {
+    sql("INSERT INTO morango_database_max_counter (partition, instance, counter) VALUES (")
+        .bind(partition)
+        .sql(", ")
+        .bind(&stamp.instance)
+        .sql(", ")
+        .bind(stamp.counter)
+        .sql(
+            ") ON CONFLICT (partition, instance) DO UPDATE SET counter = excluded.counter
+             WHERE excluded.counter > morango_database_max_counter.counter",
+        )
+        .execute(connection)?;
+    Ok(())
+}
