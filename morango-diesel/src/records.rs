@@ -1,0 +1,87 @@
+//! Store records as they lie in `morango_store`: which columns they are, and how they are read.
+//!
+//! Writing is left to the stage that writes: each sets other columns beside the record's own.
+
+use diesel::connection::DefaultLoadingMode;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Binary, Integer, Text};
+use morango::counter::{RecordMaxCounters, Stamp};
+use morango::id::{InstanceId, SyncId};
+use morango::record::StoreRecord;
+use morango::scope::Filter;
+
+use crate::error::Fault;
+use crate::statement::{Statement, sql};
+use crate::storage::SqliteStorage;
+
+/// The SQL types of [`RecordRow`].
+pub(crate) type RecordTypes =
+    (Binary, Text, Text, Text, Text, Text, Text, Integer, Integer, Binary, BigInt, Text, Binary);
+
+/// A row of the store as it is read.
+#[derive(Queryable)]
+pub(crate) struct RecordRow {
+    id: SyncId,
+    profile: String,
+    model_name: String,
+    partition: String,
+    source_id: String,
+    serialized: String,
+    conflicting_serialized_data: String,
+    is_deleted: i32,
+    is_hard_deleted: i32,
+    last_saved_instance: InstanceId,
+    last_saved_counter: i64,
+    self_reference: String,
+    record_max_counters: Vec<u8>,
+}
+
+impl RecordRow {
+    /// The record.
+    pub(crate) fn into_record(self) -> Result<StoreRecord, Fault> {
+        Ok(StoreRecord {
+            id: self.id,
+            profile: self.profile,
+            model_name: self.model_name,
+            partition: self.partition,
+            source_id: self.source_id,
+            serialized: self.serialized,
+            conflicting_serialized_data: self.conflicting_serialized_data,
+            deleted: self.is_deleted != 0,
+            hard_deleted: self.is_hard_deleted != 0,
+            last_saved: Stamp::new(self.last_saved_instance, self.last_saved_counter),
+            self_ref_fk: self.self_reference,
+            counters: RecordMaxCounters::from_bytes(&self.record_max_counters)?,
+        })
+    }
+}
+
+/// The beginning of a statement that reads whole records; what follows says which, and in what order.
+pub(crate) fn select_records<'a>(rest: &'static str) -> Statement<'a, RecordTypes> {
+    sql("SELECT record_id, profile, model_name, partition, source_id, serialized, conflicting_serialized_data,
+         is_deleted, is_hard_deleted, last_saved_instance, last_saved_counter, self_reference, record_max_counters
+         FROM morango_store ")
+    .sql(rest)
+    .returns()
+}
+
+/// Hands over every record of a profile under a filter, in the order of their ids.
+///
+/// One statement reads them all, one after another: so the caller sees one state of the store, however long it takes.
+pub(crate) fn for_each_record(
+    storage: &SqliteStorage,
+    profile: &str,
+    filter: &Filter,
+    each: &mut dyn FnMut(StoreRecord) -> morango::Result<()>,
+) -> morango::Result<()> {
+    storage.read(&format!("read the records of {profile:?}"), |connection| {
+        let records = select_records("WHERE profile = ").bind(profile).sql(" ORDER BY record_id");
+        for row in records.load_iter::<RecordRow, DefaultLoadingMode>(connection)? {
+            let row = row?;
+            if filter.contains(&row.partition) {
+                each(row.into_record()?)?;
+            }
+        }
+        Ok(())
+    })
+}
