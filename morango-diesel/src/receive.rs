@@ -1,0 +1,238 @@
+//! The buffer of a receiver: chunks that came and what was refused of them, until they are dequeued or cleaned up.
+//!
+//! Whether a record may pass was decided before. A chunk is kept with its digest, so that one that is sent again changes nothing.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+use diesel::sqlite::SqliteConnection;
+use morango::id::TransferSessionId;
+use morango::port::Rejection;
+use morango::record::BufferRecord;
+use morango::{Error, ErrorKind, limits};
+
+use crate::error::Fault;
+use crate::incoming::{encode, encoded_length};
+use crate::queue::delete_queue;
+use crate::statement::sql;
+use crate::storage::SqliteStorage;
+
+/// Keeps a received chunk and what was refused of it, counts both as transferred, and returns how many were so far.
+///
+/// Before: the session is open. After: its chunk is in the buffer, in parts that one transaction of dequeuing can take; if it was there
+/// already, nothing has changed. The commit may be taken back by a power failure, together with the count by which the peer goes on.
+pub(crate) fn receive_chunk(
+    storage: &SqliteStorage,
+    session: &TransferSessionId,
+    digest: &[u8; 32],
+    records: &[BufferRecord],
+    rejections: &[Rejection],
+) -> morango::Result<u64> {
+    let operation = format!("keep a received chunk of transfer session {session}");
+    if let Some(stray) = records.iter().find(|received| received.transfer_session_id() != *session) {
+        let message = format!("{operation}: its record {} is of another session", stray.record().id);
+        return Err(Error::new(ErrorKind::RecordRejected, message));
+    }
+    // Encoded before the transaction begins, which is then short.
+    let parts: Vec<(i64, Vec<u8>)> = parts_of(records).map(|part| (count_of(part.len()), encode(part))).collect();
+    storage.write_buffered(&operation, |connection| {
+        for (number, (records, content)) in (0_u32..).zip(&parts) {
+            if !keep_part(connection, session, &part_digest(digest, number), *records, content)? {
+                return transferred(connection, session);
+            }
+        }
+        for rejection in rejections {
+            keep_rejection(connection, session, rejection)?;
+        }
+        count_as_transferred(connection, session, count_of(records.len() + rejections.len()))
+    })
+}
+
+fn count_of(length: usize) -> i64 {
+    i64::try_from(length).expect("a chunk in memory has fewer records than there are numbers")
+}
+
+/// The chunk in parts that each fit one transaction of dequeuing. One that holds no records has one empty part, which keeps its digest.
+fn parts_of(records: &[BufferRecord]) -> impl Iterator<Item = &[BufferRecord]> {
+    let mut rest = Some(records);
+    std::iter::from_fn(move || {
+        let records = rest?;
+        let mut bytes = 0;
+        let fitting = records.iter().take(limits::TRANSACTION_RECORDS_MAX).take_while(|received| {
+            bytes += encoded_length(received.record());
+            bytes <= limits::TRANSACTION_BYTES_MAX
+        });
+        let (part, after) = records.split_at(fitting.count().max(1).min(records.len()));
+        rest = (!after.is_empty()).then_some(after);
+        Some(part)
+    })
+}
+
+/// The digest of a chunk's part: that of the chunk, with the part's number after it from the second on.
+fn part_digest(digest: &[u8; 32], number: u32) -> Cow<'_, [u8]> {
+    match number {
+        0 => Cow::Borrowed(digest),
+        _ => Cow::Owned([&digest[..], &number.to_be_bytes()].concat()),
+    }
+}
+
+/// Keeps one part, and says whether it was not there yet.
+fn keep_part(
+    connection: &mut SqliteConnection,
+    session: &TransferSessionId,
+    digest: &[u8],
+    records: i64,
+    content: &[u8],
+) -> Result<bool, Fault> {
+    let kept = sql("INSERT INTO morango_incoming (transfer_session, digest, records, content) VALUES (")
+        .bind(session)
+        .sql(", ")
+        .bind(digest)
+        .sql(", ")
+        .bind(records)
+        .sql(", ")
+        .bind(content)
+        .sql(") ON CONFLICT (transfer_session, digest) DO NOTHING")
+        .execute(connection)?;
+    Ok(kept == 1)
+}
+
+/// Adds to what an open session transferred; never beyond its total, where that is known.
+fn count_as_transferred(
+    connection: &mut SqliteConnection,
+    session: &TransferSessionId,
+    records: i64,
+) -> Result<u64, Fault> {
+    let counted = sql("UPDATE morango_transfer_session SET records_transferred = min(records_transferred + ")
+        .bind(records)
+        .sql(", coalesce(records_total, ")
+        .bind(i64::MAX)
+        .sql(")) WHERE is_active = 1 AND id = ")
+        .bind(session)
+        .sql(" RETURNING records_transferred")
+        .returns::<BigInt>()
+        .get_result::<i64>(connection)
+        .optional()?;
+    unsigned(session, counted)
+}
+
+fn transferred(connection: &mut SqliteConnection, session: &TransferSessionId) -> Result<u64, Fault> {
+    let transferred = sql("SELECT records_transferred FROM morango_transfer_session WHERE is_active = 1 AND id = ")
+        .bind(session)
+        .returns::<BigInt>()
+        .get_result::<i64>(connection)
+        .optional()?;
+    unsigned(session, transferred)
+}
+
+fn unsigned(session: &TransferSessionId, transferred: Option<i64>) -> Result<u64, Fault> {
+    let unknown =
+        || Error::new(ErrorKind::SessionUnknown, format!("count for transfer session {session}: none is open"));
+    let transferred = transferred.ok_or_else(unknown)?;
+    Ok(u64::try_from(transferred).unwrap_or(0))
+}
+
+/// Keeps a refused record with its reason. A peer that sends nothing but refuse fills a bounded place only: past the session's
+/// number or bytes nothing more is kept for it, and past the number for all sessions the oldest give way.
+pub(crate) fn keep_rejection(
+    connection: &mut SqliteConnection,
+    session: &TransferSessionId,
+    rejection: &Rejection,
+) -> Result<(), Fault> {
+    let (number, bytes) = sql("SELECT count(*), coalesce(sum(octet_length(received)), 0) FROM morango_rejection
+         WHERE transfer_session = ")
+    .bind(session)
+    .returns::<(BigInt, BigInt)>()
+    .get_result::<(i64, i64)>(connection)?;
+    if number >= limits::REJECTIONS_PER_SESSION_MAX || bytes >= limits::REJECTIONS_BYTES_PER_SESSION_MAX {
+        return Ok(());
+    }
+    sql("INSERT INTO morango_rejection (transfer_session, claimed_id, reason, received) VALUES (")
+        .bind(session)
+        .sql(", ")
+        .bind(&rejection.claimed_id)
+        .sql(", ")
+        .bind(&rejection.reason)
+        .sql(", ")
+        .bind(&rejection.received)
+        .sql(")")
+        .execute(connection)?;
+    sql("DELETE FROM morango_rejection WHERE number <= (SELECT max(number) FROM morango_rejection) - ")
+        .bind(limits::REJECTIONS_MAX)
+        .execute(connection)?;
+    Ok(())
+}
+
+/// The refused records of a session, newest first.
+pub(crate) fn rejections(
+    storage: &SqliteStorage,
+    session: &TransferSessionId,
+    limit: usize,
+) -> morango::Result<Vec<Rejection>> {
+    storage.read(&format!("list what transfer session {session} refused"), |connection| {
+        let rows = sql("SELECT claimed_id, reason, received FROM morango_rejection WHERE transfer_session = ")
+            .bind(session)
+            .sql(" ORDER BY number DESC LIMIT ")
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .returns::<(Text, Text, Text)>()
+            .load::<(String, String, String)>(connection)?;
+        let rejection = |(claimed_id, reason, received)| Rejection { claimed_id, reason, received };
+        Ok(rows.into_iter().map(rejection).collect())
+    })
+}
+
+/// Deletes the session's buffers and closes it. What was refused stays, with its reasons, for whoever looks for it.
+pub(crate) fn clean_up(
+    storage: &SqliteStorage,
+    session: &TransferSessionId,
+    now: DateTime<Utc>,
+) -> morango::Result<()> {
+    storage.write_buffered(&format!("clean up transfer session {session}"), |connection| {
+        delete_queue(connection, session)?;
+        sql("DELETE FROM morango_incoming WHERE transfer_session = ").bind(session).execute(connection)?;
+        sql("UPDATE morango_transfer_session SET is_active = 0, last_activity_at = ")
+            .bind(now.timestamp_millis())
+            .sql(" WHERE id = ")
+            .bind(session)
+            .execute(connection)?;
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use morango::counter::{RecordMaxCounters, Stamp};
+    use morango::id::{InstanceId, SyncId};
+    use morango::record::StoreRecord;
+
+    fn received(bytes: usize) -> BufferRecord {
+        let record = StoreRecord {
+            id: SyncId::unset(),
+            profile: String::new(),
+            model_name: String::new(),
+            partition: String::new(),
+            source_id: String::new(),
+            serialized: "x".repeat(bytes),
+            conflicting_serialized_data: String::new(),
+            deleted: false,
+            hard_deleted: false,
+            last_saved: Stamp::new(InstanceId::hash_of("a"), 1),
+            self_ref_fk: String::new(),
+            counters: RecordMaxCounters::new(),
+        };
+        BufferRecord::from_store(TransferSessionId::hash_of("session"), record)
+    }
+
+    #[test]
+    fn a_chunk_is_cut_into_parts_that_one_transaction_can_take() {
+        let lengths = |records: &[BufferRecord]| parts_of(records).map(<[_]>::len).collect::<Vec<_>>();
+        assert_eq!(lengths(&[]), [0]);
+        assert_eq!(lengths(&vec![received(1); 2]), [2]);
+        assert_eq!(lengths(&vec![received(1); 2 * limits::TRANSACTION_RECORDS_MAX + 1]), [2_000, 2_000, 1]);
+        let large = received(limits::TRANSACTION_BYTES_MAX);
+        assert_eq!(lengths(&[received(1), large.clone(), large, received(1)]), [1, 1, 1, 1]);
+    }
+}
