@@ -1,0 +1,278 @@
+//! *Dequeue*: what was received is merged into the store, and at the very end the database max counters are raised.
+//!
+//! The work is cut into transactions of whole chunks, each of which leaves a true state behind:
+//! - a chunk is deleted in the transaction that merges its records, so each is merged once; and merging one twice would change nothing,
+//!   since a record that was merged is from then on already seen;
+//! - until the counters are raised, this database claims no more than it had before: whatever was merged by then is had without
+//!   being claimed, and if the work is never finished it is merely sent again;
+//! - the counters are raised when no chunk is left, so that what they claim is there. Each entry is true by itself, so raising many
+//!   of them is cut as well.
+//!
+//! What decides about a record is [`morango::record::relation`]; here its decision is carried out.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Binary, Text};
+use diesel::sqlite::SqliteConnection;
+use morango::counter::{RecordMaxCounters, Stamp};
+use morango::id::{InstanceId, TransferSessionId};
+use morango::port::{DequeueReport, Progress, Rejection, Watch};
+use morango::record::{RecordError, Relation, StoreRecord, merge_conflict, relation};
+use morango::session::TransferSession;
+use morango::{Error, ErrorKind, limits};
+
+use crate::counters;
+use crate::error::Fault;
+use crate::incoming;
+use crate::receive;
+use crate::records::{RecordRow, select_records};
+use crate::statement::sql;
+use crate::storage::SqliteStorage;
+use crate::transaction::{current_stamp, raise_counter};
+
+/// Entries of the database max counters that one transaction raises.
+const ENTRIES_RAISED_MAX: usize = 10_000;
+
+/// Merges what the session received into the store, and raises the database max counters to the producer's.
+///
+/// Called again after it was stopped or failed, it goes on.
+pub(crate) fn dequeue(
+    storage: &SqliteStorage,
+    session: &TransferSession,
+    watch: Watch<'_>,
+) -> morango::Result<DequeueReport> {
+    let operation = format!("dequeue what transfer session {} received", session.id);
+    let mut report = DequeueReport::default();
+    let mut waiting = storage.read(&operation, |connection| waiting_records(connection, &session.id))?;
+    let mut progress = Progress { done: 0, total: Some(waiting.iter().sum()) };
+    while !waiting.is_empty() {
+        let merged = storage.write(&operation, |connection| merge_chunks(connection, session))?;
+        report.new += merged.report.new;
+        report.fast_forwarded += merged.report.fast_forwarded;
+        report.already_seen += merged.report.already_seen;
+        report.conflicts += merged.report.conflicts;
+        progress.done += merged.records;
+        if watch(progress).is_break() {
+            return Err(Error::new(ErrorKind::Cancelled, operation));
+        }
+        waiting = storage.read(&operation, |connection| waiting_records(connection, &session.id))?;
+    }
+    raise_counters(storage, session, &operation)?;
+    Ok(report)
+}
+
+/// The numbers of records in the chunks that wait.
+fn waiting_records(connection: &mut SqliteConnection, session: &TransferSessionId) -> Result<Vec<u64>, Fault> {
+    let chunks = sql("SELECT records FROM morango_incoming WHERE transfer_session = ").bind(session);
+    let records = chunks.returns::<BigInt>().load::<i64>(connection)?;
+    Ok(records.into_iter().map(|records| u64::try_from(records).unwrap_or(0)).collect())
+}
+
+/// What one transaction merged.
+#[derive(Default)]
+struct Merged {
+    report: DequeueReport,
+    records: u64,
+}
+
+/// Merges the next chunks, as many as one transaction takes and at least one, and deletes them.
+///
+/// Before: the chunks hold what passed the gate. After: each record is new in the store, or has replaced ours, or is merged with it,
+/// and waits to become a row; or ours stayed as it was. This instance's counter is raised, and merged records carry it.
+fn merge_chunks(connection: &mut SqliteConnection, session: &TransferSession) -> Result<Merged, Fault> {
+    let saved = raise_counter(connection)?;
+    let mut merged = Merged::default();
+    let mut bytes = 0;
+    while let Some((number, content)) = next_chunk(connection, &session.id)? {
+        let records = incoming::decode(&content)?;
+        bytes += content.len();
+        let records_after = merged.records + records.len() as u64;
+        let is_full = records_after > limits::TRANSACTION_RECORDS_MAX as u64 || bytes > limits::TRANSACTION_BYTES_MAX;
+        if is_full && merged.records > 0 {
+            break;
+        }
+        for record in &records {
+            match merge(connection, session, saved, record)? {
+                Some(Relation::New) => merged.report.new += 1,
+                Some(Relation::FastForward) => merged.report.fast_forwarded += 1,
+                Some(Relation::AlreadySeen) => merged.report.already_seen += 1,
+                Some(Relation::Conflict) => merged.report.conflicts += 1,
+                None => {}
+            }
+        }
+        merged.records = records_after;
+        sql("DELETE FROM morango_incoming WHERE number = ").bind(number).execute(connection)?;
+    }
+    Ok(merged)
+}
+
+fn next_chunk(connection: &mut SqliteConnection, session: &TransferSessionId) -> Result<Option<(i64, Vec<u8>)>, Fault> {
+    let next = sql("SELECT number, content FROM morango_incoming WHERE transfer_session = ")
+        .bind(session)
+        .sql(" ORDER BY number LIMIT 1");
+    Ok(next.returns::<(BigInt, Binary)>().get_result(connection).optional()?)
+}
+
+/// Merges one record; `None` where it was set aside.
+///
+/// What was checked at the gate is not checked again but for where it belongs: who may write what hangs on that.
+fn merge(
+    connection: &mut SqliteConnection,
+    session: &TransferSession,
+    saved: Stamp,
+    theirs: &StoreRecord,
+) -> Result<Option<Relation>, Fault> {
+    if theirs.profile != session.profile {
+        return set_aside(connection, session, theirs, &RecordError::Profile { profile: theirs.profile.clone() });
+    }
+    if !session.filter.contains(&theirs.partition) {
+        let error = RecordError::OutsideFilter { partition: theirs.partition.clone() };
+        return set_aside(connection, session, theirs, &error);
+    }
+    // Most records of a first transfer are new: one statement finds that out and inserts them.
+    if insert(connection, session, theirs)? {
+        return Ok(Some(Relation::New));
+    }
+    let ours = head(connection, theirs)?;
+    if ours.identity() != identity(theirs) {
+        return set_aside(connection, session, theirs, &RecordError::Displaced { id: theirs.id });
+    }
+    let mut counters = RecordMaxCounters::from_bytes(&ours.record_max_counters)?;
+    let stamp = Stamp::new(ours.last_saved_instance, ours.last_saved_counter);
+    let relation = relation(Some((&stamp, &counters)), (&theirs.last_saved, &theirs.counters));
+    match relation {
+        Relation::AlreadySeen => {}
+        Relation::FastForward => {
+            counters.merge_max(&theirs.counters);
+            replace(connection, session, ours.sequence, theirs, &counters)?;
+        }
+        Relation::Conflict => {
+            let ours_whole = select_records("WHERE sequence = ").bind(ours.sequence);
+            let ours_whole = ours_whole.get_result::<RecordRow>(connection)?.into_record()?;
+            let merged = merge_conflict(&ours_whole, theirs, saved);
+            replace(connection, session, ours.sequence, &merged, &merged.counters)?;
+        }
+        Relation::New => unreachable!("a record of ours was given"),
+    }
+    Ok(Some(relation))
+}
+
+/// Of a store record, what decides about a received one.
+#[derive(Queryable)]
+struct Head {
+    sequence: i64,
+    profile: String,
+    model_name: String,
+    partition: String,
+    source_id: String,
+    last_saved_instance: InstanceId,
+    last_saved_counter: i64,
+    record_max_counters: Vec<u8>,
+}
+
+impl Head {
+    fn identity(&self) -> [&str; 4] {
+        [&self.profile, &self.model_name, &self.partition, &self.source_id]
+    }
+}
+
+fn identity(record: &StoreRecord) -> [&str; 4] {
+    [&record.profile, &record.model_name, &record.partition, &record.source_id]
+}
+
+fn head(connection: &mut SqliteConnection, theirs: &StoreRecord) -> Result<Head, Fault> {
+    let head = sql("SELECT sequence, profile, model_name, partition, source_id, last_saved_instance,
+         last_saved_counter, record_max_counters FROM morango_store WHERE record_id = ")
+    .bind(&theirs.id);
+    Ok(head.returns::<(BigInt, Text, Text, Text, Text, Binary, BigInt, Binary)>().get_result(connection)?)
+}
+
+/// Inserts a received record, to become a row, and says whether it was new.
+fn insert(connection: &mut SqliteConnection, session: &TransferSession, theirs: &StoreRecord) -> Result<bool, Fault> {
+    let inserted = sql("INSERT INTO morango_store (record_id, profile, model_name, partition, source_id,
+         last_saved_instance, last_saved_counter, is_deleted, is_hard_deleted, is_dirty, self_reference,
+         transfer_session, record_max_counters, serialized, conflicting_serialized_data) VALUES (")
+    .bind(&theirs.id)
+    .sql(", ")
+    .bind_all(identity(theirs))
+    .sql(", ")
+    .bind(&theirs.last_saved.instance)
+    .sql(", ")
+    .bind(theirs.last_saved.counter)
+    .sql(", ")
+    .bind(theirs.deleted)
+    .sql(", ")
+    .bind(theirs.hard_deleted)
+    .sql(", 1, ")
+    .bind(&theirs.self_ref_fk)
+    .sql(", ")
+    .bind(&session.id)
+    .sql(", ")
+    .bind(theirs.counters.to_bytes())
+    .sql(", ")
+    .bind(&theirs.serialized)
+    .sql(", ")
+    .bind(&theirs.conflicting_serialized_data)
+    .sql(") ON CONFLICT (record_id) DO NOTHING")
+    .execute(connection)?;
+    Ok(inserted == 1)
+}
+
+/// Puts a record in the place of ours, to become a row. Where it belongs stays what it was.
+fn replace(
+    connection: &mut SqliteConnection,
+    session: &TransferSession,
+    sequence: i64,
+    record: &StoreRecord,
+    counters: &RecordMaxCounters,
+) -> Result<(), Fault> {
+    sql("UPDATE morango_store SET is_dirty = 1, failure_kind = NULL, failure_reason = NULL, last_saved_instance = ")
+        .bind(&record.last_saved.instance)
+        .sql(", last_saved_counter = ")
+        .bind(record.last_saved.counter)
+        .sql(", is_deleted = ")
+        .bind(record.deleted)
+        .sql(", is_hard_deleted = ")
+        .bind(record.hard_deleted)
+        .sql(", self_reference = ")
+        .bind(&record.self_ref_fk)
+        .sql(", transfer_session = ")
+        .bind(&session.id)
+        .sql(", record_max_counters = ")
+        .bind(counters.to_bytes())
+        .sql(", serialized = ")
+        .bind(&record.serialized)
+        .sql(", conflicting_serialized_data = ")
+        .bind(&record.conflicting_serialized_data)
+        .sql(" WHERE sequence = ")
+        .bind(sequence)
+        .execute(connection)?;
+    Ok(())
+}
+
+fn set_aside(
+    connection: &mut SqliteConnection,
+    session: &TransferSession,
+    theirs: &StoreRecord,
+    error: &RecordError,
+) -> Result<Option<Relation>, Fault> {
+    let rejection =
+        Rejection { claimed_id: theirs.id.to_string(), reason: error.to_string(), received: theirs.serialized.clone() };
+    receive::keep_rejection(connection, &session.id, &rejection)?;
+    Ok(None)
+}
+
+/// Raises the database max counters to what the producer sent. Where nothing is higher than ours, nothing is written.
+///
+/// Before: every chunk of the session is merged. After: the entries under the filter are at least the producer's.
+fn raise_counters(storage: &SqliteStorage, session: &TransferSession, operation: &str) -> morango::Result<()> {
+    let raising = storage.read(operation, |connection| {
+        let ours = current_stamp(connection)?;
+        counters::raising(connection, &session.filter, ours, &session.producer_fsic().sub)
+    })?;
+    for entries in raising.chunks(ENTRIES_RAISED_MAX) {
+        storage.write(operation, |connection| {
+            entries.iter().try_for_each(|(partition, stamp)| counters::raise(connection, partition, *stamp))
+        })?;
+    }
+    Ok(())
+}
