@@ -7,6 +7,7 @@ mod created;
 mod dequeue;
 mod deserialize;
 mod error;
+mod incoming;
 mod instance;
 mod models;
 mod pool;

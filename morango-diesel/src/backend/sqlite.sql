@@ -66,8 +66,8 @@ CREATE TABLE morango_store (
 );
 -- Serves queuing (one instance's records under a prefix beyond a counter) and the reduction of counters.
 CREATE INDEX morango_store_by_stamp ON morango_store (last_saved_instance, profile, partition, last_saved_counter);
--- What waits to become a row.
-CREATE INDEX morango_store_dirty ON morango_store (profile, model_name, sequence) WHERE is_dirty = 1;
+-- What waits to become a row, or to have its row deleted.
+CREATE INDEX morango_store_dirty ON morango_store (profile, model_name, is_deleted, sequence) WHERE is_dirty = 1;
 -- The children of a record in its tree.
 CREATE INDEX morango_store_by_parent ON morango_store (self_reference) WHERE self_reference <> '';
 

@@ -1,0 +1,162 @@
+//! What a record's foreign keys point at, asked of the store: what is there to be a row, what is deleted, what is missing.
+//!
+//! The store is asked and not the application's tables, because it also knows what was deleted and what waits.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+use diesel::sql_types::{Integer, Text};
+use diesel::sqlite::SqliteConnection;
+use morango::id::SyncId;
+use morango::model::{Fields, ForeignKey, ModelDefinition};
+
+use super::Scene;
+use super::failure::{Failure, FailureKind};
+use crate::error::Fault;
+use crate::statement::sql;
+
+/// What became of the record that a foreign key points at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Target {
+    /// Its row is there.
+    Row,
+    /// It waits, and has no row yet.
+    Waits,
+    /// It was deleted.
+    Deleted(Deletion),
+    /// The store has no such record of that model.
+    Missing,
+}
+
+/// How a record was deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Deletion {
+    /// Its last content stays in the store.
+    Plain,
+    /// Its content is gone everywhere.
+    Hard,
+}
+
+/// What the foreign keys of one record allow.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The row may stand.
+    Stands,
+    /// What a key points at was deleted: the deletion spreads to this record.
+    Spreads(Deletion),
+    /// The record has to wait.
+    Fails(Failure),
+}
+
+/// What was found out about records within one transaction, in which nobody else writes.
+#[derive(Debug, Default)]
+pub(super) struct Targets(HashMap<(SyncId, &'static str), Target>);
+
+impl Targets {
+    /// Notes what became of a record in this transaction.
+    pub(super) fn note(&mut self, definition: &ModelDefinition, id: SyncId, target: Target) {
+        self.0.insert((id, definition.name), target);
+    }
+
+    /// Looks at every foreign key of a record. A deletion at the end of one outweighs whatever is wrong with another.
+    pub(super) fn check(
+        &mut self,
+        connection: &mut SqliteConnection,
+        scene: &Scene<'_>,
+        definition: &ModelDefinition,
+        id: &SyncId,
+        fields: &Fields<'_>,
+    ) -> Result<Verdict, Fault> {
+        let mut deletion = None;
+        let mut failure = None;
+        for key in definition.foreign_keys.iter().filter(|key| !key.may_be_missing) {
+            // What is no id at all is told with the other fields, when the row is made.
+            let Some(target) = fields.get_text(key.wire_name).and_then(|text| text.parse::<SyncId>().ok()) else {
+                continue;
+            };
+            if key.is_self && target == *id {
+                continue;
+            }
+            match self.find(connection, scene, key, target)? {
+                Target::Row => {}
+                Target::Deleted(found) => deletion = deletion.max(Some(found)),
+                Target::Waits => failure = failure.or(Some(fails(FailureKind::ForeignKeyWaits, key, target))),
+                Target::Missing => failure = failure.or(Some(fails(FailureKind::MissingForeignKey, key, target))),
+            }
+        }
+        Ok(match (deletion, failure) {
+            (Some(deletion), _) => Verdict::Spreads(deletion),
+            (None, Some(failure)) => Verdict::Fails(failure),
+            (None, None) => Verdict::Stands,
+        })
+    }
+
+    fn find(
+        &mut self,
+        connection: &mut SqliteConnection,
+        scene: &Scene<'_>,
+        key: &ForeignKey,
+        id: SyncId,
+    ) -> Result<Target, Fault> {
+        let definition = (key.target.definition)();
+        if let Some(known) = self.0.get(&(id, definition.name)) {
+            return Ok(*known);
+        }
+        let found = find(connection, scene, definition, &id)?;
+        self.0.insert((id, definition.name), found);
+        Ok(found)
+    }
+}
+
+fn fails(kind: FailureKind, key: &ForeignKey, target: SyncId) -> Failure {
+    let model = (key.target.definition)().name;
+    let problem = match kind {
+        FailureKind::ForeignKeyWaits => "waits to become a row itself",
+        _ => "is not in the store",
+    };
+    Failure::new(kind, format_args!("{}: the {model} {target} {problem}", key.wire_name))
+}
+
+fn find(
+    connection: &mut SqliteConnection,
+    scene: &Scene<'_>,
+    definition: &'static ModelDefinition,
+    id: &SyncId,
+) -> Result<Target, Fault> {
+    let found = sql("SELECT profile, model_name, is_deleted, is_hard_deleted, is_dirty FROM morango_store
+         WHERE record_id = ")
+    .bind(id)
+    .returns::<(Text, Text, Integer, Integer, Integer)>()
+    .get_result::<(String, String, i32, i32, i32)>(connection)
+    .optional()?;
+    let Some((profile, model_name, is_deleted, is_hard_deleted, is_dirty)) = found else {
+        return Ok(Target::Missing);
+    };
+    if profile != definition.profile || model_name != definition.name {
+        return Ok(Target::Missing);
+    }
+    Ok(if is_hard_deleted != 0 {
+        Target::Deleted(Deletion::Hard)
+    } else if is_deleted != 0 {
+        Target::Deleted(Deletion::Plain)
+    } else if is_dirty == 0 || has_row(connection, scene, definition, id)? {
+        Target::Row
+    } else {
+        Target::Waits
+    })
+}
+
+/// Whether a record that waits has a row from before, to which others may point.
+fn has_row(
+    connection: &mut SqliteConnection,
+    scene: &Scene<'_>,
+    definition: &ModelDefinition,
+    id: &SyncId,
+) -> Result<bool, Fault> {
+    let Some(model) = scene.models.iter().find(|model| model.definition.name == definition.name) else {
+        return Ok(false);
+    };
+    let mut is_there = false;
+    (model.rows.load)(connection, std::slice::from_ref(id), &mut |_| is_there = true)?;
+    Ok(is_there)
+}

@@ -1,0 +1,159 @@
+//! *Deserialize*: what waits in the store becomes rows of the application.
+//!
+//! First the rows of deleted records are deleted, in the models' order backwards; then the others are written, in that order. The work
+//! is cut into transactions, so that the application's own writing gets its turn. Each first serializes what the application changed
+//! since, so that no change of its own is written over: the store then holds both, and that change wins.
+//!
+//! One bad record never stops the others: it waits on, with the reason beside it, and is tried again the next time.
+
+mod batch;
+mod deletions;
+mod failure;
+mod foreign_keys;
+mod waiting;
+mod walk;
+
+use morango::port::{DeserializeReport, Progress, REPORTED_MAX, Watch};
+use morango::scope::Filter;
+use morango::{Error, ErrorKind};
+
+use crate::error::Fault;
+use crate::models::InstalledModel;
+use crate::serialize::{serialize, serialize_new_changes};
+use crate::storage::SqliteStorage;
+use crate::transaction::without_capture;
+
+use batch::Batch;
+use deletions::{Deletions, Try};
+use walk::{Step, Walk};
+
+/// Records of an unknown model that are counted: beyond this a report says this number.
+const UNKNOWN_COUNTED_MAX: i64 = 100_000;
+
+/// What is deserialized, and by which models.
+pub(crate) struct Scene<'a> {
+    profile: &'a str,
+    filter: &'a Filter,
+    /// In the order of their foreign keys.
+    models: Vec<InstalledModel>,
+}
+
+/// Makes rows of every record of the profile under the filter that waits.
+///
+/// Called again after it was stopped or failed, it goes on.
+pub(crate) fn deserialize(
+    storage: &SqliteStorage,
+    profile: &str,
+    filter: &Filter,
+    watch: Watch<'_>,
+) -> morango::Result<DeserializeReport> {
+    let operation = format!("deserialize the records of {profile:?}");
+    let models = storage.models()?.of_profile(profile).copied().collect();
+    let scene = Scene { profile, filter, models };
+    let mut run = Run::new(storage, &scene, watch, operation);
+    let waiting = run.what_waits()?;
+    if !waiting.is_empty() {
+        // However much the application changed, it is serialized in transactions of its own; what it changes after that is little.
+        serialize(storage, profile, filter, &|_| watch(Progress { done: 0, total: None }))?;
+    }
+    let mut was_refused = false;
+    for model in waiting.iter().rev() {
+        was_refused |= run.delete(*model, Try::First)?;
+    }
+    for model in &waiting {
+        run.write(*model)?;
+    }
+    if was_refused {
+        for model in waiting.iter().rev() {
+            run.delete(*model, Try::Last)?;
+        }
+    }
+    Ok(run.report)
+}
+
+/// One call of [`deserialize`].
+struct Run<'a> {
+    storage: &'a SqliteStorage,
+    scene: &'a Scene<'a>,
+    watch: Watch<'a>,
+    operation: String,
+    report: DeserializeReport,
+    progress: Progress,
+}
+
+impl<'a> Run<'a> {
+    fn new(storage: &'a SqliteStorage, scene: &'a Scene<'a>, watch: Watch<'a>, operation: String) -> Self {
+        let progress = Progress { done: 0, total: None };
+        Self { storage, scene, watch, operation, report: DeserializeReport::default(), progress }
+    }
+
+    /// The models of which anything waits, in order. Of those that this application does not have, the records are counted.
+    fn what_waits(&mut self) -> morango::Result<Vec<InstalledModel>> {
+        let Scene { profile, models, .. } = self.scene;
+        self.storage.read(&self.operation, |connection| {
+            let mut total = 0;
+            let mut found = vec![None; models.len()];
+            let mut name = String::new();
+            while let Some(next) = waiting::next_model_name(connection, profile, &name)? {
+                match models.iter().position(|model| model.definition.name == next) {
+                    Some(position) => {
+                        found[position] = Some(models[position]);
+                        total += waiting::count(connection, profile, &next, i64::MAX)?;
+                    }
+                    None => {
+                        self.report.unknown_models += waiting::count(connection, profile, &next, UNKNOWN_COUNTED_MAX)?;
+                    }
+                }
+                name = next;
+            }
+            self.progress.total = Some(total);
+            Ok(found.into_iter().flatten().collect())
+        })
+    }
+
+    fn delete(&mut self, model: InstalledModel, which: Try) -> morango::Result<bool> {
+        let mut deletions = Deletions::new(model, which);
+        self.in_transactions(model, |batch| deletions.go_on(batch))?;
+        Ok(deletions.was_refused)
+    }
+
+    fn write(&mut self, model: InstalledModel) -> morango::Result<()> {
+        let mut walk = Walk::new(model);
+        self.in_transactions(model, |batch| walk.go_on(batch))
+    }
+
+    /// Runs transactions until the work on one model's records is done.
+    fn in_transactions(
+        &mut self,
+        model: InstalledModel,
+        mut work: impl FnMut(&mut Batch<'_>) -> Result<Step, Fault>,
+    ) -> morango::Result<()> {
+        loop {
+            let (step, report) = self.storage.write(&self.operation, |connection| {
+                serialize_new_changes(connection, &self.scene.models)?;
+                without_capture(connection, |connection| {
+                    let mut batch = Batch::new(connection, self.scene, model)?;
+                    let step = work(&mut batch)?;
+                    Ok::<_, Fault>((step, batch.report))
+                })
+            })?;
+            self.progress.done += report.written + report.deleted + report.failures_total;
+            add(report, &mut self.report);
+            if (self.watch)(self.progress).is_break() {
+                return Err(Error::new(ErrorKind::Cancelled, self.operation.clone()));
+            }
+            if step == Step::Done {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Adds what one transaction did to what all of them did.
+fn add(one: DeserializeReport, all: &mut DeserializeReport) {
+    all.written += one.written;
+    all.deleted += one.deleted;
+    all.failures_total += one.failures_total;
+    let room = REPORTED_MAX.saturating_sub(all.failures.len());
+    all.failures.extend(one.failures.into_iter().take(room));
+}
