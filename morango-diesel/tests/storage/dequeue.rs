@@ -1,0 +1,272 @@
+//! What is received is merged into the store, once, and claimed when all of it is there.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use diesel::prelude::*;
+use morango::ErrorKind;
+use morango::counter::{RecordMaxCounters, Stamp};
+use morango::id::{InstanceId, SyncId};
+use morango::port::{DequeueReport, Rejection, Storage as _};
+use morango::record::{BufferRecord, StoreRecord};
+use morango::scope::Filter;
+
+use super::library::{Device, PROFILE, everything, foreign, foreign_shelf, go_on, stamp, time};
+
+fn note(text: &str, stamps: &[Stamp]) -> StoreRecord {
+    foreign("note", "lib:notes", "1", text, stamps)
+}
+
+#[test]
+fn a_newer_record_replaces_ours_and_an_older_one_is_dropped() {
+    let device = Device::new("laptop");
+    let (first, second) = (stamp("a", 1), stamp("b", 4));
+    assert_eq!(device.dequeue(vec![note("one", &[first])]).new, 1);
+    assert_eq!(device.dequeue(vec![note("two", &[second, first])]).fast_forwarded, 1);
+    assert_eq!(device.dequeue(vec![note("one", &[first])]).already_seen, 1);
+    let record = device.records().remove(0);
+    assert_eq!((record.serialized.as_str(), record.last_saved), ("two", second));
+    assert!(record.counters.covers(&first));
+}
+
+#[test]
+fn in_a_conflict_ours_stays_theirs_is_kept_and_the_record_is_saved_by_us() {
+    let device = Device::new("laptop");
+    device.dequeue(vec![note("ours", &[stamp("a", 1)])]);
+    assert_eq!(device.dequeue(vec![note("theirs", &[stamp("b", 4)])]).conflicts, 1);
+    let record = device.records().remove(0);
+    assert_eq!((record.serialized.as_str(), record.conflicting_serialized_data.as_str()), ("ours", "theirs\n"));
+    assert_eq!(record.last_saved.instance, device.instance);
+    assert!(record.counters.covers(&stamp("a", 1)) && record.counters.covers(&stamp("b", 4)));
+    assert!(record.counters.covers(&record.last_saved));
+}
+
+#[test]
+fn a_hard_deletion_wins_a_conflict_and_empties_both_texts() {
+    let device = Device::new("laptop");
+    device.dequeue(vec![note("ours", &[stamp("a", 1)])]);
+    let mut theirs = note("", &[stamp("b", 4)]);
+    (theirs.deleted, theirs.hard_deleted) = (true, true);
+    device.dequeue(vec![theirs]);
+    let record = device.records().remove(0);
+    assert!(record.deleted && record.hard_deleted);
+    assert_eq!((record.serialized.as_str(), record.conflicting_serialized_data.as_str()), ("", ""));
+}
+
+#[test]
+fn a_chunk_that_comes_twice_is_kept_and_counted_once() {
+    let mut device = Device::new("laptop");
+    let session = device.receiving(&everything());
+    let records: Vec<BufferRecord> = (0..4_001)
+        .map(|number| BufferRecord::from_store(session.id, foreign_shelf(&number.to_string(), None)))
+        .collect();
+    let rejection = Rejection { claimed_id: "x".to_owned(), reason: "forged".to_owned(), received: "{}".to_owned() };
+    for _ in 0..2 {
+        let transferred =
+            device.storage.receive_chunk(&session.id, &[7; 32], &records, std::slice::from_ref(&rejection));
+        assert_eq!(transferred.expect("it is kept"), 4_002);
+    }
+    assert_eq!(device.number("SELECT count(*) FROM morango_incoming"), 3, "in parts of 2,000 records");
+    assert_eq!(device.storage.rejections(&session.id, 10).expect("the rejections"), [rejection]);
+    assert_eq!(device.storage.dequeue(&session, &go_on).expect("it dequeues").new, 4_001);
+}
+
+#[test]
+fn no_more_is_counted_than_there_is_to_come_and_nothing_is_taken_for_a_closed_session() {
+    let device = Device::new("laptop");
+    let session = device.receiving(&everything());
+    device
+        .storage
+        .update_transfer_session(&session.id, &mut |session| session.records_total = Some(1))
+        .expect("it is kept");
+    let records = [1, 2].map(|number| BufferRecord::from_store(session.id, foreign_shelf(&number.to_string(), None)));
+    assert_eq!(device.storage.receive_chunk(&session.id, &[1; 32], &records, &[]).expect("it is kept"), 1);
+    device.storage.clean_up(&session.id, time()).expect("it cleans up");
+    let error = device.storage.receive_chunk(&session.id, &[2; 32], &records, &[]).expect_err("it is closed");
+    assert_eq!(error.kind(), ErrorKind::SessionUnknown);
+    let other = device.receiving(&everything());
+    let error =
+        device.storage.receive_chunk(&other.id, &[1; 32], &records, &[]).expect_err("another session's records");
+    assert_eq!(error.kind(), ErrorKind::RecordRejected);
+}
+
+#[test]
+fn what_was_refused_takes_bounded_room() {
+    let mut device = Device::new("laptop");
+    let session = device.receiving(&everything());
+    let rejections: Vec<Rejection> = (0..1_500)
+        .map(|number: u32| Rejection { claimed_id: number.to_string(), reason: String::new(), received: String::new() })
+        .collect();
+    device.storage.receive_chunk(&session.id, &[1; 32], &[], &rejections).expect("it is kept");
+    assert_eq!(device.number("SELECT count(*) FROM morango_rejection"), 1_000);
+    assert_eq!(device.storage.rejections(&session.id, 1).expect("the newest")[0].claimed_id, "999");
+}
+
+#[test]
+fn a_call_that_was_stopped_between_transactions_goes_on_and_claims_only_at_the_end() {
+    let device = Device::new("laptop");
+    let mut session = device.receiving(&everything());
+    session.server_fsic.sub.insert(String::new(), [(stamp("other", 0).instance, 9)].into());
+    for chunk in 0..3 {
+        device.take(&session, (0..1_500).map(|number| foreign_shelf(&format!("{chunk}/{number}"), None)).collect());
+    }
+    let error = device.storage.dequeue(&session, &|_| ControlFlow::Break(())).expect_err("it was stopped");
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    assert_eq!(device.records().len(), 1_500);
+    let claims = |device: &Device| {
+        let fsic = device.storage.fsic(PROFILE, &everything(), morango::session::Role::Receiver).expect("the counters");
+        fsic.sub.get("").and_then(|counters| counters.get(&stamp("other", 0).instance).copied())
+    };
+    assert_eq!(claims(&device), None);
+    assert_eq!(device.storage.dequeue(&session, &go_on).expect("it goes on").new, 3_000);
+    assert_eq!(device.records().len(), 4_500);
+    assert_eq!(claims(&device), Some(9));
+}
+
+#[test]
+fn what_a_producer_claims_never_lowers_ours_nor_reaches_beyond_the_filter_or_into_our_own_future() {
+    let mut device = Device::new("laptop");
+    let raise = |device: &Device, partition: &str, instance: InstanceId, counter: i64| {
+        let mut session = device.receiving(&Filter::new(["lib:"]).expect("a prefix"));
+        session.server_fsic.sub.insert(partition.to_owned(), [(instance, counter)].into());
+        device.storage.dequeue(&session, &go_on).expect("it raises the counters");
+    };
+    let a = stamp("a", 0).instance;
+    let own = device.instance;
+    raise(&device, "lib:x", a, 7);
+    raise(&device, "lib:x", a, 5);
+    raise(&device, "LIB:x", a, 5);
+    raise(&device, "lib:x", own, 1_000);
+    raise(&device, "lib:x", a, -1);
+    raise(&device, "lib:y", a, i64::MAX);
+    assert_eq!(device.number("SELECT count(*) FROM morango_database_max_counter"), 1);
+    assert_eq!(device.number("SELECT counter FROM morango_database_max_counter"), 7);
+}
+
+#[test]
+fn a_record_can_neither_be_moved_nor_taken_over_from_another_profile() {
+    let mut device = Device::new("laptop");
+    let ours = note("ours", &[stamp("a", 1)]);
+    device.dequeue(vec![ours.clone()]);
+    let mut moved = note("moved", &[stamp("b", 2), stamp("a", 1)]);
+    moved.partition = "lib:elsewhere".to_owned();
+    let mut elsewhere = note("another", &[stamp("b", 2), stamp("a", 1)]);
+    elsewhere.profile = "other".to_owned();
+    let mut outside = foreign("note", "outside", "2", "{}", &[stamp("b", 1)]);
+    outside.serialized = "outside".to_owned();
+    let session = device.receiving(&Filter::new(["lib:"]).expect("a prefix"));
+    let records = [moved, elsewhere, outside].map(|record| BufferRecord::from_store(session.id, record));
+    device.storage.receive_chunk(&session.id, &[1; 32], &records, &[]).expect("the gate was passed over");
+    assert_eq!(device.storage.dequeue(&session, &go_on).expect("it dequeues"), DequeueReport::default());
+    assert_eq!(device.records(), [ours]);
+    assert_eq!(device.number("SELECT count(*) FROM morango_store"), 1);
+    let refused: Vec<String> =
+        device.storage.rejections(&session.id, 10).expect("they are kept").into_iter().map(|it| it.received).collect();
+    assert_eq!(refused, ["outside", "another", "moved"]);
+}
+
+#[test]
+fn nothing_is_written_where_there_is_nothing_to_merge_or_to_raise() {
+    let mut device = Device::new("laptop");
+    let session = device.receiving(&everything());
+    let before = device.number("SELECT counter FROM morango_instance");
+    device.storage.dequeue(&session, &go_on).expect("it dequeues");
+    assert_eq!(device.number("SELECT counter FROM morango_instance"), before);
+}
+
+/// The rule of chapter 7, written down a second time as plainly as it can be.
+#[derive(Default)]
+struct Plain(BTreeMap<SyncId, StoreRecord>);
+
+impl Plain {
+    fn merge(&mut self, theirs: &StoreRecord, saved: Stamp) -> &'static str {
+        let has = |record: &StoreRecord, stamp: Stamp| {
+            record.counters.iter().any(|entry| entry.instance == stamp.instance && entry.counter >= stamp.counter)
+        };
+        let Some(ours) = self.0.get_mut(&theirs.id) else {
+            self.0.insert(theirs.id, theirs.clone());
+            return "new";
+        };
+        let highest = |one: &StoreRecord, other: &StoreRecord| {
+            let stamps = one.counters.iter().chain(other.counters.iter());
+            RecordMaxCounters::from_stamps(stamps).expect("good counters")
+        };
+        let counters = highest(ours, theirs);
+        if has(ours, theirs.last_saved) {
+            return "seen";
+        }
+        if has(theirs, ours.last_saved) {
+            *ours = StoreRecord { counters, ..theirs.clone() };
+            return "forward";
+        }
+        ours.deleted |= theirs.deleted;
+        ours.hard_deleted |= theirs.hard_deleted;
+        let older = std::mem::take(&mut ours.conflicting_serialized_data);
+        if ours.hard_deleted {
+            ours.serialized.clear();
+        } else {
+            ours.conflicting_serialized_data = format!("{}\n{older}", theirs.serialized);
+        }
+        ours.counters = counters;
+        ours.counters.raise(saved);
+        ours.last_saved = saved;
+        "conflict"
+    }
+}
+
+#[test]
+fn whatever_comes_in_whatever_order_is_merged_as_the_plain_rule_says() {
+    const SEED: u64 = 0x00d1_ce5e_ed00;
+    let mut state = SEED;
+    let mut below = |bound: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % bound
+    };
+    let mut device = Device::new("laptop");
+    let mut plain = Plain::default();
+    let mut totals = DequeueReport::default();
+    for round in 0..150 {
+        let records: Vec<StoreRecord> = (0..1 + below(12))
+            .map(|_| {
+                let stamps: Vec<Stamp> = (0..1 + below(3))
+                    .map(|_| {
+                        let counter = i64::try_from(1 + below(8 + round)).expect("small");
+                        let instance = match below(6) {
+                            0..=2 => device.instance,
+                            other => InstanceId::hash_of(["a", "b", "c"][usize::try_from(other % 3).expect("small")]),
+                        };
+                        Stamp::new(instance, counter)
+                    })
+                    .collect();
+                let source = below(40).to_string();
+                let mut record = foreign("note", "lib:notes", &source, &format!("text {}", below(1_000)), &stamps);
+                record.counters.raise(record.last_saved);
+                record.deleted = below(5) == 0;
+                record.hard_deleted = record.deleted && below(3) == 0;
+                if below(4) == 0 {
+                    record.conflicting_serialized_data = "before\n".to_owned();
+                }
+                record
+            })
+            .collect();
+        let saved = Stamp::new(device.instance, device.number("SELECT counter FROM morango_instance") + 1);
+        let mut expected = DequeueReport::default();
+        for record in &records {
+            match plain.merge(record, saved) {
+                "new" => expected.new += 1,
+                "seen" => expected.already_seen += 1,
+                "forward" => expected.fast_forwarded += 1,
+                _ => expected.conflicts += 1,
+            }
+        }
+        assert_eq!(device.dequeue(records), expected, "seed {SEED:#x}, round {round}");
+        assert_eq!(device.records(), plain.0.values().cloned().collect::<Vec<_>>(), "seed {SEED:#x}, round {round}");
+        totals.fast_forwarded += expected.fast_forwarded;
+        totals.conflicts += expected.conflicts;
+        totals.already_seen += expected.already_seen;
+    }
+    assert!(totals.fast_forwarded > 50 && totals.conflicts > 50 && totals.already_seen > 50, "{totals:?}");
+    let waiting = "SELECT count(*) FROM morango_store WHERE is_dirty = 1 AND transfer_session IS NOT NULL";
+    assert_eq!(device.number(waiting), i64::try_from(plain.0.len()).expect("few"));
+    diesel::sql_query("PRAGMA integrity_check").execute(&mut device.connection).expect("the file is sound");
+}

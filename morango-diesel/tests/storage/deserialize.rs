@@ -1,0 +1,326 @@
+//! What waits in the store becomes rows: in order, each by itself, and never over a change of the application.
+
+use diesel::prelude::*;
+use morango::id::SyncId;
+use morango::port::{ApplyFailure, Storage as _};
+use morango::record::StoreRecord;
+use morango::scope::Filter;
+
+use super::library::{Device, PROFILE, books, everything, foreign, foreign_book, foreign_shelf, go_on, shelves, stamp};
+
+fn kinds(failures: &[ApplyFailure]) -> Vec<&str> {
+    failures.iter().map(|failure| failure.kind.as_str()).collect()
+}
+
+/// The same record, saved once more by the other.
+fn changed(record: &StoreRecord, counter: i64, change: impl FnOnce(&mut StoreRecord)) -> StoreRecord {
+    let mut record = record.clone();
+    record.last_saved = stamp("other", counter);
+    record.counters.raise(record.last_saved);
+    change(&mut record);
+    record
+}
+
+#[test]
+fn what_one_device_has_the_other_gets_with_changes_and_deletions() {
+    let (mut school, mut home) = (Device::new("school"), Device::new("home"));
+    let shelf = school.shelf("fiction", None);
+    let (emma, dune) = (school.book(shelf, "ada", "Emma"), school.book(shelf, "ada", "Dune"));
+    let pulled = home.pull(&school, &everything());
+    assert_eq!((pulled.records, pulled.dequeued.new, pulled.deserialized.written), (3, 3, 3));
+    assert_eq!(home.titles(), ["Dune", "Emma"]);
+
+    home.rename(emma, "Emma, again");
+    let pulled = school.pull(&home, &everything());
+    assert_eq!((pulled.dequeued.fast_forwarded, pulled.deserialized.written), (1, 1));
+    assert_eq!(school.titles(), ["Dune", "Emma, again"]);
+
+    diesel::delete(books::table.find(dune)).execute(&mut school.connection).expect("it is deleted");
+    let pulled = home.pull(&school, &everything());
+    assert_eq!((pulled.records, pulled.deserialized.deleted), (1, 1));
+    assert_eq!(home.titles(), ["Emma, again"]);
+    // What was written for the other is no change of this device's own.
+    assert_eq!(school.pull(&home, &everything()).records, 0);
+}
+
+#[test]
+fn a_record_becomes_a_row_only_under_the_filter() {
+    let device = Device::new("laptop");
+    device.dequeue(vec![foreign_shelf("fiction", None), foreign_book("Emma", foreign_shelf("fiction", None).id)]);
+    let only_books = Filter::new(["lib:books:ada"]).expect("a prefix");
+    let report = device.storage.deserialize(PROFILE, &only_books, &go_on).expect("it deserializes");
+    assert_eq!((report.written, kinds(&report.failures)), (0, vec!["foreign-key-waits"]));
+    assert_eq!(device.deserialize().written, 2);
+}
+
+#[test]
+fn one_bad_record_never_stops_the_others_and_is_tried_again() {
+    let mut device = Device::new("laptop");
+    let shelf = foreign_shelf("fiction", None);
+    let text = |source: &str, text: &str| foreign("book", "lib:books:ada", source, text, &[stamp("other", 1)]);
+    let absent = SyncId::hash_of("absent");
+    let long = "x".repeat(41);
+    let bad = [
+        text("1", "no json"),
+        text("2", "null"),
+        text("3", "{}"),
+        text("4", &format!(r#"{{"shelf_id":"{}","owner":"ada","title":"{long}","blurb":null}}"#, shelf.id)),
+        foreign_book("forbidden", shelf.id),
+        foreign_book("lost", absent),
+        text("5", r#"{"shelf_id":"no id","owner":"ada","title":"x","blurb":null}"#),
+    ];
+    let good = [foreign_book("Emma", shelf.id), foreign_book("Dune", shelf.id)];
+    device.dequeue(bad.into_iter().chain([shelf.clone()]).chain(good).collect());
+    let report = device.deserialize();
+    assert_eq!(report.written, 3);
+    assert_eq!(device.titles(), ["Dune", "Emma"]);
+    assert_eq!(report.failures_total, 7);
+    let expected = [
+        "malformed",
+        "malformed",
+        "invalid-field",
+        "invalid-field",
+        "constraint",
+        "missing-foreign-key",
+        "invalid-field",
+    ];
+    assert_eq!(kinds(&report.failures), expected);
+    assert!(report.failures[5].reason.contains(&absent.to_string()), "{:?}", report.failures[5]);
+    assert_eq!(device.number("SELECT count(*) FROM morango_store WHERE is_dirty = 1 AND failure_reason <> ''"), 7);
+
+    // They wait, and are told again; what was wrong with one is mended by its next change.
+    assert_eq!(device.deserialize().failures_total, 7);
+    device.dequeue(vec![changed(&foreign_book("forbidden", shelf.id), 2, |record| {
+        record.serialized = record.serialized.replace("forbidden", "allowed");
+    })]);
+    let report = device.deserialize();
+    assert_eq!((report.written, report.failures_total), (1, 6));
+    assert_eq!(device.number("SELECT count(*) FROM morango_store WHERE failure_kind IS NOT NULL"), 6);
+}
+
+#[test]
+fn the_id_in_the_store_counts_and_not_the_one_in_the_text() {
+    let mut device = Device::new("laptop");
+    let mut shelf = foreign_shelf("fiction", None);
+    shelf.serialized = format!(r#"{{"id":"{}","name":"fiction","parent_id":null}}"#, SyncId::hash_of("victim"));
+    device.dequeue(vec![shelf.clone()]);
+    assert_eq!(device.deserialize().written, 1);
+    let ids: Vec<SyncId> = shelves::table.select(shelves::id).load(&mut device.connection).expect("the ids");
+    assert_eq!(ids, [shelf.id]);
+}
+
+/// A chain of shelves, each within the one before.
+fn chain(length: usize) -> Vec<StoreRecord> {
+    let mut parent = None;
+    let mut shelves = Vec::with_capacity(length);
+    for number in 0..length {
+        let shelf = foreign_shelf(&number.to_string(), parent);
+        parent = Some(shelf.id);
+        shelves.push(shelf);
+    }
+    shelves
+}
+
+#[test]
+fn a_deep_tree_becomes_rows_parents_first_in_whatever_order_it_came() {
+    let in_order = chain(10_000);
+    let mut backwards = in_order.clone();
+    backwards.reverse();
+    // Odd ones first, then the even ones.
+    let (even, mut mixed): (Vec<_>, Vec<_>) =
+        in_order.clone().into_iter().enumerate().partition(|(number, _)| number % 2 == 0);
+    mixed.extend(even);
+    for records in [in_order, backwards, mixed.into_iter().map(|(_, record)| record).collect()] {
+        let mut device = Device::new("laptop");
+        device.dequeue(records);
+        let report = device.deserialize();
+        assert_eq!((report.written, report.failures_total), (10_000, 0));
+        assert_eq!(device.number("SELECT count(*) FROM shelves"), 10_000);
+    }
+}
+
+#[test]
+fn below_a_shelf_that_fails_the_others_wait() {
+    let mut device = Device::new("laptop");
+    let mut shelves = chain(6);
+    shelves[2].serialized = "no json".to_owned();
+    shelves.reverse();
+    device.dequeue(shelves.clone());
+    let report = device.deserialize();
+    assert_eq!((report.written, report.failures_total), (2, 4));
+    let mut found = kinds(&report.failures);
+    found.sort_unstable();
+    assert_eq!(found, ["foreign-key-waits", "foreign-key-waits", "foreign-key-waits", "malformed"]);
+    device.dequeue(vec![changed(&chain(6)[2], 2, |_| ())]);
+    assert_eq!(device.deserialize().written, 4);
+    assert_eq!(device.shelves().len(), 6);
+}
+
+#[test]
+fn shelves_that_claim_to_stand_within_each_other_fail_and_stop_nobody() {
+    let device = Device::new("laptop");
+    let (one, two) = (foreign_shelf("one", None), foreign_shelf("two", None));
+    let within = |name, parent: &StoreRecord| foreign_shelf(name, Some(parent.id));
+    device.dequeue(vec![within("one", &two), within("two", &one), foreign_shelf("three", None)]);
+    let report = device.deserialize();
+    assert_eq!((report.written, kinds(&report.failures)), (1, vec!["foreign-key-waits"; 2]));
+}
+
+#[test]
+fn a_tree_is_deleted_children_first_in_whatever_order_it_came() {
+    let mut device = Device::new("laptop");
+    let mut shelves = chain(3_000);
+    shelves.reverse();
+    device.dequeue(shelves.clone());
+    device.deserialize();
+    device.dequeue(shelves.iter().map(|shelf| changed(shelf, 2, |record| record.deleted = true)).collect());
+    let report = device.deserialize();
+    assert_eq!((report.deleted, report.failures_total), (3_000, 0));
+    assert_eq!(device.number("SELECT count(*) FROM shelves"), 0);
+    assert_eq!(device.number("SELECT count(*) FROM morango_mark"), 0, "a deletion for another is none of our own");
+}
+
+#[test]
+fn a_deletion_that_the_database_refuses_waits_with_its_reason() {
+    let mut device = Device::new("laptop");
+    let shelf = foreign_shelf("fiction", None);
+    let book = foreign_book("Emma", shelf.id);
+    device.dequeue(vec![shelf.clone(), book.clone()]);
+    device.deserialize();
+    device.run(&format!("INSERT INTO loans VALUES ('{}')", book.id));
+    device.dequeue(vec![changed(&book, 2, |record| record.deleted = true), changed(&shelf, 2, |_| ())]);
+    let report = device.deserialize();
+    assert_eq!((report.written, report.deleted, kinds(&report.failures)), (1, 0, vec!["constraint"]));
+    device.run("DELETE FROM loans");
+    assert_eq!(device.deserialize().deleted, 1);
+}
+
+#[test]
+fn a_shelf_is_deleted_when_its_book_has_moved_away_in_the_same_transfer() {
+    let mut device = Device::new("laptop");
+    let (old, new) = (foreign_shelf("old", None), foreign_shelf("new", None));
+    let book = foreign_book("Emma", old.id);
+    device.dequeue(vec![old.clone(), book.clone()]);
+    device.deserialize();
+    let moved = changed(&book, 2, |record| record.serialized = foreign_book("Emma", new.id).serialized);
+    device.dequeue(vec![changed(&old, 2, |record| record.deleted = true), new, moved]);
+    let report = device.deserialize();
+    assert_eq!((report.written, report.deleted, report.failures_total), (2, 1, 0));
+    assert_eq!(device.shelves(), ["new"]);
+}
+
+#[test]
+fn a_deletion_spreads_to_what_points_there_and_is_told_to_others() {
+    let mut device = Device::new("laptop");
+    let shelf = foreign_shelf("fiction", None);
+    for (hard, title) in [(false, "Emma"), (true, "Dune")] {
+        let book = foreign_book(title, shelf.id);
+        let counter = if hard { 3 } else { 2 };
+        device.dequeue(vec![
+            changed(&shelf, counter, |record| (record.deleted, record.hard_deleted) = (true, hard)),
+            book.clone(),
+        ]);
+        let report = device.deserialize();
+        assert_eq!((report.written, report.failures_total), (0, 0));
+        let record = device.record(book.id);
+        assert_eq!((record.deleted, record.hard_deleted), (true, hard));
+        assert_eq!(record.serialized.is_empty(), hard);
+        assert_eq!(record.last_saved.instance, device.instance);
+        assert!(record.counters.covers(&record.last_saved) && record.counters.covers(&stamp("other", 1)));
+    }
+    assert_eq!(device.number("SELECT count(*) FROM morango_store WHERE is_dirty = 1"), 0);
+    assert_eq!(device.titles(), [""; 0]);
+
+    let other = Device::new("other");
+    other.pull(&device, &everything());
+    assert!(other.records().iter().all(|record| record.deleted));
+}
+
+#[test]
+fn a_deletion_spreads_down_a_tree_that_came_children_first() {
+    let device = Device::new("laptop");
+    let mut shelves = chain(50);
+    shelves[0].deleted = true;
+    shelves.reverse();
+    device.dequeue(shelves);
+    let report = device.deserialize();
+    assert_eq!((report.written, report.failures_total), (0, 0));
+    assert!(device.records().iter().all(|record| record.deleted));
+}
+
+#[test]
+fn records_of_an_unknown_model_are_kept_and_passed_on() {
+    let device = Device::new("laptop");
+    let papers: Vec<StoreRecord> =
+        (0..3).map(|number| foreign("paper", "lib:papers", &number.to_string(), "{}", &[stamp("other", 1)])).collect();
+    device.dequeue(papers.into_iter().chain([foreign_shelf("fiction", None)]).collect());
+    let report = device.deserialize();
+    assert_eq!((report.written, report.failures_total, report.unknown_models), (1, 0, 3));
+    let other = Device::new("other");
+    let mut session = device.session(morango::session::Side::Server, morango::session::Direction::Pull, &everything());
+    session.profile = PROFILE.to_owned();
+    let lacks = [super::library::lack("", stamp("other", 0).instance, 0)];
+    assert_eq!(device.storage.queue(&session, &lacks).expect("it queues"), 4);
+    let chunk = device.storage.queued_chunk(&session.id, 0, 500).expect("a chunk");
+    assert_eq!(other.dequeue(chunk.records).new, 4);
+}
+
+#[test]
+fn a_change_made_here_while_a_record_waits_is_not_written_over() {
+    let (mut school, mut home) = (Device::new("school"), Device::new("home"));
+    let shelf = school.shelf("fiction", None);
+    let emma = school.book(shelf, "ada", "Emma");
+    home.pull(&school, &everything());
+    school.rename(emma, "Emma at school");
+    let (session, _) = home.receive(&school, &everything());
+    home.storage.dequeue(&session, &go_on).expect("it dequeues");
+    home.rename(emma, "Emma at home");
+    let report = home.deserialize();
+    assert_eq!(report.failures_total, 0);
+    assert_eq!(home.titles(), ["Emma at home"]);
+    let record = home.record(emma);
+    assert!(record.serialized.contains("Emma at home"), "{record:?}");
+    assert!(record.conflicting_serialized_data.contains("Emma at school"), "{record:?}");
+    // The change made last has the other in its history: nobody sees a conflict.
+    assert_eq!(school.pull(&home, &everything()).dequeued.fast_forwarded, 1);
+    assert_eq!(school.titles(), ["Emma at home"]);
+}
+
+#[test]
+fn a_change_that_could_not_be_serialized_is_not_written_over_either() {
+    let mut device = Device::new("laptop");
+    let shelf = foreign_shelf("fiction", None);
+    let book = foreign_book("Emma", shelf.id);
+    device.dequeue(vec![shelf, book.clone()]);
+    device.deserialize();
+    // What no text can hold.
+    device.run("UPDATE books SET blurb = x'ff00ff'");
+    let serialized = device.storage.serialize(PROFILE, &everything(), &go_on).expect("it goes on");
+    assert_eq!(serialized.set_aside_total, 1);
+    device.dequeue(vec![changed(&book, 2, |record| {
+        record.serialized = record.serialized.replace("Emma", "Emma, again")
+    })]);
+    let report = device.deserialize();
+    assert_eq!((report.written, kinds(&report.failures)), (0, vec!["local-change-waits"]));
+    assert_eq!(device.titles(), ["Emma"]);
+}
+
+#[test]
+fn many_records_are_written_in_many_transactions_and_each_is_a_true_state() {
+    let mut device = Device::new("laptop");
+    let shelf = foreign_shelf("fiction", None);
+    let books = (0..5_000).map(|number| foreign_book(&number.to_string(), shelf.id));
+    device.dequeue(books.chain([shelf.clone()]).collect());
+    let calls = std::sync::atomic::AtomicUsize::new(0);
+    let stop = |_| match calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+        3 => std::ops::ControlFlow::Break(()),
+        _ => std::ops::ControlFlow::Continue(()),
+    };
+    device.storage.deserialize(PROFILE, &everything(), &stop).expect_err("it was stopped");
+    let written = device.number("SELECT count(*) FROM books");
+    assert!(written > 0 && written < 5_000, "{written}");
+    assert_eq!(device.number("SELECT count(*) FROM morango_store WHERE is_dirty = 1"), 5_000 - written);
+    assert_eq!(device.deserialize().written, u64::try_from(5_000 - written).expect("a count"));
+    assert_eq!(device.number("SELECT count(*) FROM morango_mark"), 0);
+    assert_eq!(device.number("SELECT mode FROM morango_capture"), 1);
+}

@@ -1,0 +1,107 @@
+//! What a receiver lacks is queued once, in order, and goes out in chunks.
+
+use morango::port::Storage as _;
+use morango::scope::Filter;
+use morango::session::{Direction, Role, Side};
+
+use super::library::{Device, PROFILE, everything, foreign, foreign_shelf, go_on, lack, stamp};
+
+#[test]
+fn only_what_is_lacking_within_the_filter_is_queued_and_in_the_order_of_the_store() {
+    let device = Device::new("server");
+    let note =
+        |partition: &str, source: &str, counter| foreign("note", partition, source, "{}", &[stamp("a", counter)]);
+    let records = vec![
+        note("lib:x", "1", 5),
+        note("lib:x:y", "2", 3),
+        note("lib:x:y", "3", 7),
+        note("lib:z", "4", 9),
+        note("lib_x", "5", 9),
+        note("LIB:x", "6", 9),
+        foreign("note", "lib:x", "7", "{}", &[stamp("b", 9)]),
+    ];
+    device.dequeue(records.clone());
+    let queued = |filter: &Filter, lacks: &[_]| {
+        let session = device.session(Side::Server, Direction::Pull, filter);
+        let total = device.storage.queue(&session, lacks).expect("it queues");
+        let chunk = device.storage.queued_chunk(&session.id, 0, 500).expect("a chunk");
+        assert_eq!(chunk.total, total);
+        chunk.records.into_iter().map(|record| record.source_id).collect::<Vec<_>>()
+    };
+    let a = stamp("a", 0).instance;
+    assert_eq!(queued(&everything(), &[lack("lib:", a, 4)]), ["1", "3", "4"]);
+    // A record under two listed prefixes goes out once, by the lower counter of the two.
+    assert_eq!(
+        queued(&everything(), &[lack("lib:x", a, 4), lack("lib:x:y", a, 0), lack("lib:x", a, 6)]),
+        ["1", "2", "3"]
+    );
+    assert_eq!(queued(&Filter::new(["lib:x"]).expect("a prefix"), &[lack("", a, 0)]), ["1", "2", "3"]);
+    assert_eq!(queued(&everything(), &[]), [""; 0]);
+}
+
+#[test]
+fn chunks_cover_the_queue_wherever_they_begin_and_a_second_try_replaces_the_first() {
+    let device = Device::new("server");
+    let records: Vec<_> = (0..1_234).map(|number| foreign_shelf(&number.to_string(), None)).collect();
+    device.dequeue(records);
+    let session = device.session(Side::Server, Direction::Pull, &everything());
+    let lacks = [lack("", stamp("other", 0).instance, 0)];
+    for _ in 0..2 {
+        assert_eq!(device.storage.queue(&session, &lacks).expect("it queues"), 1_234);
+    }
+    for (offset, limit, expected) in
+        [(0, 500, 500), (499, 2, 2), (500, 5_000, 734), (1_233, 500, 1), (1_234, 500, 0), (9_999, 1, 0)]
+    {
+        let chunk = device.storage.queued_chunk(&session.id, offset, limit).expect("a chunk");
+        assert_eq!((chunk.records.len(), chunk.total), (expected, 1_234));
+        let first = chunk.records.first().map(|record| record.source_id.clone());
+        assert_eq!(first, (expected > 0).then(|| offset.to_string()));
+    }
+}
+
+#[test]
+fn a_chunk_of_huge_records_ends_early_but_never_empty() {
+    let device = Device::new("server");
+    let text = "x".repeat(5 * 1024 * 1024);
+    let records = (0..3).map(|number| foreign("note", "lib:x", &number.to_string(), &text, &[stamp("a", 1)])).collect();
+    device.dequeue(records);
+    let session = device.session(Side::Server, Direction::Pull, &everything());
+    device.storage.queue(&session, &[lack("", stamp("a", 0).instance, 0)]).expect("it queues");
+    for offset in 0..3 {
+        assert_eq!(device.storage.queued_chunk(&session.id, offset, 500).expect("a chunk").records.len(), 1);
+    }
+}
+
+#[test]
+fn a_producer_leaves_out_instances_of_which_it_has_nothing_to_send() {
+    let mut device = Device::new("server");
+    let other = Device::new("other");
+    device.shelf("fiction", None);
+    other.pull(&device, &everything());
+    let session = other.receiving(&everything());
+    // The other knows of an instance whose records it has none of.
+    let mut told = session.clone();
+    told.server_fsic.sub.insert("lib:shelves".to_owned(), [(stamp("gone", 0).instance, 7)].into());
+    other.storage.dequeue(&told, &go_on).expect("it raises the counters");
+    let fsic = |role| other.storage.fsic(PROFILE, &everything(), role).expect("the counters");
+    let knows = |role| fsic(role).sub.values().any(|counters| counters.contains_key(&stamp("gone", 0).instance));
+    assert!(!knows(Role::Producer));
+    assert!(knows(Role::Receiver));
+    assert!(fsic(Role::Producer).sub[""].contains_key(&device.instance));
+}
+
+#[test]
+fn counters_above_the_filter_are_found_for_every_prefix() {
+    let device = Device::new("server");
+    let session = device.receiving(&everything());
+    let mut told = session.clone();
+    let a = stamp("a", 0).instance;
+    for partition in ["l", "lib:", "lib:é", "lib:éx", "lib:b", "lib:books", "m", "lib:books:ada:1"] {
+        told.server_fsic.sub.insert(partition.to_owned(), [(a, i64::try_from(partition.len()).expect("short"))].into());
+    }
+    device.storage.dequeue(&told, &go_on).expect("it raises the counters");
+    let filter = Filter::new(["lib:books:ada", "lib:éxy", "z"]).expect("good prefixes");
+    let fsic = device.storage.fsic(PROFILE, &filter, Role::Receiver).expect("the counters");
+    assert_eq!(fsic.super_.keys().collect::<Vec<_>>(), ["l", "lib:", "lib:b", "lib:books", "lib:é", "lib:éx"]);
+    assert_eq!(fsic.sub.keys().collect::<Vec<_>>(), ["lib:books:ada:1"]);
+}
