@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Binary};
+use diesel::sql_types::{BigInt, Binary, Text};
 use diesel::sqlite::SqliteConnection;
 use morango::counter::Lack;
 use morango::id::{InstanceId, TransferSessionId};
@@ -25,6 +25,9 @@ use crate::storage::SqliteStorage;
 /// Records noted in one page.
 const PAGE_RECORDS: usize = 500;
 
+/// Records of an instance that are looked at one by one to find those that are lacking.
+const LATEST_RECORDS_MAX: usize = 2_000;
+
 /// Bytes of one number in a page.
 const NUMBER_BYTES: usize = 8;
 
@@ -38,8 +41,8 @@ pub(crate) fn queue(storage: &SqliteStorage, session: &TransferSession, lacks: &
     // 8 bytes a record: the numbers of a million records are held, the records never are.
     let mut sequences = storage.read(&operation, |connection| {
         let mut sequences = Vec::new();
-        for range in &ranges {
-            find(connection, &session.profile, range, &mut sequences)?;
+        for ranges in ranges.chunk_by(|one, other| one.instance == other.instance) {
+            find(connection, &session.profile, ranges, &mut sequences)?;
         }
         Ok(sequences)
     })?;
@@ -75,6 +78,14 @@ struct Range {
     /// Without an end where there is none.
     before: Option<String>,
     after: i64,
+}
+
+impl Range {
+    fn holds(&self, partition: &str, counter: i64) -> bool {
+        self.from.as_str() <= partition
+            && self.before.as_deref().is_none_or(|before| partition < before)
+            && counter > self.after
+    }
 }
 
 /// What is lacking within the filter, as ranges of partitions that do not overlap, so that no record is found twice.
@@ -170,8 +181,47 @@ impl Sweep {
     }
 }
 
-/// Adds the places of the records in a range, out of the index alone.
+/// Adds the places of the records in one instance's ranges, which are sorted.
+///
+/// Mostly little is lacking of what there is: then the instance's latest records are looked at, wherever they lie. Where there are many
+/// of these, each range is read out of the index over partitions: so the work grows with what is lacking, or with what the
+/// ranges hold, whichever is less.
 fn find(
+    connection: &mut SqliteConnection,
+    profile: &str,
+    ranges: &[Range],
+    sequences: &mut Vec<i64>,
+) -> Result<(), Fault> {
+    let Some(lowest) = ranges.iter().min_by_key(|range| range.after) else { return Ok(()) };
+    let latest = latest(connection, profile, lowest)?;
+    if latest.len() > LATEST_RECORDS_MAX {
+        return ranges.iter().try_for_each(|range| find_in(connection, profile, range, sequences));
+    }
+    for (sequence, partition, counter) in latest {
+        let later = ranges.partition_point(|range| range.from <= partition);
+        if later > 0 && ranges[later - 1].holds(&partition, counter) {
+            sequences.push(sequence);
+        }
+    }
+    Ok(())
+}
+
+/// Of the records that an instance saved after a count, at most one more than [`LATEST_RECORDS_MAX`].
+fn latest(connection: &mut SqliteConnection, profile: &str, lowest: &Range) -> Result<Vec<(i64, String, i64)>, Fault> {
+    let found = sql("SELECT sequence, partition, last_saved_counter
+         FROM morango_store INDEXED BY morango_store_by_counter WHERE last_saved_instance = ")
+    .bind(&lowest.instance)
+    .sql(" AND last_saved_counter > ")
+    .bind(lowest.after)
+    .sql(" AND profile = ")
+    .bind(profile)
+    .sql(" LIMIT ")
+    .bind(i64::try_from(LATEST_RECORDS_MAX + 1).unwrap_or(i64::MAX));
+    Ok(found.returns::<(BigInt, Text, BigInt)>().load(connection)?)
+}
+
+/// Adds the places of the records in a range, out of the index alone.
+fn find_in(
     connection: &mut SqliteConnection,
     profile: &str,
     range: &Range,
@@ -267,12 +317,8 @@ mod tests {
 
     /// How often a record is found, by the ranges.
     fn found(ranges: &[Range], instance: u8, partition: &str, counter: i64) -> usize {
-        let is_in = |range: &&Range| {
-            range.instance == InstanceId::from_bytes([instance; 16])
-                && range.from.as_str() <= partition
-                && range.before.as_deref().is_none_or(|before| partition < before)
-                && counter > range.after
-        };
+        let instance = InstanceId::from_bytes([instance; 16]);
+        let is_in = |range: &&Range| range.instance == instance && range.holds(partition, counter);
         ranges.iter().filter(is_in).count()
     }
 

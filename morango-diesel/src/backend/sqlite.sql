@@ -66,6 +66,8 @@ CREATE TABLE morango_store (
 );
 -- Serves queuing (one instance's records under a prefix beyond a counter) and the reduction of counters.
 CREATE INDEX morango_store_by_stamp ON morango_store (last_saved_instance, profile, partition, last_saved_counter);
+-- Serves queuing where an instance saved little since: its latest records, wherever they lie.
+CREATE INDEX morango_store_by_counter ON morango_store (last_saved_instance, last_saved_counter);
 -- What waits to become a row, or to have its row deleted.
 CREATE INDEX morango_store_dirty ON morango_store (profile, model_name, is_deleted, sequence) WHERE is_dirty = 1;
 -- The children of a record in its tree.

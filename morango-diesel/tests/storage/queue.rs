@@ -37,6 +37,13 @@ fn only_what_is_lacking_within_the_filter_is_queued_and_in_the_order_of_the_stor
     );
     assert_eq!(queued(&Filter::new(["lib:x"]).expect("a prefix"), &[lack("", a, 0)]), ["1", "2", "3"]);
     assert_eq!(queued(&everything(), &[]), [""; 0]);
+    // The same where the instance saved too much to look at it all.
+    device.dequeue((0..3_000).map(|number| note("other", &format!("x{number}"), 20)).collect());
+    assert_eq!(queued(&everything(), &[lack("lib:", a, 4)]), ["1", "3", "4"]);
+    assert_eq!(
+        queued(&everything(), &[lack("lib:x", a, 4), lack("lib:x:y", a, 0), lack("lib:x", a, 6)]),
+        ["1", "2", "3"]
+    );
 }
 
 #[test]
