@@ -25,7 +25,18 @@ pub(super) struct Budget {
     pub(super) bytes: usize,
 }
 
+impl Default for Budget {
+    fn default() -> Self {
+        Self { records: limits::TRANSACTION_RECORDS_MAX, bytes: limits::TRANSACTION_BYTES_MAX }
+    }
+}
+
 impl Budget {
+    /// A budget for one record, however large.
+    pub(super) const fn one_record() -> Self {
+        Self { records: 1, bytes: usize::MAX }
+    }
+
     pub(super) const fn is_spent(&self) -> bool {
         self.records == 0 || self.bytes == 0
     }
@@ -60,6 +71,8 @@ pub(super) struct Batch<'a> {
     has_marks: bool,
     pub(super) budget: Budget,
     pub(super) report: DeserializeReport,
+    /// Why the first record cannot be committed, where that was found out.
+    refusal: Option<Failure>,
     targets: Targets,
     saved: Option<Stamp>,
 }
@@ -70,6 +83,8 @@ impl<'a> Batch<'a> {
         connection: &'a mut SqliteConnection,
         scene: &'a Scene<'a>,
         model: InstalledModel,
+        budget: Budget,
+        refusal: Option<Failure>,
     ) -> Result<Self, Fault> {
         let marks = sql("SELECT EXISTS (SELECT 1 FROM morango_mark WHERE model = ").bind(model.number).sql(")");
         let has_marks = marks.returns::<BigInt>().get_result::<i64>(connection)? != 0;
@@ -78,7 +93,8 @@ impl<'a> Batch<'a> {
             scene,
             model,
             has_marks,
-            budget: Budget { records: limits::TRANSACTION_RECORDS_MAX, bytes: limits::TRANSACTION_BYTES_MAX },
+            budget,
+            refusal,
             report: DeserializeReport::default(),
             targets: Targets::default(),
             saved: None,
@@ -92,6 +108,9 @@ impl<'a> Batch<'a> {
     pub(super) fn write(&mut self, record: &Waiting) -> Result<Outcome, Fault> {
         let definition = self.model.definition;
         self.budget.take(record.serialized.len());
+        if let Some(failure) = self.refusal.take() {
+            return Ok(Outcome::Waits(failure));
+        }
         if self.is_marked(&record.id)? {
             return Ok(Outcome::Waits(Failure::local_change()));
         }
@@ -116,6 +135,9 @@ impl<'a> Batch<'a> {
     /// Deletes the row of a deleted record, with what the table's own cascades delete. It may be gone already.
     pub(super) fn delete(&mut self, record: &Gone) -> Result<Outcome, Fault> {
         self.budget.take(0);
+        if let Some(failure) = self.refusal.take() {
+            return Ok(Outcome::Waits(failure));
+        }
         if self.is_marked(&record.id)? {
             return Ok(Outcome::Waits(Failure::local_change()));
         }

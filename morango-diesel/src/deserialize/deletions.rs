@@ -22,7 +22,7 @@ pub(super) enum Try {
 }
 
 /// Where the walk through a model's deleted records is. It is kept from transaction to transaction.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Deletions {
     model: InstalledModel,
     which: Try,
@@ -36,7 +36,7 @@ pub(super) struct Deletions {
     pub(super) was_refused: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Open {
     record: Gone,
     after: i64,

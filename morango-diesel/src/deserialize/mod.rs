@@ -15,7 +15,7 @@ mod walk;
 
 use morango::port::{DeserializeReport, Progress, REPORTED_MAX, Watch};
 use morango::scope::Filter;
-use morango::{Error, ErrorKind};
+use morango::{Error, ErrorKind, limits};
 
 use crate::error::Fault;
 use crate::models::InstalledModel;
@@ -23,8 +23,9 @@ use crate::serialize::{serialize, serialize_new_changes};
 use crate::storage::SqliteStorage;
 use crate::transaction::without_capture;
 
-use batch::Batch;
+use batch::{Batch, Budget};
 use deletions::{Deletions, Try};
+use failure::{Failure, FailureKind};
 use walk::{Step, Walk};
 
 /// Records of an unknown model that are counted: beyond this a report says this number.
@@ -112,41 +113,68 @@ impl<'a> Run<'a> {
     }
 
     fn delete(&mut self, model: InstalledModel, which: Try) -> morango::Result<bool> {
-        let mut deletions = Deletions::new(model, which);
-        self.in_transactions(model, |batch| deletions.go_on(batch))?;
+        let deletions = self.in_transactions(model, Deletions::new(model, which), Deletions::go_on)?;
         Ok(deletions.was_refused)
     }
 
     fn write(&mut self, model: InstalledModel) -> morango::Result<()> {
-        let mut walk = Walk::new(model);
-        self.in_transactions(model, |batch| walk.go_on(batch))
+        self.in_transactions(model, Walk::new(model), Walk::go_on).map(|_| ())
     }
 
-    /// Runs transactions until the work on one model's records is done.
-    fn in_transactions(
+    /// Runs transactions until the work on one model's records is done, and gives back where the work then is.
+    ///
+    /// What a single row's statement does wrong is found there. But a foreign key that is checked at the commit only (`DEFERRABLE
+    /// INITIALLY DEFERRED`) fails the commit: then the same records are taken again, each in a transaction of its own, and the one
+    /// with which the commit fails again is passed by.
+    fn in_transactions<Work: Clone>(
         &mut self,
         model: InstalledModel,
-        mut work: impl FnMut(&mut Batch<'_>) -> Result<Step, Fault>,
-    ) -> morango::Result<()> {
+        mut work: Work,
+        go_on: fn(&mut Work, &mut Batch<'_>) -> Result<Step, Fault>,
+    ) -> morango::Result<Work> {
+        let mut single_records = 0;
+        let mut refusal = None;
         loop {
-            let (step, report) = self.storage.write(&self.operation, |connection| {
+            let before = work.clone();
+            let budget = if single_records > 0 { Budget::one_record() } else { Budget::default() };
+            let is_refused = refusal.is_some();
+            let done = self.storage.write(&self.operation, |connection| {
                 serialize_new_changes(connection, &self.scene.models)?;
                 without_capture(connection, |connection| {
-                    let mut batch = Batch::new(connection, self.scene, model)?;
-                    let step = work(&mut batch)?;
+                    let mut batch = Batch::new(connection, self.scene, model, budget, refusal.take())?;
+                    let step = go_on(&mut work, &mut batch)?;
                     Ok::<_, Fault>((step, batch.report))
                 })
-            })?;
+            });
+            let (step, report) = match done {
+                Ok(done) => done,
+                Err(error) if error.kind() == ErrorKind::InvalidInput && !is_refused => {
+                    work = before;
+                    if single_records > 0 {
+                        refusal = Some(Failure::new(FailureKind::Constraint, cause(&error)));
+                    } else {
+                        single_records = limits::TRANSACTION_RECORDS_MAX;
+                    }
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            single_records = single_records.saturating_sub(1);
             self.progress.done += report.written + report.deleted + report.failures_total;
             add(report, &mut self.report);
             if (self.watch)(self.progress).is_break() {
                 return Err(Error::new(ErrorKind::Cancelled, self.operation.clone()));
             }
             if step == Step::Done {
-                return Ok(());
+                return Ok(work);
             }
         }
     }
+}
+
+/// What the database said.
+fn cause(error: &Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 /// Adds what one transaction did to what all of them did.

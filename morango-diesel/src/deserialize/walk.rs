@@ -19,7 +19,7 @@ pub(super) enum Step {
 }
 
 /// Where the walk through a model's records is. It is kept from transaction to transaction.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Walk {
     model: InstalledModel,
     round: Round,
@@ -39,7 +39,7 @@ enum Round {
 }
 
 /// A record that is settled, some of whose children were passed over.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Open {
     parent: SyncId,
     after: i64,

@@ -324,3 +324,26 @@ fn many_records_are_written_in_many_transactions_and_each_is_a_true_state() {
     assert_eq!(device.number("SELECT count(*) FROM morango_mark"), 0);
     assert_eq!(device.number("SELECT mode FROM morango_capture"), 1);
 }
+
+#[test]
+fn a_foreign_key_that_is_checked_at_the_commit_stops_only_its_own_record() {
+    let mut device = Device::new("laptop");
+    device.run(
+        "CREATE TABLE languages (title TEXT PRIMARY KEY NOT NULL);
+         CREATE TABLE new_books (
+             id TEXT PRIMARY KEY NOT NULL, shelf_id TEXT NOT NULL, owner TEXT NOT NULL,
+             title TEXT NOT NULL REFERENCES languages (title) DEFERRABLE INITIALLY DEFERRED, blurb TEXT
+         );
+         DROP TABLE loans; DROP TABLE books; ALTER TABLE new_books RENAME TO books;
+         INSERT INTO languages VALUES ('Emma'), ('Dune')",
+    );
+    let shelf = foreign_shelf("fiction", None);
+    let titles = ["Emma", "Solaris", "Dune"];
+    device.dequeue(titles.iter().map(|title| foreign_book(title, shelf.id)).chain([shelf.clone()]).collect());
+    let report = device.deserialize();
+    assert_eq!((report.written, kinds(&report.failures)), (3, vec!["constraint"]));
+    assert_eq!(device.titles(), ["Dune", "Emma"]);
+    device.run("INSERT INTO languages VALUES ('Solaris')");
+    assert_eq!(device.deserialize().written, 1);
+    assert_eq!(device.number("SELECT mode FROM morango_capture"), 1);
+}
