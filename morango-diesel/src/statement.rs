@@ -228,3 +228,67 @@ macro_rules! id_values {
 }
 
 id_values!(SyncId, CertificateId, InstanceId, DatabaseId, SyncSessionId, TransferSessionId, NonceId);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use diesel::connection::{InstrumentationEvent, SimpleConnection as _};
+    use diesel::prelude::*;
+    use diesel::sqlite::SqliteConnection;
+
+    use super::*;
+
+    fn connection() -> SqliteConnection {
+        let mut connection = SqliteConnection::establish(":memory:").expect("a database in memory");
+        connection.batch_execute("CREATE TABLE t (a TEXT, b BLOB, c INTEGER)").expect("a table");
+        connection
+    }
+
+    #[test]
+    fn a_statement_is_prepared_once_whatever_it_binds() {
+        let mut connection = connection();
+        let prepared = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&prepared);
+        connection.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+            if matches!(event, InstrumentationEvent::CacheQuery { .. }) {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        for number in 0..5_i64 {
+            let insert = sql("INSERT INTO ").identifier("t").sql(" (a, b, c) VALUES (").bind("x").sql(", ");
+            let inserted = insert.bind(None::<&[u8]>).sql(", ").bind(number).sql(")").execute(&mut connection);
+            assert_eq!(inserted, Ok(1));
+        }
+        assert_eq!(prepared.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn values_come_back_as_they_were_bound() {
+        let mut connection = connection();
+        type Row = (Option<String>, Option<Vec<u8>>, Option<i64>);
+        let rows: [Row; 2] =
+            [(Some("'; DROP TABLE t; --".to_owned()), Some(vec![0, 255]), Some(i64::MIN)), (None, None, None)];
+        for (text, bytes, number) in &rows {
+            let insert = sql("INSERT INTO t VALUES (").bind(text.as_deref()).sql(", ").bind(bytes.as_deref());
+            insert.sql(", ").bind(*number).sql(")").execute(&mut connection).expect("insert");
+        }
+        let select = sql("SELECT a, b, c FROM t").returns::<(Nullable<Text>, Nullable<Binary>, Nullable<BigInt>)>();
+        assert_eq!(select.load::<Row>(&mut connection).expect("load"), rows);
+    }
+
+    #[test]
+    fn a_prefix_has_no_wildcards_and_its_case_counts() {
+        let mut connection = connection();
+        let all = ["a", "a_b", "a_b:c", "a_c", "axb", "A_B", "a_b\u{10ffff}", "b"];
+        for text in all {
+            sql("INSERT INTO t (a) VALUES (").bind(text).sql(")").execute(&mut connection).expect("insert");
+        }
+        for prefix in ["a_b", "", "a", "z", "a_b\u{10ffff}"] {
+            let found = sql("SELECT a FROM t WHERE ").starts_with("a", prefix).sql(" ORDER BY rowid").returns::<Text>();
+            let expected: Vec<&str> = all.into_iter().filter(|text| text.starts_with(prefix)).collect();
+            assert_eq!(found.load::<String>(&mut connection).expect("load"), expected, "{prefix:?}");
+        }
+    }
+}
