@@ -1,6 +1,13 @@
 //! The storage over SQLite, verb by verb, as the engine calls it.
 
+mod capture;
+mod certificates;
 mod dequeue;
 mod deserialize;
 mod library;
+mod notebook;
+mod opening;
 mod queue;
+mod serializing;
+mod sessions;
+mod upkeep;

@@ -1,0 +1,75 @@
+//! Certificates and keys are kept, and found by who asks.
+
+use morango::id::CertificateId;
+use morango::identity::{Certificate, CertificateRequest, PrivateKey};
+use morango::port::{CertificateQuery, Storage, StoredCertificate};
+use morango::scope::{ScopeDefinition, ScopeDefinitionSource, ScopeParams};
+
+use crate::notebook::Device;
+
+#[test]
+fn a_chain_is_found_from_the_key_that_is_ours() {
+    let storage = Device::new().storage;
+    let (keys, chain) = chain_of_three();
+    let [root, middle, leaf] = &chain;
+    // Given: of the chain we own the leaf only.
+    storage.save_certificates(&chain, Some((&leaf.id(), &keys[2]))).expect("save");
+    let ids = |query: CertificateQuery| -> Vec<CertificateId> {
+        let found: Vec<StoredCertificate> = storage.certificates(&query).expect("list");
+        found.iter().map(|stored| stored.certificate.id()).collect()
+    };
+    let none = || None::<String>;
+    assert_eq!(
+        ids(CertificateQuery::AncestorsOf { id: leaf.id(), profile: none() }),
+        [root.id(), middle.id(), leaf.id()]
+    );
+    assert!(ids(CertificateQuery::AncestorsOf { id: middle.id(), profile: none() }).is_empty(), "it is not ours");
+    assert!(ids(CertificateQuery::AncestorsOf { id: leaf.id(), profile: Some("other".to_owned()) }).is_empty());
+    assert_eq!(ids(CertificateQuery::Below { primary_partition: root.id(), profile: none() }), [leaf.id()]);
+    assert_eq!(ids(CertificateQuery::Owned { profile: Some("notebook".to_owned()) }), [leaf.id()]);
+    assert!(ids(CertificateQuery::Owned { profile: Some("other".to_owned()) }).is_empty());
+
+    // Then: every text is what it was, byte for byte, and the key signs as it did.
+    let stored = storage.certificate(&root.id()).expect("read").expect("it is here");
+    assert_eq!((&stored.certificate, stored.has_private_key), (root, false));
+    assert!(storage.private_key(&root.id()).expect("read").is_none());
+    let key = storage.private_key(&leaf.id()).expect("read").expect("it is here");
+    assert_eq!(key.sign("a"), keys[2].sign("a"));
+
+    // And: saving the same again adds the key of another and takes away none.
+    storage.save_certificates(&chain, Some((&root.id(), &keys[0]))).expect("save");
+    let mut both = [root.id(), leaf.id()];
+    both.sort();
+    assert_eq!(ids(CertificateQuery::Owned { profile: none() }), both);
+    let error = storage.save_certificates(&[], Some((&middle.id(), &keys[0]))).expect_err("another's key");
+    assert!(error.to_string().contains("the key of another"), "{error}");
+}
+
+fn chain_of_three() -> ([PrivateKey; 3], [Certificate; 3]) {
+    let definition = ScopeDefinition::new(ScopeDefinitionSource {
+        profile: "notebook",
+        id: "whole",
+        version: 1,
+        primary: Some("owner_id"),
+        description: "",
+        read: &[],
+        write: &[],
+        read_write: &["${owner_id}"],
+    })
+    .expect("a definition");
+    let keys = [(); 3].map(|()| PrivateKey::generate().expect("a key"));
+    let root = Certificate::root(&definition, &keys[0], None, Vec::<(String, String)>::new()).expect("a root");
+    let child = |parent: &Certificate, signer: &PrivateKey, key: &PrivateKey| {
+        let request = CertificateRequest {
+            profile: "notebook".to_owned(),
+            scope_definition_id: "whole".to_owned(),
+            scope_version: 1,
+            scope_params: ScopeParams::new([("owner_id", root.id().to_string())]).expect("params").as_json().to_owned(),
+            public_key: key.public_key().clone(),
+        };
+        parent.sign_child(signer, &request, None, &definition).expect("a child")
+    };
+    let middle = child(&root, &keys[0], &keys[1]);
+    let leaf = child(&middle, &keys[1], &keys[2]);
+    (keys, [root.clone(), middle, leaf])
+}

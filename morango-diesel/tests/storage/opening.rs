@@ -1,0 +1,117 @@
+//! What can be opened, what cannot, and what is said then.
+
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection;
+use morango::ErrorKind;
+use morango::port::Storage as _;
+use morango_diesel::SqliteStorage;
+use tempfile::TempDir;
+
+use crate::notebook::{CREATE_TABLES, Device, registry, run_python};
+
+#[test]
+fn a_new_file_is_made_and_knows_itself_again() {
+    let device = Device::new();
+    let id = device.storage.database_id().expect("an id");
+    let again = SqliteStorage::open(device.path()).expect("open it again");
+    assert_eq!(again.database_id().expect("the same id"), id);
+    assert_ne!(again.renew_database_id().expect("a new id"), id);
+    assert!(again.location().ends_with("notebook.db"));
+    assert_eq!(again.kind(), "sqlite");
+}
+
+#[test]
+fn what_is_no_database_is_refused_with_its_name() {
+    let directory = TempDir::new().expect("a directory");
+    let text = directory.path().join("letter.txt");
+    std::fs::write(&text, "Dear Ada,\n".repeat(500)).expect("write a letter");
+    let error = SqliteStorage::open(&text).expect_err("a letter is no database");
+    assert_eq!(error.kind(), ErrorKind::StorageCorrupt, "{}", error.report());
+    assert!(error.report().contains("letter.txt") && error.hint().is_some(), "{}", error.report());
+    assert_eq!(std::fs::read_to_string(&text).expect("read it"), "Dear Ada,\n".repeat(500), "and stays as it is");
+
+    let error = SqliteStorage::open(directory.path()).expect_err("nor is a directory");
+    assert_eq!(error.kind(), ErrorKind::StorageUnavailable);
+    assert!(error.report().contains("it is a directory"), "{}", error.report());
+
+    let error = SqliteStorage::open(directory.path().join("nowhere/notes.db")).expect_err("nor what is nowhere");
+    assert_eq!(error.kind(), ErrorKind::StorageUnavailable);
+    assert!(error.report().contains("create the directory"), "{}", error.report());
+}
+
+#[test]
+fn a_database_with_texts_in_another_encoding_is_refused() {
+    let directory = TempDir::new().expect("a directory");
+    let path = directory.path().join("wide.db");
+    run_python(&format!(
+        "import sqlite3\nc = sqlite3.connect({path:?})\nc.execute('PRAGMA encoding = \"UTF-16le\"')\nc.execute('CREATE TABLE t (x)')"
+    ));
+    let error = SqliteStorage::open(&path).expect_err("its order is not that of characters");
+    assert!(error.report().contains("UTF-16le"), "{}", error.report());
+}
+
+#[test]
+fn a_database_that_another_holds_is_busy_after_the_timeout_and_not_before() {
+    let mut device = Device::new();
+    device.connection.batch_execute("BEGIN IMMEDIATE").expect("another writes");
+    let patient = Duration::from_millis(150);
+    let storage = SqliteStorage::builder(device.path()).busy_timeout(patient).open().expect("reading goes on");
+    let began = std::time::Instant::now();
+    let error = storage.renew_database_id().expect_err("writing does not");
+    assert!(began.elapsed() >= patient);
+    assert_eq!(error.kind(), ErrorKind::StorageBusy, "{}", error.report());
+    assert!(error.is_retryable() && error.hint().is_some());
+    device.connection.batch_execute("COMMIT").expect("the other is done");
+    storage.renew_database_id().expect("now it does");
+}
+
+#[test]
+fn our_own_threads_queue_instead_of_meeting_a_locked_database() {
+    let device = Device::new();
+    let storage = SqliteStorage::builder(device.path()).busy_timeout(Duration::ZERO).open().expect("open it");
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..12)
+            .map(|_| scope.spawn(|| (0..20).map(|_| storage.renew_database_id()).collect::<Result<Vec<_>, _>>()))
+            .collect();
+        for writer in writers {
+            writer.join().expect("no panic").expect("no writer is refused");
+        }
+    });
+}
+
+#[test]
+fn a_newer_schema_is_left_alone() {
+    let mut device = Device::new();
+    device.run("UPDATE morango_fact SET value = '99' WHERE name = 'schema_version'");
+    let error = device.storage.prepare(&registry()).expect_err("we do not know it");
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    assert!(error.report().contains("version 99") && error.hint().is_some(), "{}", error.report());
+}
+
+#[test]
+fn a_table_that_is_not_what_the_model_says_is_named() {
+    let device = Device::without_engine();
+    let error = device.storage.prepare(&registry()).expect_err("no tables");
+    assert!(error.report().contains("\"owners\" is not there"), "{}", error.report());
+
+    let mut device = Device::without_engine();
+    device.run(&CREATE_TABLES.replace("title TEXT NOT NULL,", ""));
+    let error = device.storage.prepare(&registry()).expect_err("a column is missing");
+    assert!(error.report().contains("has no column title"), "{}", error.report());
+
+    let mut device = Device::without_engine();
+    device.run(&CREATE_TABLES.replace("id BLOB NOT NULL PRIMARY KEY", "id BLOB NOT NULL UNIQUE"));
+    let error = device.storage.prepare(&registry()).expect_err("the id is no key");
+    assert!(error.report().contains("is not the primary key"), "{}", error.report());
+    let tables = device.number("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'morango%'");
+    assert_eq!(tables, 0, "and nothing was left behind");
+}
+
+#[test]
+fn a_verb_before_prepare_says_what_is_missing() {
+    let device = Device::without_engine();
+    let error = device.storage.find_displaced().expect_err("no models yet");
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    assert!(error.hint().is_some());
+}
