@@ -226,9 +226,9 @@ fn whatever_comes_in_whatever_order_is_merged_as_the_plain_rule_says() {
     let mut plain = Plain::default();
     let mut totals = DequeueReport::default();
     for round in 0..150 {
-        let records: Vec<StoreRecord> = (0..1 + below(12))
+        let records: Vec<StoreRecord> = (0..=below(12))
             .map(|_| {
-                let stamps: Vec<Stamp> = (0..1 + below(3))
+                let stamps: Vec<Stamp> = (0..=below(3))
                     .map(|_| {
                         let counter = i64::try_from(1 + below(8 + round)).expect("small");
                         let instance = match below(6) {

@@ -298,7 +298,7 @@ fn a_change_that_could_not_be_serialized_is_not_written_over_either() {
     let serialized = device.storage.serialize(PROFILE, &everything(), &go_on).expect("it goes on");
     assert_eq!(serialized.set_aside_total, 1);
     device.dequeue(vec![changed(&book, 2, |record| {
-        record.serialized = record.serialized.replace("Emma", "Emma, again")
+        record.serialized = record.serialized.replace("Emma", "Emma, again");
     })]);
     let report = device.deserialize();
     assert_eq!((report.written, kinds(&report.failures)), (0, vec!["local-change-waits"]));

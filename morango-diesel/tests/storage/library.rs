@@ -104,14 +104,14 @@ impl Device {
     }
 
     pub(crate) fn shelf(&mut self, name: &str, parent: Option<SyncId>) -> SyncId {
-        let shelf = Shelf { id: SyncId::unset(), name: name.to_owned(), parent_id: parent };
-        shelf.create(&mut self.connection).expect("a shelf").id
+        let row = Shelf { id: SyncId::unset(), name: name.to_owned(), parent_id: parent };
+        row.create(&mut self.connection).expect("a shelf").id
     }
 
-    pub(crate) fn book(&mut self, shelf: SyncId, owner: &str, title: &str) -> SyncId {
+    pub(crate) fn book(&mut self, shelf_id: SyncId, owner: &str, title: &str) -> SyncId {
         let (owner, title) = (owner.to_owned(), title.to_owned());
-        let book = Book { id: SyncId::unset(), shelf_id: shelf, owner, title, blurb: None };
-        book.create(&mut self.connection).expect("a book").id
+        let row = Book { id: SyncId::unset(), shelf_id, owner, title, blurb: None };
+        row.create(&mut self.connection).expect("a book").id
     }
 
     pub(crate) fn rename(&mut self, book: SyncId, title: &str) {
