@@ -104,9 +104,6 @@ type Row = (Text, Text, BigInt);
 
 const COLUMNS: &str = "SELECT serialized, signature, private_key IS NOT NULL FROM morango_certificate";
 
-/// Certificates that one query gives at most.
-const LISTED_MAX: i64 = limits::CERTIFICATES_LISTED_MAX as i64;
-
 const OWNED: &str =
     "SELECT serialized, signature, private_key IS NOT NULL FROM morango_certificate WHERE private_key IS NOT NULL";
 
@@ -125,7 +122,7 @@ fn of_profile<'a>(found: Statement<'a>, profile: Option<&'a str>) -> Statement<'
         Some(profile) => found.sql(" AND profile = ").bind(profile),
         None => found,
     };
-    found.sql(" ORDER BY id LIMIT ").bind(LISTED_MAX).returns()
+    found.sql(" ORDER BY id LIMIT ").bind(limits::CERTIFICATES_LISTED_MAX).returns()
 }
 
 /// The chain of a certificate whose private key is here, root first; nothing for any other.

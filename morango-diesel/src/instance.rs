@@ -17,7 +17,7 @@ const DATABASE_ID_FACT: &str = "database_id";
 /// The id of this database; a new database draws one.
 pub(crate) fn database_id(storage: &SqliteStorage) -> morango::Result<DatabaseId> {
     const OPERATION: &str = "read the database's id";
-    match storage.read(OPERATION, |connection| stored_id(connection))? {
+    match storage.read(OPERATION, stored_id)? {
         Some(id) => Ok(id),
         None => storage.write(OPERATION, |connection| match stored_id(connection)? {
             Some(id) => Ok(id),

@@ -203,6 +203,13 @@ impl From<Option<i64>> for Value<'_> {
     }
 }
 
+/// A number of rows or bytes, for a limit. What does not fit limits nothing.
+impl From<usize> for Value<'_> {
+    fn from(number: usize) -> Self {
+        Self::Integer(Some(i64::try_from(number).unwrap_or(i64::MAX)))
+    }
+}
+
 /// A flag is 0 or 1.
 impl From<bool> for Value<'_> {
     fn from(flag: bool) -> Self {
@@ -266,8 +273,8 @@ mod tests {
 
     #[test]
     fn values_come_back_as_they_were_bound() {
-        let mut connection = connection();
         type Row = (Option<String>, Option<Vec<u8>>, Option<i64>);
+        let mut connection = connection();
         let rows: [Row; 2] =
             [(Some("'; DROP TABLE t; --".to_owned()), Some(vec![0, 255]), Some(i64::MIN)), (None, None, None)];
         for (text, bytes, number) in &rows {

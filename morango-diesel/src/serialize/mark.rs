@@ -114,7 +114,7 @@ pub(super) fn page(
     }
     let rows = marks
         .sql(" ORDER BY row_id LIMIT ")
-        .bind(limit as i64)
+        .bind(limit)
         .returns::<(Binary, Integer, Nullable<Text>, Nullable<Text>)>()
         .load::<Row>(connection)?;
     let mark = |(row_id, is_hard, source_id, partition): Row| Mark {

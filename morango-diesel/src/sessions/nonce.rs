@@ -24,7 +24,7 @@ pub(crate) fn issue_nonce(storage: &SqliteStorage, nonce: &Nonce, stale_before: 
             .sql(")")
             .execute(connection)?;
         sql("DELETE FROM morango_nonce WHERE id IN (SELECT id FROM morango_nonce ORDER BY issued_at DESC, id LIMIT -1 OFFSET ")
-            .bind(limits::NONCES_OUTSTANDING_MAX as i64)
+            .bind(limits::NONCES_OUTSTANDING_MAX)
             .sql(")")
             .execute(connection)?;
         Ok(())

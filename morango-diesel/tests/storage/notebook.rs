@@ -33,33 +33,33 @@ diesel::table! {
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Syncable)]
 #[diesel(table_name = owners)]
 #[morango(profile = "notebook", model = "owner", source_id = random, partition = "${id}:profile")]
-pub struct Owner {
-    pub id: SyncId,
-    pub name: String,
+pub(crate) struct Owner {
+    pub(crate) id: SyncId,
+    pub(crate) name: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Syncable)]
 #[diesel(table_name = notes)]
 #[morango(profile = "notebook", model = "note", source_id = random, partition = "${owner_id}:notes")]
-pub struct Note {
-    pub id: SyncId,
+pub(crate) struct Note {
+    pub(crate) id: SyncId,
     #[morango(foreign_key = Owner)]
-    pub owner_id: SyncId,
-    pub title: String,
-    pub slug: Option<String>,
+    pub(crate) owner_id: SyncId,
+    pub(crate) title: String,
+    pub(crate) slug: Option<String>,
     #[morango(skip)]
-    pub opened: i32,
+    pub(crate) opened: i32,
 }
 
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Syncable)]
 #[diesel(table_name = photos)]
 #[morango(profile = "notebook", model = "photo", source_id = "${name}", partition = "photos")]
-pub struct Photo {
-    pub id: SyncId,
-    pub name: String,
+pub(crate) struct Photo {
+    pub(crate) id: SyncId,
+    pub(crate) name: String,
 }
 
-pub const CREATE_TABLES: &str = "
+pub(crate) const CREATE_TABLES: &str = "
     CREATE TABLE owners (id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL);
     CREATE TABLE notes (
         id TEXT NOT NULL PRIMARY KEY, owner_id TEXT NOT NULL REFERENCES owners (id) ON DELETE CASCADE,
@@ -69,15 +69,15 @@ pub const CREATE_TABLES: &str = "
 ";
 
 /// One device with the application on it.
-pub struct Device {
+pub(crate) struct Device {
     directory: TempDir,
-    pub storage: SqliteStorage,
-    pub connection: SqliteConnection,
+    pub(crate) storage: SqliteStorage,
+    pub(crate) connection: SqliteConnection,
 }
 
 impl Device {
     /// A device whose engine was built once.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut device = Self::without_engine();
         device.connection.batch_execute(CREATE_TABLES).expect("create the application's tables");
         device.build_engine();
@@ -85,7 +85,7 @@ impl Device {
     }
 
     /// A device whose database is open and empty.
-    pub fn without_engine() -> Self {
+    pub(crate) fn without_engine() -> Self {
         let directory = TempDir::new().expect("a directory");
         let storage = SqliteStorage::open(directory.path().join("notebook.db")).expect("open a new database");
         let connection = storage.connect().expect("connect to it");
@@ -93,35 +93,35 @@ impl Device {
     }
 
     /// What `Engine::build` does with a storage.
-    pub fn build_engine(&self) {
+    pub(crate) fn build_engine(&self) {
         self.storage.prepare(&registry()).expect("prepare the storage");
         self.storage.adopt_instance(&instance("this device")).expect("adopt an instance");
     }
 
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.directory.path().join("notebook.db")
     }
 
-    pub fn owner(&mut self, name: &str) -> Owner {
+    pub(crate) fn owner(&mut self, name: &str) -> Owner {
         let owner = Owner { id: SyncId::unset(), name: name.to_owned() };
         owner.create(&mut self.connection).expect("create an owner")
     }
 
-    pub fn note(&mut self, owner: &Owner, title: &str) -> Note {
+    pub(crate) fn note(&mut self, owner: &Owner, title: &str) -> Note {
         let note = Note { id: SyncId::unset(), owner_id: owner.id, title: title.to_owned(), slug: None, opened: 0 };
         note.create(&mut self.connection).expect("create a note")
     }
 
-    pub fn photo(&mut self, name: &str) -> Photo {
+    pub(crate) fn photo(&mut self, name: &str) -> Photo {
         let photo = Photo { id: SyncId::unset(), name: name.to_owned() };
         photo.create(&mut self.connection).expect("create a photo")
     }
 
-    pub fn run(&mut self, statement: &str) {
+    pub(crate) fn run(&mut self, statement: &str) {
         self.connection.batch_execute(statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
     }
 
-    pub fn number(&mut self, query: &str) -> i64 {
+    pub(crate) fn number(&mut self, query: &str) -> i64 {
         #[derive(QueryableByName)]
         struct Row {
             #[diesel(sql_type = BigInt)]
@@ -132,7 +132,7 @@ impl Device {
     }
 
     /// The marks, as `model:id:is_hard`, in order.
-    pub fn marks(&mut self) -> Vec<String> {
+    pub(crate) fn marks(&mut self) -> Vec<String> {
         #[derive(QueryableByName)]
         struct Row {
             #[diesel(sql_type = Text)]
@@ -147,15 +147,15 @@ impl Device {
         rows.into_iter().map(|row| row.mark).collect()
     }
 
-    pub fn serialize(&self) -> SerializeReport {
+    pub(crate) fn serialize(&self) -> SerializeReport {
         self.serialize_under(&Filter::everything())
     }
 
-    pub fn serialize_under(&self, filter: &Filter) -> SerializeReport {
+    pub(crate) fn serialize_under(&self, filter: &Filter) -> SerializeReport {
         self.storage.serialize("notebook", filter, &go_on).expect("serialize")
     }
 
-    pub fn records(&self) -> Vec<StoreRecord> {
+    pub(crate) fn records(&self) -> Vec<StoreRecord> {
         let mut records = Vec::new();
         self.storage
             .for_each_record("notebook", &Filter::everything(), &mut |record| {
@@ -166,43 +166,44 @@ impl Device {
         records
     }
 
-    pub fn record(&self, id: SyncId) -> StoreRecord {
+    pub(crate) fn record(&self, id: SyncId) -> StoreRecord {
         self.records().into_iter().find(|record| record.id == id).expect("a record of this id")
     }
 
-    pub fn counter(&mut self) -> i64 {
+    pub(crate) fn counter(&mut self) -> i64 {
         self.number("SELECT counter FROM morango_instance WHERE is_current = 1")
     }
 
     /// Another program writes: Python, with the SQLite that it brings.
-    pub fn run_elsewhere(&self, statements: &[&str]) {
-        let mut program = format!("import sqlite3\nc = sqlite3.connect({:?})\n", self.path().display().to_string());
-        for statement in statements {
-            program.push_str(&format!("c.execute({statement:?})\n"));
-        }
-        program.push_str("c.commit()\n");
+    pub(crate) fn run_elsewhere(&self, statements: &[&str]) {
+        let statements: Vec<String> = statements.iter().map(|statement| format!("{statement:?}")).collect();
+        let program = format!(
+            "import sqlite3\nc = sqlite3.connect({:?})\nfor s in [{}]: c.execute(s)\nc.commit()",
+            self.path().display().to_string(),
+            statements.join(", ")
+        );
         run_python(&program);
     }
 }
 
-pub fn run_python(program: &str) {
+pub(crate) fn run_python(program: &str) {
     let done = Command::new("python3").args(["-c", program]).output().expect("run python3");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
-pub fn registry() -> Arc<Registry> {
+pub(crate) fn registry() -> Arc<Registry> {
     let registry = Registry::builder().model::<Owner>().model::<Note>().model::<Photo>().build();
     Arc::new(registry.expect("a sound registry"))
 }
 
-pub fn instance(name: &str) -> Instance {
+pub(crate) fn instance(name: &str) -> Instance {
     Instance::derive(DatabaseId::hash_of(name), name, &SystemFacts::default())
 }
 
-pub fn stamp(counter: i64) -> Stamp {
+pub(crate) fn stamp(counter: i64) -> Stamp {
     Stamp::new(instance("this device").id, counter)
 }
 
-pub fn go_on(_: Progress) -> ControlFlow<()> {
+pub(crate) fn go_on(_: Progress) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
