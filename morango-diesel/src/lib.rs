@@ -1,26 +1,49 @@
 //! SQLite and PostgreSQL for morango, through Diesel.
 
-mod backend;
-mod certificates;
-mod counters;
-mod created;
-mod dequeue;
-mod deserialize;
+#[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "without a database there is nothing to fail"))]
 mod error;
-mod incoming;
-mod instance;
-mod models;
-mod pool;
-mod queue;
-mod receive;
-mod records;
 mod rows;
+
+// The storage, and all of its rooms, stand on a database.
+#[cfg(feature = "sqlite")]
+mod backend;
+#[cfg(feature = "sqlite")]
+mod certificates;
+#[cfg(feature = "sqlite")]
+mod counters;
+#[cfg(feature = "sqlite")]
+mod created;
+#[cfg(feature = "sqlite")]
+mod dequeue;
+#[cfg(feature = "sqlite")]
+mod deserialize;
+#[cfg(feature = "sqlite")]
+mod incoming;
+#[cfg(feature = "sqlite")]
+mod instance;
+#[cfg(feature = "sqlite")]
+mod models;
+#[cfg(feature = "sqlite")]
+mod pool;
+#[cfg(feature = "sqlite")]
+mod queue;
+#[cfg(feature = "sqlite")]
+mod receive;
+#[cfg(feature = "sqlite")]
+mod records;
+#[cfg(feature = "sqlite")]
 mod schema;
+#[cfg(feature = "sqlite")]
 mod serialize;
+#[cfg(feature = "sqlite")]
 mod sessions;
+#[cfg(feature = "sqlite")]
 mod statement;
+#[cfg(feature = "sqlite")]
 mod storage;
+#[cfg(feature = "sqlite")]
 mod transaction;
+#[cfg(feature = "sqlite")]
 mod triggers;
 
 pub use morango_derive::{Syncable, scope_definitions};
