@@ -55,7 +55,8 @@ pub(crate) fn deserialize(
     let waiting = run.what_waits()?;
     if !waiting.is_empty() {
         // However much the application changed, it is serialized in transactions of its own; what it changes after that is little.
-        serialize(storage, profile, filter, &|_| watch(Progress { done: 0, total: None }))?;
+        let serialized = serialize(storage, profile, filter, &|_| watch(Progress { done: 0, total: None }))?;
+        run.report.conflicts += serialized.conflicts;
     }
     let mut was_refused = false;
     for model in waiting.iter().rev() {
@@ -139,9 +140,10 @@ impl<'a> Run<'a> {
             let budget = if single_records > 0 { Budget::one_record() } else { Budget::default() };
             let is_refused = refusal.is_some();
             let done = self.storage.write(&self.operation, |connection| {
-                serialize_new_changes(connection, &self.scene.models)?;
+                let serialized = serialize_new_changes(connection, &self.scene.models)?;
                 without_capture(connection, |connection| {
                     let mut batch = Batch::new(connection, self.scene, model, budget, refusal.take())?;
+                    batch.report.conflicts += serialized.conflicts;
                     let step = go_on(&mut work, &mut batch)?;
                     Ok::<_, Fault>((step, batch.report))
                 })
@@ -181,6 +183,7 @@ fn cause(error: &Error) -> String {
 fn add(one: DeserializeReport, all: &mut DeserializeReport) {
     all.written += one.written;
     all.deleted += one.deleted;
+    all.conflicts += one.conflicts;
     all.failures_total += one.failures_total;
     let room = REPORTED_MAX.saturating_sub(all.failures.len());
     all.failures.extend(one.failures.into_iter().take(room));

@@ -72,14 +72,17 @@ pub(crate) fn serialize(
 /// Before: the transaction has raised no counter, or will stamp nothing more. After: no marks but those of rows that were set
 /// aside. The counter moves by one if anything was stamped. No database max counter is raised: the next [`serialize`]
 /// does it.
-pub(crate) fn serialize_new_changes(connection: &mut SqliteConnection, models: &[InstalledModel]) -> Result<(), Fault> {
+pub(crate) fn serialize_new_changes(
+    connection: &mut SqliteConnection,
+    models: &[InstalledModel],
+) -> Result<SerializeReport, Fault> {
     let mut step = Step::new(Which::Untried, Position::default());
     while step.position.model < models.len() {
         step = step.run(connection, models)?;
         step.marks = 0;
         step.bytes = 0;
     }
-    Ok(())
+    Ok(step.report)
 }
 
 /// How far a serialization is: the models before this one are done, and of this one the marks up to a row.
@@ -172,6 +175,7 @@ impl Step {
                 let stamp = self.stamp(connection)?;
                 stored::update(connection, stored, &content, stamp)?;
                 self.report.updated += 1;
+                self.report.conflicts += u64::from(stored.is_dirty);
             }
             (Decision::Delete(deletion), Some(stored)) => {
                 let stamp = self.stamp(connection)?;
@@ -236,6 +240,7 @@ fn add(report: &mut SerializeReport, step: SerializeReport) {
     report.new += step.new;
     report.updated += step.updated;
     report.deleted += step.deleted;
+    report.conflicts += step.conflicts;
     report.set_aside_total += step.set_aside_total;
     let room = REPORTED_MAX.saturating_sub(report.set_aside.len());
     report.set_aside.extend(step.set_aside.into_iter().take(room));

@@ -33,6 +33,11 @@ impl SyncReport {
         self.pull.iter().chain(&self.push).all(TransferReport::is_clean)
     }
 
+    /// How many records both sides had changed: both contents are kept.
+    pub fn conflicts(&self) -> u64 {
+        self.pull.iter().chain(&self.push).map(TransferReport::conflicts).sum()
+    }
+
     /// How many records went over, both ways.
     pub fn records_transferred(&self) -> u64 {
         self.pull.iter().chain(&self.push).map(|transfer| transfer.records_transferred).sum()

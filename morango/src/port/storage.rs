@@ -69,6 +69,8 @@ pub struct SerializeReport {
     pub updated: u64,
     /// Rows that are gone, whose records were marked deleted.
     pub deleted: u64,
+    /// Rows that changed here while their records, changed elsewhere, waited to become rows: both contents are kept.
+    pub conflicts: u64,
     /// Rows that could not become records. At most [`REPORTED_MAX`] of them.
     pub set_aside: Vec<SetAside>,
     /// How many there are in all.
@@ -131,6 +133,8 @@ pub struct DeserializeReport {
     pub written: u64,
     /// Rows deleted.
     pub deleted: u64,
+    /// Rows that the application changed while their records waited: both contents are kept.
+    pub conflicts: u64,
     /// Records that could not become rows. At most [`REPORTED_MAX`] of them.
     pub failures: Vec<ApplyFailure>,
     /// How many there are in all.

@@ -43,6 +43,12 @@ impl TransferReport {
             && self.serialize.as_ref().is_none_or(|report| report.set_aside_total == 0)
             && self.deserialize.as_ref().is_none_or(|report| report.failures_total == 0)
     }
+
+    /// How many records both sides had changed: both contents are kept.
+    pub fn conflicts(&self) -> u64 {
+        let merged = self.dequeue.map_or(0, |report| report.conflicts);
+        merged + self.deserialize.as_ref().map_or(0, |report| report.conflicts)
+    }
 }
 
 impl fmt::Display for TransferReport {
