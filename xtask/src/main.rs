@@ -1,2 +1,41 @@
-//! Tasks.
-fn main() {}
+//! The project's own commands. `cargo xtask` lists them.
+//!
+//! Everything that CI runs is run here under the same name, so that what passes at a desk passes there.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program speaks on its standard output")]
+
+mod bench;
+mod python;
+mod run;
+mod test;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask test               formatting, lints, documentation, all tests, the Python stories; ends with a count
+cargo xtask test --only NAME   only the steps whose name contains NAME
+cargo xtask bench [--records N]
+                               a first pull of N records (default 100000) between two processes on loopback
+cargo xtask python             makes the Python peer's virtual environment and prints its interpreter";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["test"] => test::run(None),
+        ["test", "--only", name] => test::run(Some(name)),
+        ["bench", options @ ..] => bench::run(options),
+        ["python"] => python::interpreter().map(|path| println!("{}", path.display())),
+        [] | ["help" | "--help" | "-h"] => {
+            println!("{HELP}");
+            Ok(())
+        }
+        _ => Err(format!("unknown command `{}`; these are known:\n{HELP}", words.join(" "))),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

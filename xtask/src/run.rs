@@ -1,0 +1,42 @@
+//! Starting other programs: where the workspace is, and what a failed program is called.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The folder of the workspace.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace").to_owned()
+}
+
+/// The folder for what is built.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |folder| root().join(folder))
+}
+
+/// Cargo, in the workspace.
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments).current_dir(root());
+    command
+}
+
+/// Runs a program to its end.
+pub(crate) fn complete(command: &mut Command) -> Result<(), String> {
+    let status = command.status().map_err(|error| format!("failed to start {command:?}: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{command:?} ended with {status}")) }
+}
+
+/// Runs a program to its end, shows each line of its standard output, and hands it to `each`.
+pub(crate) fn complete_reading(command: &mut Command, mut each: impl FnMut(&str)) -> Result<(), String> {
+    let mut child =
+        command.stdout(Stdio::piped()).spawn().map_err(|error| format!("failed to start {command:?}: {error}"))?;
+    let output = child.stdout.take().expect("standard output is piped");
+    for line in BufReader::new(output).lines() {
+        let line = line.map_err(|error| format!("failed to read what {command:?} says: {error}"))?;
+        println!("{line}");
+        each(&line);
+    }
+    let status = child.wait().map_err(|error| format!("failed to wait for {command:?}: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{command:?} ended with {status}")) }
+}

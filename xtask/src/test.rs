@@ -1,0 +1,149 @@
+//! `cargo xtask test`: everything that must hold before a change lands, and a count of what ran.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use crate::{python, run};
+
+/// One of the things that must hold.
+struct Step {
+    name: &'static str,
+    run: fn(&mut Count) -> Result<(), String>,
+}
+
+const STEPS: [Step; 7] = [
+    Step { name: "formatting", run: formatting },
+    Step { name: "lints", run: lints },
+    Step { name: "features", run: features },
+    Step { name: "documentation", run: documentation },
+    Step { name: "python environment", run: python_environment },
+    Step { name: "tests", run: tests },
+    Step { name: "examples in the documentation", run: documentation_examples },
+];
+
+/// How many tests of each kind passed and failed.
+#[derive(Default)]
+struct Count(BTreeMap<&'static str, (u64, u64)>);
+
+/// Runs the steps whose name contains `only`, or all of them.
+pub(crate) fn run(only: Option<&str>) -> Result<(), String> {
+    let mut count = Count::default();
+    let mut times = Vec::new();
+    for Step { name, run } in STEPS.iter().filter(|step| only.is_none_or(|part| step.name.contains(part))) {
+        println!("\n=== {name}");
+        let started = Instant::now();
+        let outcome = run(&mut count);
+        times.push((*name, started.elapsed()));
+        if let Err(message) = outcome {
+            count.print();
+            return Err(format!("{name}: {message}"));
+        }
+    }
+    if times.is_empty() {
+        return Err(format!("no step is named {:?}", only.unwrap_or_default()));
+    }
+    println!("\n=== what ran");
+    for (name, time) in times {
+        println!("{name:<32} {:>7.1} s", time.as_secs_f64());
+    }
+    count.print();
+    Ok(())
+}
+
+fn formatting(_: &mut Count) -> Result<(), String> {
+    run::complete(&mut run::cargo(&["fmt", "--all", "--check"]))
+}
+
+fn lints(_: &mut Count) -> Result<(), String> {
+    run::complete(&mut run::cargo(&[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--",
+        "-D",
+        "warnings",
+    ]))
+}
+
+/// Features are additive: each crate also stands with the fewest.
+fn features(_: &mut Count) -> Result<(), String> {
+    for arguments in [
+        ["-p", "morango", "--no-default-features"].as_slice(),
+        &["-p", "morango", "--no-default-features", "--features", "client"],
+        &["-p", "morango", "--no-default-features", "--features", "server"],
+        &["-p", "morango-diesel", "--no-default-features"],
+    ] {
+        run::complete(run::cargo(&["check"]).args(arguments).env("RUSTFLAGS", "-D warnings"))?;
+    }
+    Ok(())
+}
+
+fn documentation(_: &mut Count) -> Result<(), String> {
+    run::complete(run::cargo(&["doc", "--workspace", "--no-deps", "--all-features"]).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn python_environment(_: &mut Count) -> Result<(), String> {
+    python::interpreter().map(|path| println!("{}", path.display()))
+}
+
+fn tests(count: &mut Count) -> Result<(), String> {
+    let mut command = run::cargo(&[
+        "test",
+        "--workspace",
+        "--all-features",
+        "--lib",
+        "--bins",
+        "--tests",
+        "--examples",
+        "--no-fail-fast",
+    ]);
+    command.env("MORANGO_PYTHON", python::interpreter()?);
+    run::complete_reading(&mut command, |line| count.read(line, kind_of))
+}
+
+fn documentation_examples(count: &mut Count) -> Result<(), String> {
+    let mut command = run::cargo(&["test", "--workspace", "--all-features", "--doc", "--no-fail-fast"]);
+    run::complete_reading(&mut command, |line| count.read(line, |_| "examples in the documentation"))
+}
+
+/// What kind of test this is, by its name: stories with the Python peer say who calls.
+fn kind_of(name: &str) -> &'static str {
+    if name.starts_with("tests/ui/") {
+        "compile-fail programs"
+    } else if name.contains("python_is_client") {
+        "Python stories, Python as client"
+    } else if name.contains("rust_is_client") {
+        "Python stories, Rust as client"
+    } else if name.starts_with("stories::") {
+        "stories between peers of ours"
+    } else if name.starts_with("bad_input::") {
+        "bad input"
+    } else {
+        "tests of one crate"
+    }
+}
+
+impl Count {
+    /// Reads one line of a test runner: `test NAME ... ok`.
+    fn read(&mut self, line: &str, kind_of: fn(&str) -> &'static str) {
+        let Some((name, outcome)) = line.strip_prefix("test ").and_then(|rest| rest.rsplit_once(" ... ")) else {
+            return;
+        };
+        let (passed, failed) = self.0.entry(kind_of(name)).or_default();
+        match outcome.trim() {
+            "ok" => *passed += 1,
+            _ => *failed += 1,
+        }
+    }
+
+    fn print(&self) {
+        let (mut passed, mut failed) = (0, 0);
+        for (kind, (kind_passed, kind_failed)) in &self.0 {
+            println!("{kind:<36} {kind_passed:>5} passed {kind_failed:>3} failed");
+            passed += kind_passed;
+            failed += kind_failed;
+        }
+        println!("\n{passed} passed, {failed} failed");
+    }
+}
