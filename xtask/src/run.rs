@@ -27,16 +27,33 @@ pub(crate) fn complete(command: &mut Command) -> Result<(), String> {
     if status.success() { Ok(()) } else { Err(format!("{command:?} ended with {status}")) }
 }
 
-/// Runs a program to its end, shows each line of its standard output, and hands it to `each`.
+/// Runs a program to its end, shows each line that it says, and hands it to `each`.
+///
+/// Both outputs are read: test runners speak on the one, compile-fail programs on the other.
 pub(crate) fn complete_reading(command: &mut Command, mut each: impl FnMut(&str)) -> Result<(), String> {
-    let mut child =
-        command.stdout(Stdio::piped()).spawn().map_err(|error| format!("failed to start {command:?}: {error}"))?;
+    let started = command.env("NO_COLOR", "1").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = started.map_err(|error| format!("failed to start {command:?}: {error}"))?;
     let output = child.stdout.take().expect("standard output is piped");
-    for line in BufReader::new(output).lines() {
-        let line = line.map_err(|error| format!("failed to read what {command:?} says: {error}"))?;
-        println!("{line}");
-        each(&line);
-    }
+    let errors = child.stderr.take().expect("standard error is piped");
+    let (sender, lines) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let other = sender.clone();
+        scope.spawn(move || send_lines(output, &sender));
+        scope.spawn(move || send_lines(errors, &other));
+        for line in lines {
+            println!("{line}");
+            each(&line);
+        }
+    });
     let status = child.wait().map_err(|error| format!("failed to wait for {command:?}: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("{command:?} ended with {status}")) }
+}
+
+/// Sends what a program says line by line, whatever bytes it says.
+fn send_lines(output: impl std::io::Read, lines: &std::sync::mpsc::Sender<String>) {
+    for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
+        if lines.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+            break;
+        }
+    }
 }

@@ -11,7 +11,7 @@ struct Step {
     run: fn(&mut Count) -> Result<(), String>,
 }
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     Step { name: "formatting", run: formatting },
     Step { name: "lints", run: lints },
     Step { name: "features", run: features },
@@ -19,6 +19,7 @@ const STEPS: [Step; 7] = [
     Step { name: "python environment", run: python_environment },
     Step { name: "tests", run: tests },
     Step { name: "examples in the documentation", run: documentation_examples },
+    Step { name: "example programs", run: example_programs },
 ];
 
 /// How many tests of each kind passed and failed.
@@ -107,6 +108,25 @@ fn documentation_examples(count: &mut Count) -> Result<(), String> {
     run::complete_reading(&mut command, |line| count.read(line, |_| "examples in the documentation"))
 }
 
+/// The examples check their own ends.
+fn example_programs(count: &mut Count) -> Result<(), String> {
+    let folder = run::target().join("journey").join("tested");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).map_err(|error| format!("failed to delete {}: {error}", folder.display()))?;
+    }
+    let examples = [run::cargo(&["run", "--quiet", "--example", "first_steps"]), {
+        let mut journey = run::cargo(&["run", "--quiet", "--example", "journey", "--", "--folder"]);
+        journey.arg(&folder);
+        journey
+    }];
+    for mut example in examples {
+        let outcome = run::complete(&mut example);
+        count.add("example programs", outcome.is_ok());
+        outcome?;
+    }
+    Ok(())
+}
+
 /// What kind of test this is, by its name: stories with the Python peer say who calls.
 fn kind_of(name: &str) -> &'static str {
     if name.starts_with("tests/ui/") {
@@ -130,11 +150,12 @@ impl Count {
         let Some((name, outcome)) = line.strip_prefix("test ").and_then(|rest| rest.rsplit_once(" ... ")) else {
             return;
         };
-        let (passed, failed) = self.0.entry(kind_of(name)).or_default();
-        match outcome.trim() {
-            "ok" => *passed += 1,
-            _ => *failed += 1,
-        }
+        self.add(kind_of(name), outcome.trim() == "ok");
+    }
+
+    fn add(&mut self, kind: &'static str, has_passed: bool) {
+        let (passed, failed) = self.0.entry(kind).or_default();
+        *(if has_passed { passed } else { failed }) += 1;
     }
 
     fn print(&self) {
