@@ -99,7 +99,8 @@ pub fn read_certificates(body: &[u8]) -> Result<Vec<UnverifiedCertificate>, Wire
 }
 
 fn read_list(what: &'static str, body: &[u8], max: usize) -> Result<Vec<UnverifiedCertificate>, WireError> {
-    let list: Vec<&RawValue> = from_json("a list of certificates", body)?;
+    let list: Vec<&RawValue> =
+        serde_json::from_slice(body).map_err(|problem| WireError::malformed("a list of certificates", &problem))?;
     if list.len() > max {
         return Err(WireError::TooMuch { what, max });
     }

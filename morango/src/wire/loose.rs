@@ -13,8 +13,11 @@ where
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
-/// Reads a whole body.
+/// Reads a whole body that is an object. A list is none, though its items could pass for the members in their order.
 pub(super) fn from_json<'a, T: Deserialize<'a>>(what: &'static str, body: &'a [u8]) -> Result<T, WireError> {
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return Err(WireError::malformed(what, &"it is a list where an object belongs"));
+    }
     serde_json::from_slice(body).map_err(|problem| WireError::malformed(what, &problem))
 }
 

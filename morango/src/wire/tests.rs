@@ -189,6 +189,15 @@ fn our_own_errors_cross_the_line_by_their_code_and_faults_within_a_peer_stay_the
 }
 
 #[test]
+fn a_list_is_no_object_whose_members_stand_in_their_order() {
+    for body in ["[]", " \n[]", r#"["queuing"]"#, r#"["queuing", null, 5, 5, 5, 5]"#] {
+        assert!(read_proceed(body.as_bytes()).is_err(), "{body}");
+    }
+    assert!(read_nonce(br#"["0123456789abcdef0123456789abcdef"]"#).is_err());
+    assert!(read_certificate(br#"["{}", "AAAA"]"#).is_err());
+}
+
+#[test]
 fn a_wall_between_the_peers_is_not_taken_for_the_peer() {
     let kind = |call, status, body: &str| error_of_answer(call, status, body.as_bytes()).kind();
     let html = "<html><title>403 Forbidden</title></html>";
