@@ -112,7 +112,10 @@ pub struct Problem {
 pub fn problem_body(error: &Error) -> Vec<u8> {
     let detail = match error.kind() {
         ErrorKind::StorageBusy => "this peer's database is busy; try again".to_owned(),
-        kind if status_of(kind) < 500 || concerns_both(kind) => format!("failed to {error}"),
+        kind if status_of(kind) < 500 || concerns_both(kind) => match error.hint() {
+            Some(hint) => format!("failed to {error} ({hint})"),
+            None => format!("failed to {error}"),
+        },
         _ => "this peer failed; its log says why".to_owned(),
     };
     to_json(&Problem { detail, code: error.kind().code().to_owned() })

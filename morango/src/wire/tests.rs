@@ -179,6 +179,8 @@ fn our_own_errors_cross_the_line_by_their_code_and_faults_within_a_peer_stay_the
     let refused = cross(crate::Error::new(ErrorKind::FilterOutsideScope, "open it: the filter reaches outside"));
     assert_eq!(refused.kind(), ErrorKind::FilterOutsideScope);
     assert!(refused.to_string().contains("the filter reaches outside"));
+    let old = cross(crate::Error::new(ErrorKind::NonceInvalid, "take the nonce").with_hint("ask for a new one"));
+    assert!(old.to_string().contains("ask for a new one"), "a peer's people are to know what to do");
 
     let full = cross(crate::Error::new(ErrorKind::StorageFull, "write to \"/secret/notes.db\""));
     assert_eq!((full.kind(), full.is_retryable()), (ErrorKind::PeerRefused, false));
