@@ -1,12 +1,17 @@
-//! What the stories across crates share: devices of ours, a real Python peer, and how two peers are compared.
+//! What the stories across crates share: devices of ours, a real Python peer, how two peers are compared, and peers that
+//! misbehave.
 //!
-//! Nothing here is a stand-in: devices are files, connections are HTTP on loopback, and the Python peer is the package
+//! Nothing of the good here is a stand-in: devices are files, connections are HTTP on loopback, and the Python peer is the package
 //! from PyPI in a process of its own.
 
+pub mod clock;
 pub mod compare;
 pub mod device;
+pub mod http;
+pub mod proxy;
 pub mod python;
 pub mod sampler;
+pub mod scripted;
 
 /// The example of the README, compiled with the tests of the documentation.
 #[cfg(doctest)]

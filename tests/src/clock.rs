@@ -1,0 +1,41 @@
+//! A clock that goes only when a story moves it, or when somebody would wait.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use morango::port::Clock;
+
+/// A clock in a story's hand, as are its copies. A pause takes no time: it moves the clock.
+#[derive(Debug, Clone)]
+pub struct HandClock {
+    began: DateTime<Utc>,
+    elapsed: Arc<Mutex<Duration>>,
+}
+
+impl Default for HandClock {
+    fn default() -> Self {
+        Self { began: Utc::now(), elapsed: Arc::default() }
+    }
+}
+
+impl HandClock {
+    /// Moves the clock on.
+    pub fn advance(&self, duration: Duration) {
+        *self.elapsed.lock().expect("nobody panics with the lock") += duration;
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> DateTime<Utc> {
+        self.began + self.elapsed()
+    }
+
+    fn elapsed(&self) -> Duration {
+        *self.elapsed.lock().expect("nobody panics with the lock")
+    }
+
+    fn pause(&self, duration: Duration) {
+        self.advance(duration);
+    }
+}
