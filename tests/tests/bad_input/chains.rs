@@ -1,0 +1,339 @@
+//! Chains of certificates: broken at each link in each way, shown to a server and by one.
+
+use morango::identity::{PublicKey, UnverifiedCertificate};
+use morango::prelude::*;
+use morango::session::Direction;
+use morango::{ErrorKind, limits};
+use morango_examples::school::{FULL_FACILITY, SINGLE_USER};
+use morango_tests::http::Answer;
+use morango_tests::proxy::Proxy;
+use morango_tests::scripted::Reply;
+use serde_json::{Value, json};
+
+use super::papers::{Papers, chain_value, forge, keys};
+use super::school::{School, certificates_of, device_with, holding, impatient, member};
+use super::visitor::{Visitor, assert_refused};
+
+/// What a peer makes of a certificate before it signs it.
+type Change = fn(&mut morango::identity::CertificateBody, &PublicKey);
+
+/// A chain that is not to be taken, and how it is refused.
+struct Broken {
+    how: &'static str,
+    papers: Papers,
+    status: u16,
+    code: &'static str,
+}
+
+fn broken(how: &'static str, papers: Papers, code: &'static str) -> Broken {
+    let status = match code {
+        "certificate-exceeds-parent" => 400,
+        "limit-exceeded" => 413,
+        _ => 403,
+    };
+    Broken { how, papers, status, code }
+}
+
+/// The papers of a learner with one link of the chain changed by its owner's own hand, and signed anew.
+fn with_link(link: usize, change: impl FnOnce(&mut morango::identity::CertificateBody)) -> Papers {
+    let mut papers = Papers::learner("ada");
+    let mut body = papers.chain[link].body().expect("it is one");
+    change(&mut body);
+    let signer = if link == 0 { &keys().root } else { signer_of(link) };
+    papers.chain[link] = forge(&body, signer);
+    if link + 1 == papers.chain.len() {
+        papers.body = body;
+    }
+    papers
+}
+
+fn signer_of(link: usize) -> &'static morango::identity::PrivateKey {
+    if link == 1 { &keys().root } else { &keys().member }
+}
+
+fn with_signature(link: usize, signature: String) -> Papers {
+    let mut papers = Papers::learner("ada");
+    papers.chain[link].signature = signature;
+    papers
+}
+
+fn with_chain(change: impl FnOnce(&mut Vec<UnverifiedCertificate>)) -> Papers {
+    let mut papers = Papers::learner("ada");
+    change(&mut papers.chain);
+    papers
+}
+
+/// Chains whose every fault lies below the root, which the server knows.
+fn broken_chains() -> Vec<Broken> {
+    let other_id = || Papers::learner("somebody else").id();
+    let mut chains = Vec::new();
+    for link in [1, 2] {
+        let id = with_link(link, |body| body.id = other_id());
+        chains.push(broken("another id", id, "certificate-invalid"));
+        let salt = with_link(link, |body| body.salt = Some("another".to_owned()));
+        chains.push(broken("an id of another salt", salt, "certificate-invalid"));
+        let key = with_link(link, |body| body.public_key_string = keys().stranger.public_key().as_str().to_owned());
+        chains.push(broken("an id of another key", key, "certificate-invalid"));
+        let parent = with_link(link, |body| body.parent_id = Some(other_id()));
+        chains.push(broken("another parent", parent, "certificate-invalid"));
+        let own = with_link(link, |body| body.parent_id = Some(body.id));
+        chains.push(broken("itself for a parent", own, "certificate-invalid"));
+        let none = with_link(link, |body| body.parent_id = None);
+        chains.push(broken("no parent", none, "certificate-invalid"));
+        let profile = with_link(link, |body| body.profile = "elsewhere".to_owned());
+        chains.push(broken("another profile", profile, "certificate-invalid"));
+        let scope = with_link(link, |body| body.scope_definition_id = "made-up".to_owned());
+        chains.push(broken("an unknown scope", scope, "certificate-invalid"));
+        let params = with_link(link, |body| body.scope_params = "{}".to_owned());
+        chains.push(broken("a scope without parameters", params, "certificate-invalid"));
+        let blank = with_link(link, |body| body.scope_params = r#"{"dataset_id": "", "user_id": ""}"#.to_owned());
+        chains.push(broken("a scope of everything", blank, "certificate-invalid"));
+        let text = with_link(link, |body| body.scope_params = "no JSON".to_owned());
+        chains.push(broken("parameters that are none", text, "certificate-invalid"));
+        let long = with_link(link, |body| body.scope_params = json!({ "x": "y".repeat(20_000) }).to_string());
+        chains.push(broken("parameters without end", long, "limit-exceeded"));
+
+        let stranger = with_signature(link, keys().stranger.sign(&Papers::learner("ada").chain[link].serialized));
+        chains.push(broken("a stranger's signature", stranger, "signature-invalid"));
+        chains.push(broken("no signature", with_signature(link, String::new()), "signature-invalid"));
+        chains.push(broken("a signature without end", with_signature(link, "A".repeat(70_000)), "limit-exceeded"));
+        let spaced = with_chain(|chain| chain[link].serialized.push(' '));
+        chains.push(broken("a text other than the signed one", spaced, "signature-invalid"));
+        let nonsense = with_chain(|chain| chain[link].serialized = "[]".to_owned());
+        chains.push(broken("a text that is none", nonsense, "certificate-invalid"));
+        let huge = with_chain(|chain| chain[link].serialized = " ".repeat(limits::CERTIFICATE_BYTES_MAX + 1));
+        chains.push(broken("a text without end", huge, "limit-exceeded"));
+        let missing = with_chain(|chain| drop(chain.remove(link)));
+        chains.push(broken("a missing link", missing, "certificate-invalid"));
+        let twice = with_chain(|chain| chain.insert(link, chain[link].clone()));
+        chains.push(broken("a link twice", twice, "certificate-invalid"));
+    }
+    chains.push(broken("nothing in it", with_chain(Vec::clear), "certificate-invalid"));
+    chains.push(broken("the end first", with_chain(|chain| chain.reverse()), "certificate-invalid"));
+    chains.push(broken("its last links swapped", with_chain(|chain| chain.swap(1, 2)), "certificate-invalid"));
+    chains.push(broken("no root", with_chain(|chain| drop(chain.remove(0))), "certificate-invalid"));
+    chains.push(broken("more than is allowed", endless(), "limit-exceeded"));
+    chains.push(broken("more scope than its parent", greedy(), "certificate-exceeds-parent"));
+    chains.push(broken("another learner's scope", envious(), "certificate-exceeds-parent"));
+    chains.push(broken("another school's scope", foreign(), "certificate-exceeds-parent"));
+    chains.push(broken("a root that reaches outside", presumptuous(), "certificate-invalid"));
+    chains
+}
+
+/// Each certificate is good: there are too many.
+fn endless() -> Papers {
+    let mut papers = Papers::member();
+    let params = json!({ "dataset_id": papers.dataset() });
+    for number in 0..limits::CHAIN_CERTIFICATES_MAX {
+        papers = papers.child(&keys().member, &number.to_string(), FULL_FACILITY, &params);
+    }
+    papers
+}
+
+/// A learner signs a certificate for the whole school.
+fn greedy() -> Papers {
+    let learner = Papers::learner("ada");
+    let params = json!({ "dataset_id": learner.dataset() });
+    learner.child(&keys().member, "greedy", FULL_FACILITY, &params)
+}
+
+/// A learner signs a certificate for another learner.
+fn envious() -> Papers {
+    let learner = Papers::learner("ada");
+    let params = json!({ "dataset_id": learner.dataset(), "user_id": "ben" });
+    learner.child(&keys().member, "envious", SINGLE_USER, &params)
+}
+
+/// A member signs a certificate for another school.
+fn foreign() -> Papers {
+    let other = Papers::root_of(&keys().stranger).dataset();
+    Papers::member().child(&keys().member, "foreign", FULL_FACILITY, &json!({ "dataset_id": other }))
+}
+
+/// A stranger makes a root certificate that reaches for our school.
+fn presumptuous() -> Papers {
+    let mut papers = Papers::root_of(&keys().stranger);
+    papers.body.scope_params = json!({ "dataset_id": Papers::root().dataset() }).to_string();
+    papers.chain = vec![forge(&papers.body, &keys().stranger)];
+    papers
+}
+
+#[test]
+fn a_server_takes_no_chain_that_is_broken_anywhere() {
+    let school = School::open();
+    let before = school.holding();
+    for broken in broken_chains() {
+        println!("a chain with {}", broken.how);
+        let visitor = school.visitor_with(broken.papers);
+        let answer = visitor.post("syncsessions/", &visitor.session_request());
+        assert_refused(&answer, broken.status, broken.code, "");
+    }
+    assert_eq!(certificates_of(&school.city), 1, "nothing of a broken chain is kept, not even what was good in it");
+    assert_eq!(school.holding(), before);
+    school.visitor_with(Papers::learner("ada")).open_session();
+    school.assert_works_on();
+}
+
+#[test]
+fn a_chain_that_is_no_text_of_json_is_a_malformed_message() {
+    let school = School::open();
+    let visitor = school.visitor();
+    for chain in [
+        json!("no JSON"),
+        json!("{}"),
+        json!("[1]"),
+        json!(r#"[{"serialized": "{}"}]"#),
+        json!("[".repeat(100_000)),
+        json!(null),
+        chain_value(&visitor.papers.chain),
+    ] {
+        let mut request = visitor.session_request();
+        request["certificate_chain"] = chain;
+        assert_refused(&visitor.post("syncsessions/", &request), 400, "message-malformed", "read");
+    }
+    school.assert_works_on();
+}
+
+#[test]
+fn a_session_is_between_certificates_that_both_sides_have() {
+    let school = School::open();
+    let visitor = school.visitor();
+    let unknown = Papers::learner("nobody").id().to_string();
+    let member = visitor.papers.id().to_string();
+    visitor.open_session();
+    for (member_changed, value, status, code) in [
+        ("server_certificate_id", unknown.as_str(), 400, "certificate-unknown"),
+        // The server has seen the member's certificate by now, but not its key.
+        ("server_certificate_id", member.as_str(), 400, "private-key-missing"),
+        ("client_certificate_id", unknown.as_str(), 403, "certificate-invalid"),
+        ("profile", "elsewhere", 403, "certificate-invalid"),
+        ("profile", "", 403, "certificate-invalid"),
+        ("server_certificate_id", "no id", 400, "message-malformed"),
+        ("client_certificate_id", "", 400, "message-malformed"),
+        ("id", "../../x", 400, "message-malformed"),
+        ("instance", "no JSON", 400, "message-malformed"),
+        ("instance", "null", 400, "message-malformed"),
+    ] {
+        let mut request = visitor.session_request();
+        request[member_changed] = json!(value);
+        let answer = visitor.post("syncsessions/", &request);
+        assert_refused(&answer, status, code, "");
+    }
+    school.assert_works_on();
+}
+
+#[test]
+fn a_member_of_another_school_may_speak_and_gets_nothing() {
+    let school = School::open();
+    let before = school.holding();
+    let stranger = Visitor::new(&school.url, Papers::root_of(&keys().stranger));
+    let request = stranger.session_request();
+    let answer = stranger.post("syncsessions/", &request);
+    assert_eq!(answer.status, 201, "its chain is a good one");
+    let session = request["id"].as_str().expect("a text");
+    for filter in [school.dataset.to_string(), stranger.papers.dataset(), String::new()] {
+        for direction in [Direction::Push, Direction::Pull] {
+            let (_, answer) = stranger.request_transfer(session, direction, &filter);
+            assert_refused(&answer, 403, "filter-outside-scope", "does not allow it");
+        }
+    }
+    assert_eq!(school.holding(), before);
+    school.assert_works_on();
+}
+
+#[test]
+fn a_client_takes_no_server_whose_chain_is_broken() {
+    let school = School::open();
+    let root = Papers::root();
+    let papers = root.child(&keys().member, "home", FULL_FACILITY, &json!({ "dataset_id": root.dataset() }));
+    let home = device_with("home", &papers);
+    let (before, kept) = (holding(&home), certificates_of(&home));
+    for broken in broken_chains() {
+        println!("a chain with {}", broken.how);
+        let chain = chain_value(&broken.papers.chain);
+        let end = broken.papers.chain.last().map_or(json!([]), |last| chain_value(std::slice::from_ref(last)));
+        let code = if broken.papers.chain.is_empty() { "certificate-unknown" } else { broken.code };
+        let proxy = Proxy::start(&school.url, move |request, onward| match request.call().as_str() {
+            "GET certificates/" if request.target.contains("primary_partition") => {
+                Reply::Whole(Answer::json(200, &end))
+            }
+            "GET certificates/" => Reply::Whole(Answer::json(200, &chain)),
+            _ => onward.forward(request),
+        });
+        // Asked for by name, the certificate's own fault is told.
+        let named = SyncOptions::pull().server_certificate(broken.papers.id());
+        // Whoever shows a good certificate at the end is not refused for the chain of another.
+        let ends_elsewhere = |last: &UnverifiedCertificate| last.body().is_ok_and(|body| body.id != broken.papers.id());
+        let is_misleading = broken.papers.chain.last().is_some_and(ends_elsewhere);
+        for (options, is_named) in [(named, true), (SyncOptions::pull(), false)] {
+            if is_misleading && !is_named {
+                continue;
+            }
+            let error = home
+                .engine
+                .sync(&impatient(&proxy.url()), &papers.certificate(), options)
+                .expect_err("nobody is to be taken for whom they are not");
+            if is_named {
+                assert_eq!(error.kind().code(), code, "{error:?}");
+            }
+            assert!(!error.is_retryable(), "{error:?}");
+        }
+        let seen = proxy.seen();
+        assert!(!seen.iter().any(|call| call.contains("sessions")), "nothing is signed or shown: {seen:?}");
+    }
+    assert_eq!((holding(&home), certificates_of(&home)), (before, kept));
+    school.assert_works_on();
+}
+
+#[test]
+fn a_certificate_that_differs_from_the_one_asked_for_is_not_kept() {
+    let school = School::open();
+    let home = member("home");
+    let root = Papers::root();
+    let stranger = keys().stranger.public_key();
+    let stored = home.engine.certificates().expect("certificates can be listed").len();
+    let changes: [(&str, Change); 6] = [
+        ("another key", |body, key| {
+            body.public_key_string = key.as_str().to_owned();
+            body.id = morango::identity::certificate_id(key, &body.profile, body.salt.as_deref());
+        }),
+        ("another learner", |body, _| {
+            body.scope_params = body.scope_params.replace("ada", "ben");
+        }),
+        ("another scope", |body, _| body.scope_definition_id = FULL_FACILITY.to_owned()),
+        ("another id", |body, _| body.id = Papers::root().id()),
+        ("another parent", |body, _| body.parent_id = Some(Papers::member().id())),
+        ("another profile", |body, _| body.profile = "elsewhere".to_owned()),
+    ];
+    for (how, change) in changes {
+        println!("{how}");
+        let (key, stranger) = (root.key.clone(), stranger.clone());
+        let proxy = Proxy::start(&school.url, move |request, onward| {
+            let reply = onward.forward(request);
+            if request.call() != "POST certificates/" {
+                return reply;
+            }
+            reply.change(|answer| {
+                let signed = answer.value()["serialized"].as_str().expect("a text").to_owned();
+                let mut body = serde_json::from_str(&signed).expect("a certificate");
+                change(&mut body, &stranger);
+                let Value::Array(forged) = chain_value(&[forge(&body, &key)]) else { unreachable!("a list") };
+                answer.with_value(&forged[0])
+            })
+        });
+        let params = [("dataset_id", root.dataset()), ("user_id", "ada".to_owned())];
+        let params: Vec<(&str, &str)> = params.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let peer = impatient(&proxy.url());
+        let credentials = morango::port::Credentials::new("admin", "secret");
+        let error = home
+            .engine
+            .request_certificate(&peer, root.id(), SINGLE_USER, &params, &credentials)
+            .expect_err("it is not what was asked for");
+        assert!(
+            matches!(error.kind(), ErrorKind::CertificateInvalid | ErrorKind::PeerAnswerUnexpected),
+            "{how}: {error:?}"
+        );
+    }
+    assert_eq!(home.engine.certificates().expect("certificates can be listed").len(), stored);
+    school.assert_syncs(&home);
+}
