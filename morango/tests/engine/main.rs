@@ -194,7 +194,6 @@ fn both_sides_changed_one_note_and_both_end_with_the_same() {
     pair.sync(SyncOptions::pull()).expect("a good sync");
     pair.laptop.save(&pair.notes(), "1", "bread");
     pair.phone.save(&pair.notes(), "1", "cheese");
-    pair.engine.serialize(PROFILE, &Filter::everything()).expect("it is serialized");
     let report = pair.sync(SyncOptions::both_ways()).expect("a good sync");
     assert_eq!(report.pull.and_then(|pull| pull.dequeue).map(|dequeue| dequeue.conflicts), Some(1));
     assert_eq!(pair.laptop.rows(), pair.phone.rows());
