@@ -205,7 +205,13 @@ impl Plain {
         if ours.hard_deleted {
             ours.serialized.clear();
         } else {
-            ours.conflicting_serialized_data = format!("{}\n{older}", theirs.serialized);
+            let of_theirs: String = theirs
+                .conflicting_serialized_data
+                .lines()
+                .filter(|line| !older.lines().any(|known| known == *line))
+                .flat_map(|line| [line, "\n"])
+                .collect();
+            ours.conflicting_serialized_data = format!("{}\n{of_theirs}{older}", theirs.serialized);
         }
         ours.counters = counters;
         ours.counters.raise(saved);

@@ -2,6 +2,9 @@
 //!
 //! A storage may carry the decision out for many records in one statement, but it is this decision that it carries out.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+
 use super::StoreRecord;
 use crate::counter::{RecordMaxCounters, Stamp};
 use crate::limits;
@@ -39,8 +42,9 @@ pub fn relation(ours: Option<(&Stamp, &RecordMaxCounters)>, theirs: (&Stamp, &Re
 
 /// Our record after a conflict with theirs, saved anew as this instance at its new count.
 ///
-/// Ours stays as `serialized`; theirs goes before our earlier conflicts. What theirs had among its own conflicts is not taken, as in
-/// the Python package. Either side's deletion holds, and a hard deletion empties both texts.
+/// Ours stays as `serialized`; theirs goes before the earlier conflicts of both. (The Python package drops those of theirs: where
+/// three devices change a record, the first to lose would be forgotten.) Either side's deletion holds, and a hard deletion
+/// empties both texts.
 pub fn merge_conflict(ours: &StoreRecord, theirs: &StoreRecord, saved: Stamp) -> StoreRecord {
     let mut merged = ours.clone();
     merged.deleted |= theirs.deleted;
@@ -49,12 +53,25 @@ pub fn merge_conflict(ours: &StoreRecord, theirs: &StoreRecord, saved: Stamp) ->
         merged.serialized.clear();
         merged.conflicting_serialized_data.clear();
     } else {
-        merged.conflicting_serialized_data = put_before(&theirs.serialized, &ours.conflicting_serialized_data);
+        let earlier = joined(&theirs.conflicting_serialized_data, &ours.conflicting_serialized_data);
+        merged.conflicting_serialized_data = put_before(&theirs.serialized, &earlier);
     }
     merged.counters.merge_max(&theirs.counters);
     merged.counters.raise(saved);
     merged.last_saved = saved;
     merged
+}
+
+/// The texts of both that lost earlier: those of theirs that we do not have, then ours.
+fn joined<'a>(theirs: &str, ours: &'a str) -> Cow<'a, str> {
+    let known: HashSet<&str> = ours.lines().collect();
+    let mut both: String =
+        theirs.lines().filter(|line| !known.contains(line)).fold(String::new(), |lines, line| lines + line + "\n");
+    if both.is_empty() {
+        return Cow::Borrowed(ours);
+    }
+    both.push_str(ours);
+    Cow::Owned(both)
 }
 
 /// A text that has lost, put with a line break before those that lost earlier.
@@ -146,6 +163,16 @@ mod tests {
                 relation(Some((&before.last_saved, &before.counters)), (&merged.last_saved, &merged.counters));
             assert_eq!(relation, Relation::FastForward);
         }
+    }
+
+    #[test]
+    fn what_lost_earlier_on_either_side_is_kept_once() {
+        let mut ours = record("ours", &[stamp(1, 3)]);
+        ours.conflicting_serialized_data = "of both\nof ours\n".to_owned();
+        let mut theirs = record("theirs", &[stamp(2, 5)]);
+        theirs.conflicting_serialized_data = "of theirs\nof both\n".to_owned();
+        let merged = merge_conflict(&ours, &theirs, stamp(1, 9));
+        assert_eq!(merged.conflicting_serialized_data, "theirs\nof theirs\nof both\nof ours\n");
     }
 
     #[test]
