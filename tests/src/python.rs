@@ -3,11 +3,15 @@
 //! The peer is `tests/python_peer/peer.py`; its README lists the commands. The interpreter is named in the environment
 //! variable `MORANGO_PYTHON`, which `cargo xtask test` sets after it has made the virtual environment.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
+
+/// How many lines of what a peer said are shown where a story fails.
+const LAST_WORDS: usize = 40;
 
 /// A Python Morango peer that runs until it is dropped.
 #[derive(Debug)]
@@ -15,6 +19,8 @@ pub struct PythonPeer {
     child: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
+    /// The file of what it says on standard error: tracebacks, also of what a story means to be refused.
+    log: PathBuf,
     /// Where it answers, for example `http://127.0.0.1:40123/`.
     pub url: String,
     /// Its instance id.
@@ -33,6 +39,8 @@ impl PythonPeer {
              or set MORANGO_PYTHON to what `cargo xtask python` prints",
         );
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("python_peer").join("peer.py");
+        let log = database.with_extension("log");
+        let errors = File::create(&log).expect("a file beside the database");
         let mut child = Command::new(interpreter)
             .arg(program)
             .arg("--database")
@@ -40,11 +48,12 @@ impl PythonPeer {
             .args(flags)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(errors)
             .spawn()
             .expect("the Python interpreter starts");
         let input = child.stdin.take();
         let output = BufReader::new(child.stdout.take().expect("standard output is piped"));
-        let mut peer = Self { child, input, output, url: String::new(), instance_id: String::new() };
+        let mut peer = Self { child, input, output, log, url: String::new(), instance_id: String::new() };
         let ready = peer.answer();
         peer.url = text(&ready, "url");
         peer.instance_id = text(&ready, "instance_id");
@@ -107,16 +116,23 @@ impl PythonPeer {
     fn answer(&mut self) -> Value {
         let mut line = String::new();
         self.output.read_line(&mut line).expect("the peer's answer can be read");
-        assert!(!line.is_empty(), "the Python peer ended; its last words are on standard error");
+        assert!(!line.is_empty(), "the Python peer ended");
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("the Python peer said {line:?}: {error}"))
     }
 }
 
 impl Drop for PythonPeer {
+    #[expect(clippy::print_stderr, reason = "a test that fails says why")]
     fn drop(&mut self) {
         // The end of its input is its sign to go.
         drop(self.input.take());
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            let said = std::fs::read_to_string(&self.log).unwrap_or_default();
+            let last: Vec<&str> = said.lines().rev().take(LAST_WORDS).collect();
+            eprintln!("the last words of the Python peer:");
+            last.iter().rev().for_each(|line| eprintln!("  {line}"));
+        }
     }
 }
 
