@@ -1,0 +1,95 @@
+//! Rows go, and what hangs on them goes too.
+//!
+//! Goal: a deletion is one everywhere, cascades included; a hard one leaves nothing of the text; what is made again is back.
+//! Method: either side deletes with its own means (SQL with cascades on ours, Django on the other), then one transfer.
+
+use serde_json::{Value, json};
+
+use super::meeting::{Caller, Meeting};
+use super::school::{School, furnish};
+
+fn begin(caller: Caller) -> (Meeting, School) {
+    let mut meeting = Meeting::begin(caller);
+    let dataset = meeting.dataset.clone();
+    let school = furnish(&mut meeting.server(), &dataset);
+    meeting.pull();
+    (meeting, school)
+}
+
+/// The upper school is gone, the class in it and both memberships; their last texts are kept.
+fn assert_upper_school_is_gone(meeting: &mut Meeting, school: &School) {
+    meeting.assert_equal();
+    let rows = meeting.rust().rows();
+    for id in [&school.upper, &school.lower, &school.membership_of_ada] {
+        assert!(!rows.contains_key(id));
+        let record = meeting.rust().record(id);
+        assert_eq!((&record["deleted"], &record["hard_deleted"]), (&json!(true), &json!(false)));
+    }
+    assert_eq!(meeting.rust().record(&school.upper)["serialized"][0]["name"], "Upper school");
+}
+
+pub(super) fn a_deletion_pushed_takes_along_what_hangs_on_it(caller: Caller) {
+    let (mut meeting, school) = begin(caller);
+    meeting.client().delete("classroom", &school.upper);
+
+    assert_eq!(meeting.push(), 4);
+
+    assert_upper_school_is_gone(&mut meeting, &school);
+    assert_eq!((meeting.pull(), meeting.push()), (0, 0), "the receiver notes no deletion of its own");
+}
+
+pub(super) fn a_deletion_pulled_takes_along_what_hangs_on_it(caller: Caller) {
+    let (mut meeting, school) = begin(caller);
+    meeting.server().delete("classroom", &school.upper);
+
+    assert_eq!(meeting.pull(), 4);
+
+    assert_upper_school_is_gone(&mut meeting, &school);
+    assert_eq!((meeting.pull(), meeting.push()), (0, 0), "the receiver notes no deletion of its own");
+}
+
+/// Bert is gone with all that was his, and no text of his is left on either side.
+fn assert_nothing_is_left_of_bert(meeting: &mut Meeting, school: &School) {
+    meeting.assert_equal();
+    let of_bert = |told: &Value| told.to_string().contains(&school.bert);
+    for record in meeting.rust().records(&[]).values() {
+        let was_his = of_bert(&record["partition"]);
+        assert_eq!(record["hard_deleted"], was_his, "{record:?}");
+        assert!(!was_his || !of_bert(&record["serialized"]), "{record:?}");
+    }
+}
+
+pub(super) fn a_hard_deletion_pushed_leaves_nothing_of_the_text(caller: Caller) {
+    let (mut meeting, school) = begin(caller);
+    meeting.client().hard_delete("user", &school.bert);
+
+    // Bert, his membership, his assignment, his log, his feedback.
+    assert_eq!(meeting.push(), 5);
+
+    assert_nothing_is_left_of_bert(&mut meeting, &school);
+}
+
+pub(super) fn a_hard_deletion_pulled_leaves_nothing_of_the_text(caller: Caller) {
+    let (mut meeting, school) = begin(caller);
+    meeting.server().hard_delete("user", &school.bert);
+
+    assert_eq!(meeting.pull(), 5);
+
+    assert_nothing_is_left_of_bert(&mut meeting, &school);
+}
+
+pub(super) fn a_membership_made_again_after_its_deletion_is_back_on_both_sides(caller: Caller) {
+    let (mut meeting, school) = begin(caller);
+    let fields = json!({"dataset_id": meeting.dataset, "user_id": school.ada, "classroom_id": school.lower});
+    meeting.client().delete("membership", &school.membership_of_ada);
+    meeting.push();
+    meeting.assert_equal();
+
+    let again = meeting.server().create("membership", &fields);
+    meeting.pull();
+
+    assert_eq!(again, school.membership_of_ada, "the same two make the same record");
+    assert_eq!(meeting.client().record(&again)["deleted"], false);
+    assert!(meeting.client().rows().contains_key(&again));
+    meeting.assert_equal();
+}

@@ -1,0 +1,63 @@
+//! A learner's own device.
+//!
+//! Goal: only what concerns the learner travels, in both directions. Method: a school with two learners; one of them has a
+//! certificate for their own scope, pulls, works, and pushes.
+
+use morango::prelude::Direction;
+use morango_examples::school::SINGLE_USER;
+use serde_json::json;
+
+use super::meeting::{Caller, Meeting};
+use super::school::{School, furnish, log};
+
+fn begin(caller: Caller) -> (Meeting, School) {
+    let mut meeting = Meeting::of_strangers(caller, &[]);
+    let dataset = meeting.dataset.clone();
+    let school = furnish(&mut meeting.server(), &dataset);
+    meeting.open(Some(("ada", &school.ada)));
+    meeting.request(SINGLE_USER, Some(&school.ada), "ada", "secret").expect("the certificate is given");
+    (meeting, school)
+}
+
+pub(super) fn only_what_is_a_learners_own_travels(caller: Caller) {
+    let (mut meeting, school) = begin(caller);
+    let dataset = meeting.dataset.clone();
+    let under = |what: &str| format!("{dataset}:{what}:{}", school.ada);
+    let readable = [format!("{dataset}:allusers-ro"), under("user-ro"), under("user-rw")];
+    let readable: Vec<&str> = readable.iter().map(String::as_str).collect();
+
+    // The dataset, the facility, two classrooms; Ada, her membership, her two assignments and her log.
+    assert_eq!(meeting.pull(), 9);
+    meeting.assert_equal_under(&readable);
+    let held = meeting.client().records(&[]).len();
+    assert_eq!(held, 9, "nothing else came, not even her own feedback");
+
+    meeting.client().create("feedback", &json!({"dataset_id": dataset, "user_id": school.ada, "text": "more, please"}));
+    meeting.client().create("contentlog", &log(&dataset, &school.ada, "Letters"));
+    meeting.client().update("user", &school.ada, "full_name", "Ada the Great");
+    assert_eq!(meeting.push(), 2, "her name is not hers to change");
+
+    meeting.assert_equal_under(&[&under("user-rw")]);
+    let seen = meeting.server().rows();
+    assert_eq!(seen.values().filter(|row| row.contains_key("text")).count(), 3);
+    assert_eq!(seen[&school.ada]["full_name"], "");
+    assert_eq!((meeting.pull(), meeting.push()), (0, 0));
+}
+
+pub(super) fn a_learner_cannot_reach_for_more_than_is_theirs(caller: Caller) {
+    let (mut meeting, school) = begin(caller);
+    let dataset = meeting.dataset.clone();
+    let of_bert = format!("{dataset}:user-rw:{}", school.bert);
+    let read_only = format!("{dataset}:allusers-ro");
+
+    for (direction, prefix) in [
+        (Direction::Pull, &dataset),
+        (Direction::Pull, &of_bert),
+        (Direction::Push, &of_bert),
+        (Direction::Push, &read_only),
+    ] {
+        let status = meeting.transfer(direction, Some(&[prefix])).err();
+        assert_eq!(status, Some(403), "{direction} under {prefix}");
+    }
+    assert_eq!(meeting.client().records(&[]).len(), 0);
+}

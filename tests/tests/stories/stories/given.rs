@@ -1,0 +1,175 @@
+//! What the stories begin with: devices that share a root certificate, and a school's rows.
+//!
+//! Making a key takes longer than most stories, so one root certificate with its key is made once for all stories that
+//! are not about certificates; every device is given both.
+
+use std::sync::LazyLock;
+
+use chrono::{TimeZone, Utc};
+use diesel::connection::SimpleConnection;
+use morango::identity::PrivateKey;
+use morango::port::Storage;
+use morango::prelude::*;
+use morango_diesel::Syncable;
+use morango_examples::school::{
+    Classroom, ContentLog, Dataset, FULL_FACILITY, Facility, Feedback, Membership, PROFILE, User,
+};
+use morango_tests::device::{Device, SchoolAccounts};
+use serde_json::json;
+
+static ROOT: LazyLock<(Certificate, PrivateKey)> = LazyLock::new(|| {
+    let device = Device::new("founder");
+    let root = device.engine.create_root_certificate(PROFILE, FULL_FACILITY, &[]).expect("a root certificate");
+    let key = device.storage.private_key(&root.id()).expect("the keys can be read").expect("the key was just made");
+    (root, key)
+});
+
+/// The certificate of the whole school, which every device here has.
+pub(super) fn root() -> &'static Certificate {
+    &ROOT.0
+}
+
+/// A device that may speak for the whole school and has nothing of it yet.
+pub(super) fn empty_device(name: &'static str) -> Device {
+    let device = Device::new(name);
+    let (root, key) = &*ROOT;
+    device
+        .storage
+        .save_certificates(std::slice::from_ref(root), Some((&root.id(), key)))
+        .expect("the certificate is kept");
+    device
+}
+
+/// The rows of a small school, by id.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct School {
+    pub(super) dataset: SyncId,
+    pub(super) facility: SyncId,
+    pub(super) upper: SyncId,
+    pub(super) lower: SyncId,
+    pub(super) ada: SyncId,
+    pub(super) bert: SyncId,
+    pub(super) membership: SyncId,
+}
+
+/// How many records the small school has.
+pub(super) const SCHOOL_RECORDS: u64 = 9;
+
+/// A device with a small school, which answers, and where.
+pub(super) fn serving_school() -> (Device, School, String) {
+    let mut device = empty_device("server");
+    let school = found(&device);
+    let url = device.serve(SchoolAccounts::admin());
+    (device, school, url)
+}
+
+/// A server with a small school, and a client that has pulled it.
+pub(super) fn two_equal_devices() -> (Device, Device, School, String) {
+    let (server, school, url) = serving_school();
+    let client = empty_device("client");
+    client.sync(&url, root(), SyncOptions::pull());
+    (server, client, school, url)
+}
+
+/// Makes the rows of the small school.
+pub(super) fn found(device: &Device) -> School {
+    let connection = &mut device.connect();
+    let dataset = root().id().into();
+    Dataset { id: dataset, description: "Harbour School".to_owned(), allow_guests: true }
+        .create(connection)
+        .expect("the dataset");
+    let facility = Facility { id: SyncId::unset(), dataset_id: dataset, name: "Main house".to_owned() }
+        .create(connection)
+        .expect("the facility")
+        .id;
+    let mut school = School {
+        dataset,
+        facility,
+        upper: SyncId::unset(),
+        lower: SyncId::unset(),
+        ada: SyncId::unset(),
+        bert: SyncId::unset(),
+        membership: SyncId::unset(),
+    };
+    school.upper = school.classroom(device, "Upper school", None);
+    school.lower = school.classroom(device, "7b", Some(school.upper));
+    school.ada = school.user(device, "ada");
+    school.bert = school.user(device, "bert");
+    school.membership = school.membership(device, school.ada, school.lower);
+    school.logs(device, school.ada, 2);
+    school
+}
+
+impl School {
+    /// Makes a classroom.
+    pub(super) fn classroom(&self, device: &Device, name: &str, parent_id: Option<SyncId>) -> SyncId {
+        let (dataset_id, facility_id, name) = (self.dataset, self.facility, name.to_owned());
+        Classroom { id: SyncId::unset(), dataset_id, facility_id, name, parent_id }
+            .create(&mut device.connect())
+            .expect("the classroom")
+            .id
+    }
+
+    /// Makes a person.
+    pub(super) fn user(&self, device: &Device, username: &str) -> SyncId {
+        User {
+            id: SyncId::unset(),
+            dataset_id: self.dataset,
+            username: username.to_owned(),
+            full_name: String::new(),
+            birth_year: None,
+        }
+        .create(&mut device.connect())
+        .expect("the person")
+        .id
+    }
+
+    /// Puts a person into a class.
+    pub(super) fn membership(&self, device: &Device, user_id: SyncId, classroom_id: SyncId) -> SyncId {
+        Membership { id: SyncId::unset(), dataset_id: self.dataset, user_id, classroom_id }
+            .create(&mut device.connect())
+            .expect("the membership")
+            .id
+    }
+
+    /// Makes logs of a person.
+    pub(super) fn logs(&self, device: &Device, user_id: SyncId, count: usize) -> Vec<SyncId> {
+        let started = Utc.with_ymd_and_hms(2026, 1, 2, 3, 4, 5).single().expect("a time");
+        let logs = (0..count).map(|number| ContentLog {
+            id: SyncId::unset(),
+            dataset_id: self.dataset,
+            user_id,
+            content: format!("lesson {number}"),
+            progress: 0.5,
+            seconds: 240,
+            started,
+            extra: json!({"tries": number}),
+        });
+        let logs = ContentLog::create_many(logs, &mut device.connect()).expect("the logs");
+        logs.into_iter().map(|log| log.id).collect()
+    }
+
+    /// Leaves feedback of a person.
+    pub(super) fn feedback(&self, device: &Device, user_id: SyncId, text: &str) -> SyncId {
+        Feedback { id: SyncId::unset(), dataset_id: self.dataset, user_id, text: text.to_owned() }
+            .create(&mut device.connect())
+            .expect("the feedback")
+            .id
+    }
+}
+
+/// Runs SQL as any program could that knows nothing of the engine, on a connection of the storage.
+pub(super) fn sql(device: &Device, statements: &str) {
+    device.connect().batch_execute(statements).unwrap_or_else(|error| panic!("{statements}: {error}"));
+}
+
+/// Gives a person another name, by SQL.
+pub(super) fn rename(device: &Device, user: SyncId, full_name: &str) {
+    sql(device, &format!("UPDATE user SET full_name = '{full_name}' WHERE id = '{user}'"));
+}
+
+/// What a transfer of a report moved.
+pub(super) fn moved(report: &SyncReport) -> (u64, u64) {
+    let of = |transfer: Option<&TransferReport>| transfer.map_or(0, |transfer| transfer.records_transferred);
+    (of(report.pull.as_ref()), of(report.push.as_ref()))
+}

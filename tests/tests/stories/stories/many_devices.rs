@@ -1,0 +1,106 @@
+//! More than two devices.
+//!
+//! Goal: all that belong to one school end equal, whoever meets whom, and nobody needs to meet the founder. Method: a ring,
+//! a chain, and two clients that call one server at the same moment.
+
+use std::thread;
+
+use morango::client::HttpPeer;
+use morango::prelude::*;
+use morango_examples::school::FULL_FACILITY;
+use morango_tests::compare::assert_equal;
+use morango_tests::device::{Device, SchoolAccounts};
+
+use super::given::{empty_device, found, moved, rename, root, serving_school, sql};
+
+#[test]
+fn three_devices_in_a_ring_converge() {
+    let [mut a, mut b, mut c] = ["a", "b", "c"].map(empty_device);
+    let urls = [&mut a, &mut b, &mut c].map(|device| device.serve(SchoolAccounts::admin()));
+    let school = found(&a);
+    let both_ways = |device: &Device, url: &str| moved(&device.sync(url, root(), SyncOptions::both_ways()));
+    b.sync(&urls[0], root(), SyncOptions::pull());
+    c.sync(&urls[1], root(), SyncOptions::pull());
+
+    // When each changes the same person and adds something of its own, and they meet around the ring.
+    for device in [&a, &b, &c] {
+        rename(device, school.ada, &format!("Ada of {}", device.name));
+        school.logs(device, school.bert, 3);
+    }
+    sql(&b, &format!("DELETE FROM classroom WHERE id = '{}'", school.lower));
+    for _ in 0..2 {
+        both_ways(&b, &urls[0]);
+        both_ways(&c, &urls[1]);
+        both_ways(&a, &urls[2]);
+    }
+
+    assert_equal(&a, &b, &[]);
+    assert_equal(&b, &c, &[]);
+    let record = a.record(&school.ada);
+    let texts = format!("{}\n{}", record.serialized, record.conflicting_serialized_data);
+    for name in ["Ada of a", "Ada of b", "Ada of c"] {
+        assert!(texts.contains(name), "{name} is not lost: {texts}");
+    }
+    assert_eq!([both_ways(&b, &urls[0]), both_ways(&c, &urls[1]), both_ways(&a, &urls[2])], [(0, 0); 3]);
+}
+
+#[test]
+fn two_that_never_meet_have_the_same_through_a_third_that_signed_for_the_last() {
+    let (mut a, mut b, c) = (Device::new("a"), Device::new("b"), Device::new("c"));
+    let root = a.found_school();
+    let dataset = root.id().to_string();
+    let params = [("dataset_id", dataset.as_str())];
+    let url_of_a = a.serve(SchoolAccounts::admin());
+    let of_b = b.request(&url_of_a, &root.id(), FULL_FACILITY, &params, "admin");
+    b.sync(&url_of_a, &of_b, SyncOptions::both_ways());
+
+    // When A is out of reach, and C gets certificate and data from B.
+    a.fall_silent();
+    let url_of_b = b.serve(SchoolAccounts::admin());
+    let of_c = c.request(&url_of_b, &of_b.id(), FULL_FACILITY, &params, "admin");
+    c.sync(&url_of_b, &of_c, SyncOptions::both_ways());
+    sql(&c, "UPDATE dataset SET description = 'changed by C'");
+    c.sync(&url_of_b, &of_c, SyncOptions::both_ways());
+    let url_of_a = a.serve(SchoolAccounts::admin());
+    b.sync(&url_of_a, &of_b, SyncOptions::both_ways());
+
+    assert_equal(&a, &c, &[]);
+    assert_equal(&a, &b, &[]);
+    let record = a.record(&root.id().into());
+    assert!(record.serialized.contains("changed by C"));
+    assert_eq!(record.last_saved.instance, c.engine.instance().id);
+}
+
+#[test]
+fn two_clients_may_sync_with_one_server_at_once_while_it_writes_itself() {
+    let (server, school, url) = serving_school();
+    let clients = ["one", "two"].map(empty_device);
+    for client in &clients {
+        client.sync(&url, root(), SyncOptions::pull());
+        school.logs(client, school.ada, 700);
+        rename(client, school.ada, &format!("Ada of {}", client.name));
+    }
+
+    thread::scope(|scope| {
+        for engine in clients.each_ref().map(|client| client.engine.clone()) {
+            let url = &url;
+            scope.spawn(move || {
+                let peer = HttpPeer::new(url).expect("the server's address");
+                let options = SyncOptions::both_ways().chunk_size(50);
+                engine.sync(&peer, root(), options).expect("the sync goes well");
+            });
+        }
+        for _ in 0..20 {
+            school.logs(&server, school.bert, 10);
+        }
+    });
+    for _ in 0..2 {
+        for client in &clients {
+            client.sync(&url, root(), SyncOptions::both_ways());
+        }
+    }
+
+    assert_equal(&server, &clients[0], &[]);
+    assert_equal(&server, &clients[1], &[]);
+    assert_eq!(server.store().len(), 9 + 2 * 700 + 200);
+}
