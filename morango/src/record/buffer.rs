@@ -30,6 +30,10 @@ pub struct BufferRecord {
 impl BufferRecord {
     /// Checks a received record. `id_rule` is that of its model, or `None` for a model that this application does not know.
     ///
+    /// Of a model that nobody here knows, an id may be the record's source id only where the partition begins with it, as that of
+    /// the root of all records does. Otherwise whoever may write anything could take the id of a record that is yet to come,
+    /// which would then be refused for lying elsewhere.
+    ///
     /// A record has at least its own stamp in its history: where a peer left that out of the counters, it is put in.
     ///
     /// # Errors
@@ -50,7 +54,7 @@ impl BufferRecord {
         let is_genuine = match id_rule {
             Some(IdRule::Calculated) => is_calculated(),
             Some(IdRule::SourceId) => is_source_id(),
-            None => is_calculated() || is_source_id(),
+            None => is_calculated() || (is_source_id() && record.partition.starts_with(record.id.hex().as_str())),
         };
         if !is_genuine {
             return Err(RecordError::Forged { id: record.id });
@@ -177,8 +181,25 @@ mod tests {
     fn an_id_that_is_the_source_id_passes_where_the_model_allows_it() {
         let as_source = |record: &mut StoreRecord| record.source_id = record.id.to_string();
         assert!(check(Some(IdRule::SourceId), as_source).is_ok());
-        assert!(check(None, as_source).is_ok());
         assert!(check(Some(IdRule::Calculated), as_source).is_err());
+    }
+
+    #[test]
+    fn a_record_of_an_unknown_model_cannot_take_the_id_of_one_that_is_yet_to_come() {
+        let yet_to_come = record_id("you:notes:${id}", "7", "note");
+        let taken = check(None, |record| {
+            record.model_name = "unknown".to_owned();
+            (record.id, record.source_id) = (yet_to_come, yet_to_come.to_string());
+            record.partition = "me:notes".to_owned();
+        });
+        assert!(matches!(taken, Err(RecordError::Forged { .. })));
+        let mut root = note();
+        root.source_id = root.id.to_string();
+        root.partition = format!("{}:profile", root.id);
+        let filter = Filter::new([root.id.to_string()]).expect("a prefix");
+        let transfer_session_id = TransferSessionId::hash_of("session");
+        let gate = Gate { transfer_session_id, profile: "notebook", filter: &filter };
+        assert!(BufferRecord::check(&gate, None, root).is_ok(), "a root's partition begins with its id");
     }
 
     #[test]
