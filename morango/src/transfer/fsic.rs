@@ -8,9 +8,11 @@ use crate::id::{InstanceId, excerpt};
 use crate::limits;
 use crate::scope::Filter;
 
-/// Checks a peer's counters, and lowers what they say of this instance to what this instance says of itself.
+/// Checks a peer's counters, and passes over those that say more of this instance than this instance says of itself.
 ///
-/// Lowering is always safe: a sender sends a record too many, a receiver claims an entry less.
+/// To pass over a claim is always safe: a sender sends a record too many, a receiver claims an entry less. To lower it to what
+/// there is would not be: as long as our counter is below the claim, every change of ours would count as one that the peer has,
+/// and none would ever be sent. So it would be after this database was restored from a backup, or where a third peer lied.
 ///
 /// # Errors
 /// [`CounterError::OutsideFilter`], [`CounterError::OutOfRange`] and [`CounterError::TooMany`].
@@ -30,12 +32,11 @@ pub(super) fn accept(mut theirs: Fsic, filter: &Filter, own: &InstanceId, ours: 
     }
     let ceiling = highest(&ours.sub, own).max(highest(&ours.super_, own));
     for counters in theirs.sub.values_mut().chain(theirs.super_.values_mut()) {
-        match (counters.get_mut(own), ceiling) {
-            (None, _) => {}
-            (Some(counter), Some(ceiling)) => *counter = ceiling.min(*counter),
-            (Some(_), None) => {
-                counters.remove(own);
-            }
+        if let Some(claimed) = counters.get(own).copied()
+            && ceiling.is_none_or(|ceiling| claimed > ceiling)
+        {
+            tracing::warn!(claimed, ?ceiling, "a peer says that it has more of this instance than there is");
+            counters.remove(own);
         }
     }
     Ok(theirs)
@@ -66,11 +67,21 @@ mod tests {
     fn nobody_has_seen_more_of_us_than_there_is() {
         let ours = fsic("school", &[("us", 7), ("them", 2)]);
         let accepted = accept(fsic("school:a", &[("us", 900), ("them", 5)]), &ours).expect("within the filter");
-        assert_eq!(accepted, fsic("school:a", &[("us", 7), ("them", 5)]));
+        assert_eq!(accepted, fsic("school:a", &[("them", 5)]));
         let accepted = accept(fsic("school:a", &[("us", 900)]), &Fsic::default()).expect("within the filter");
         assert_eq!(accepted, fsic("school:a", &[]));
         let honest = fsic("school", &[("us", 3)]);
         assert_eq!(accept(honest.clone(), &ours), Ok(honest));
+    }
+
+    #[test]
+    fn a_false_claim_about_us_does_not_keep_our_changes_at_home() {
+        let filter = Filter::new(["school"]).expect("a prefix");
+        let ours = fsic("school", &[("us", 7)]);
+        let theirs = accept(fsic("school", &[("us", 900)]), &ours).expect("within the filter");
+        let [has, claimed] = [&ours, &theirs].map(|fsic| fsic.expand_for_use(&filter).expect("within the filter"));
+        let lacks = crate::counter::difference(&has, &claimed);
+        assert_eq!(lacks.iter().map(|lack| lack.counter).collect::<Vec<_>>(), [0], "all that is ours is sent");
     }
 
     #[test]
