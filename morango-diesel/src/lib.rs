@@ -1,4 +1,4 @@
-//! SQLite and PostgreSQL for morango, through Diesel.
+//! SQLite for morango, through Diesel: the storage, the application's rows, and the derive that makes them syncable.
 
 #[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "without a database there is nothing to fail"))]
 mod error;
