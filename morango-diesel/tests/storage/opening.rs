@@ -22,6 +22,14 @@ fn a_new_file_is_made_and_knows_itself_again() {
 }
 
 #[test]
+fn what_is_committed_is_on_the_disk_on_every_system() {
+    let mut device = Device::new();
+    let mut told = |pragma: &str| device.number(&format!("SELECT {pragma} FROM pragma_{pragma}"));
+    assert_eq!(told("synchronous"), 2, "FULL");
+    assert_eq!((told("fullfsync"), told("checkpoint_fullfsync")), (1, 1));
+}
+
+#[test]
 fn what_is_no_database_is_refused_with_its_name() {
     let directory = TempDir::new().expect("a directory");
     let text = directory.path().join("letter.txt");
