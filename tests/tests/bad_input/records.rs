@@ -312,10 +312,10 @@ fn a_pull_takes_what_is_good_and_reports_the_rest() {
     assert!(home.store().into_iter().all(|(id, record)| record == school.city.record(&id)), "only what is genuine");
     drop(proxy);
 
-    // Today the counters claim what was refused, so it does not come by itself when the line is good again. That is wrong
-    // (nobody may claim what is not there), but to claim nothing would fetch everything anew for one bad record.
+    // What was refused counts as received, so it does not come by itself when the line is good again. To claim less would
+    // stop the good records of the same instance here: a device that claims them not passes them on to nobody.
     home.sync(&school.url, &certificate, SyncOptions::pull());
-    assert_eq!(home.store().len(), all - SPOILS, "today");
+    assert_eq!(home.store().len(), all - SPOILS, "they are reported, and kept among the rejections");
     // It comes with the next change of each.
     diesel::sql_query("UPDATE classroom SET name = name || '!'").execute(&mut school.city.connect()).expect("changes");
     home.sync(&school.url, &certificate, SyncOptions::pull());
