@@ -128,6 +128,9 @@ fn pull(database: &Path, url: &str) -> Outcome {
     #[expect(clippy::cast_precision_loss, reason = "a count of records is far below 2^52")]
     let rate = pulled.records_transferred as f64 / seconds;
     println!("{} records in {seconds:.2} s: {rate:.0} records/s", pulled.records_transferred);
+    for (stage, took) in &pulled.stages {
+        println!("  {stage:<14} {:>8.2} s", took.as_secs_f64());
+    }
     println!("{report}");
     println!("client: {}", Memory::since(idle));
     Ok(())
