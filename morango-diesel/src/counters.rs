@@ -152,7 +152,12 @@ pub(crate) fn raising(
     Ok(raising)
 }
 
-fn counter_of(connection: &mut SqliteConnection, partition: &str, instance: &InstanceId) -> Result<Option<i64>, Fault> {
+/// The entry of one instance under one partition, where there is one.
+pub(crate) fn counter_of(
+    connection: &mut SqliteConnection,
+    partition: &str,
+    instance: &InstanceId,
+) -> Result<Option<i64>, Fault> {
     let found = sql("SELECT counter FROM morango_database_max_counter WHERE partition = ")
         .bind(partition)
         .sql(" AND instance = ")

@@ -1,13 +1,10 @@
 //! What this database says of itself after serializing: up to which count of its own it has everything under a prefix.
 
-use diesel::prelude::*;
-use diesel::sql_types::BigInt;
 use diesel::sqlite::SqliteConnection;
-use morango::counter::Stamp;
 use morango::scope::Filter;
 
+use crate::counters;
 use crate::error::Fault;
-use crate::statement::sql;
 use crate::storage::SqliteStorage;
 use crate::transaction::{current_stamp, raise_counter};
 
@@ -26,38 +23,16 @@ pub(super) fn claim(
     }
     storage.write(operation, |connection| {
         let stamp = if has_stamped { current_stamp(connection)? } else { raise_counter(connection)? };
-        filter.prefixes().iter().try_for_each(|prefix| raise(connection, prefix, stamp))
+        filter.prefixes().iter().try_for_each(|prefix| counters::raise(connection, prefix, stamp))
     })
 }
 
 fn is_claimed(connection: &mut SqliteConnection, filter: &Filter) -> Result<bool, Fault> {
     let stamp = current_stamp(connection)?;
     for prefix in filter.prefixes() {
-        let claimed = sql("SELECT counter FROM morango_database_max_counter WHERE partition = ")
-            .bind(prefix)
-            .sql(" AND instance = ")
-            .bind(&stamp.instance)
-            .returns::<BigInt>()
-            .get_result::<i64>(connection)
-            .optional()?;
-        if claimed != Some(stamp.counter) {
+        if counters::counter_of(connection, prefix, &stamp.instance)? != Some(stamp.counter) {
             return Ok(false);
         }
     }
     Ok(true)
-}
-
-fn raise(connection: &mut SqliteConnection, prefix: &str, stamp: Stamp) -> Result<(), Fault> {
-    sql("INSERT INTO morango_database_max_counter (partition, instance, counter) VALUES (")
-        .bind(prefix)
-        .sql(", ")
-        .bind(&stamp.instance)
-        .sql(", ")
-        .bind(stamp.counter)
-        .sql(
-            ") ON CONFLICT (partition, instance) DO UPDATE SET counter = excluded.counter
-             WHERE excluded.counter > counter",
-        )
-        .execute(connection)?;
-    Ok(())
 }
