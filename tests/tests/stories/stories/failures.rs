@@ -1,4 +1,4 @@
-//! Records that cannot become rows here, for now.
+//! Records that cannot become rows here until something is mended.
 //!
 //! Goal: one bad record stops no other, is kept with its reason, and becomes a row once what it needs is there. Method: the
 //! sender holds what the receiver's model or table refuses; later the cause is mended, and a sync heals.
