@@ -12,7 +12,7 @@ use morango::identity::{Certificate, Instance, Nonce, PrivateKey};
 use morango::model::Registry;
 use morango::port::{
     CertificateQuery, Chunk, DequeueReport, DeserializeReport, Rejection, SerializeReport, Storage, StoredCertificate,
-    StoredNonce, Watch,
+    Watch,
 };
 use morango::record::{BufferRecord, StoreRecord};
 use morango::scope::Filter;
@@ -225,7 +225,7 @@ impl Storage for SqliteStorage {
         sessions::issue_nonce(self, nonce, stale_before)
     }
 
-    fn take_nonce(&self, id: &NonceId) -> Result<Option<StoredNonce>> {
+    fn take_nonce(&self, id: &NonceId) -> Result<Option<Nonce>> {
         sessions::take_nonce(self, id)
     }
 

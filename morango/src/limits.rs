@@ -24,9 +24,6 @@ pub const SMALL_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Bytes of a page that we compose ourselves: past this a page ends early, so that huge records stay harmless.
 pub const CHUNK_BYTES_TARGET: usize = 8 * 1024 * 1024;
 
-/// Depth of nested JSON that is parsed (that of `serde_json`, named here because it bounds us too).
-pub const JSON_DEPTH_MAX: usize = 128;
-
 /// Digits of a decimal number in a field, and the highest power of ten by which one may be scaled.
 pub const DECIMAL_DIGITS_MAX: usize = 1_000;
 

@@ -15,5 +15,5 @@ pub use peer::{
 };
 pub use storage::{
     ApplyFailure, Chunk, DequeueReport, DeserializeReport, Progress, REPORTED_MAX, Rejection, SerializeReport,
-    SetAside, Storage, StoredCertificate, StoredNonce, Watch,
+    SetAside, Storage, StoredCertificate, Watch,
 };

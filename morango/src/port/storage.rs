@@ -46,9 +46,6 @@ pub struct StoredCertificate {
     pub has_private_key: bool,
 }
 
-/// A nonce that was used up.
-pub type StoredNonce = Nonce;
-
 /// A row or record that was set aside, and why. It stays where it is and is tried again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetAside {
@@ -214,7 +211,7 @@ pub trait Storage: Send + Sync + 'static {
     ///
     /// # Errors
     /// The database fails.
-    fn take_nonce(&self, id: &NonceId) -> Result<Option<StoredNonce>>;
+    fn take_nonce(&self, id: &NonceId) -> Result<Option<Nonce>>;
 
     /// Keeps a new sync session.
     ///
