@@ -9,13 +9,16 @@ use serde_json::{Map, Value};
 
 use super::cancel::CancelToken;
 use super::workers::Workers;
+use crate::counter::Fsic;
 use crate::hook::{Event, Phase, Watcher};
 use crate::id::{CertificateId, TransferSessionId};
 use crate::identity::Instance;
 use crate::model::Registry;
-use crate::port::{Clock, Progress, Storage};
+use crate::port::{
+    Clock, DequeueReport, DeserializeReport, Progress, REPORTED_MAX, Rejection, SerializeReport, Storage,
+};
 use crate::scope::Scope;
-use crate::session::{Capabilities, Role, Stage, StageStatus, TransferSession};
+use crate::session::{Capabilities, Role, Side, Stage, StageStatus, TransferSession};
 use crate::{Error, ErrorKind, Result};
 
 /// What this peer has at home, which all its transfers share.
@@ -78,13 +81,36 @@ pub(super) struct Context<'a> {
     /// Who watches this sync only, beside those who watch the whole engine.
     pub(super) watchers: &'a [Watcher],
     pub(super) cancel: CancelToken,
+    /// The counters that a client told with its request: of the side that answers.
+    pub(super) told: Option<Fsic>,
+    /// What the stages did so far.
+    pub(super) results: Results,
     /// How long each stage took that is done.
     pub(super) durations: Vec<(Stage, Duration)>,
 }
 
+/// What the stages of one transfer did on this side.
+#[derive(Debug, Default)]
+pub(super) struct Results {
+    pub(super) serialize: Option<SerializeReport>,
+    pub(super) dequeue: Option<DequeueReport>,
+    pub(super) deserialize: Option<DeserializeReport>,
+    /// What was refused at the gate. At most [`REPORTED_MAX`] of them.
+    pub(super) rejections: Vec<Rejection>,
+    pub(super) rejections_total: u64,
+}
+
+impl Results {
+    pub(super) fn refuse(&mut self, rejections: Vec<Rejection>) {
+        self.rejections_total += rejections.len() as u64;
+        let room = REPORTED_MAX.saturating_sub(self.rejections.len());
+        self.rejections.extend(rejections.into_iter().take(room));
+    }
+}
+
 impl<'a> Context<'a> {
     pub(super) fn new(home: &'a Home, session: TransferSession, watchers: &'a [Watcher], cancel: CancelToken) -> Self {
-        Self { home, session, watchers, cancel, durations: Vec::new() }
+        Self { home, session, watchers, cancel, told: None, results: Results::default(), durations: Vec::new() }
     }
 
     pub(super) fn role(&self) -> Role {
@@ -113,20 +139,28 @@ impl<'a> Context<'a> {
         outcome
     }
 
+    /// Notes how far a stage is, with what this side has learnt of counters and of the number of records since.
+    pub(super) fn note(&mut self, stage: Stage, status: StageStatus) -> Result<()> {
+        let known = &self.session;
+        let is_counted_here = known.side == Side::Client || known.role() == Role::Producer;
+        let noted = update(self.home, &known.id, |session| {
+            session.stage = stage;
+            session.status = status;
+            session.error = None;
+            session.client_fsic.clone_from(&known.client_fsic);
+            session.server_fsic.clone_from(&known.server_fsic);
+            if is_counted_here {
+                session.records_total = known.records_total;
+            }
+        })?;
+        self.session = noted;
+        Ok(())
+    }
+
     /// Changes the session in the store, and takes it up as it is then.
     pub(super) fn update(&mut self, change: impl FnMut(&mut TransferSession)) -> Result<()> {
         self.session = update(self.home, &self.session.id, change)?;
         Ok(())
-    }
-
-    /// Notes that a stage is done, with what is known since.
-    pub(super) fn complete(&mut self, stage: Stage, mut change: impl FnMut(&mut TransferSession)) -> Result<()> {
-        self.update(|session| {
-            change(session);
-            session.stage = stage;
-            session.status = StageStatus::Completed;
-            session.error = None;
-        })
     }
 
     pub(super) fn tell(&self, stage: Stage, phase: Phase) {

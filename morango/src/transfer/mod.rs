@@ -11,6 +11,8 @@ mod controller;
 mod fsic;
 mod gate;
 mod local;
+mod order;
+mod remote;
 mod report;
 mod responder;
 mod stages;
@@ -22,5 +24,6 @@ pub use report::TransferReport;
 pub use responder::{Caller, Responder};
 
 pub(crate) use context::Home;
-pub(crate) use controller::{Order, Widening, transfer};
+pub(crate) use controller::transfer;
+pub(crate) use order::{Order, Widening};
 pub(crate) use workers::Workers;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::context::Context;
 use crate::id::TransferSessionId;
 use crate::port::{DequeueReport, DeserializeReport, Rejection, SerializeReport};
 use crate::scope::Filter;
@@ -37,6 +38,24 @@ pub struct TransferReport {
 }
 
 impl TransferReport {
+    /// What a transfer did whose last stage is done.
+    pub(super) fn of(context: Context<'_>) -> Self {
+        let Context { session, results, durations, .. } = context;
+        Self {
+            direction: session.direction,
+            transfer_session: session.id,
+            filter: session.filter,
+            records_total: session.records_total.unwrap_or(0),
+            records_transferred: session.records_transferred,
+            rejections: results.rejections,
+            rejections_total: results.rejections_total,
+            serialize: results.serialize,
+            dequeue: results.dequeue,
+            deserialize: results.deserialize,
+            stages: durations,
+        }
+    }
+
     /// Whether everything that was there to transfer arrived as it should: nothing refused, nothing set aside, no failures.
     pub fn is_clean(&self) -> bool {
         self.rejections_total == 0

@@ -3,13 +3,13 @@
 //! Whoever knows the random id of an open transfer session may fetch or send its records: that is all that existing peers show.
 
 use super::Responder;
-use super::proceed::{stages_ahead, transmission};
+use super::proceed::transmission;
 use crate::id::TransferSessionId;
 use crate::port::{Chunk, ReceivedRecord};
 use crate::session::{Direction, Stage, StageStatus};
 use crate::transfer::cancel::CancelToken;
 use crate::transfer::context::Context;
-use crate::transfer::stages::transmit;
+use crate::transfer::stages::{self, transmit};
 use crate::{Error, ErrorKind, Result, limits};
 
 impl Responder {
@@ -58,12 +58,12 @@ impl Responder {
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
         let mut context = Context::new(&self.home, session, &[], CancelToken::new());
-        let (transferred, _) = transmit::keep(&mut context, None, records)?;
+        let transferred = transmit::keep(&mut context, None, records)?;
         let status = transmission(&context.session);
         if (context.session.stage, context.session.status) != (Stage::Transferring, status) {
             context.update(|session| {
                 // Another request may have gone further meanwhile.
-                if !stages_ahead(session, Stage::Transferring).is_empty() {
+                if !stages::ahead(session, Stage::Transferring).is_empty() {
                     session.stage = Stage::Transferring;
                     session.status = status;
                 }

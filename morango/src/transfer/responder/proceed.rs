@@ -13,8 +13,7 @@ use crate::id::TransferSessionId;
 use crate::port::ProceedRequest;
 use crate::session::{Capability, Direction, Role, Stage, StageStatus, TransferSession};
 use crate::transfer::context::{Context, Home, update};
-use crate::transfer::fsic;
-use crate::transfer::stages::{dequeue, deserialize, queue, serialize};
+use crate::transfer::stages::{self, dequeue};
 use crate::transfer::workers::{Claim, Patience};
 use crate::{Error, ErrorKind, Result, limits};
 
@@ -47,7 +46,7 @@ impl Responder {
         }
         let session = self.note(session, request)?;
         let Some(target) = request.stage else { return Ok(session) };
-        let ahead = stages_ahead(&session, target);
+        let ahead = stages::ahead(&session, target);
         if !ahead.iter().any(|stage| is_long(session.role(), *stage)) {
             return Ok(session);
         }
@@ -80,7 +79,7 @@ impl Responder {
         }
         session.bytes_sent = known_bytes(request.bytes_sent, session.bytes_sent);
         session.bytes_received = known_bytes(request.bytes_received, session.bytes_received);
-        let ahead = request.stage.map(|target| stages_ahead(&session, target)).unwrap_or_default();
+        let ahead = request.stage.map(|target| stages::ahead(&session, target)).unwrap_or_default();
         let (role, target) = (session.role(), ahead.last().copied());
         for stage in ahead.into_iter().take_while(|stage| !is_long(role, *stage)) {
             // A client that goes on from a pull has what it wants: this side has nothing more to do with it.
@@ -121,14 +120,14 @@ impl Responder {
         client_fsic: Option<Fsic>,
         patience: Patience,
     ) -> Result<()> {
-        if stages_ahead(session, target).is_empty() {
+        if stages::ahead(session, target).is_empty() {
             return Ok(());
         }
         let id = session.id;
         let Some(claim) = self.home.workers.claim(id, session.sync_session, patience) else { return Ok(()) };
         let home = Arc::clone(&self.home);
         let span = tracing::Span::current();
-        let work = move || span.in_scope(|| work_off(&home, id, target, client_fsic.as_ref(), &claim));
+        let work = move || span.in_scope(|| work_off(&home, id, target, client_fsic, &claim));
         let spawned = std::thread::Builder::new().name("morango-stage".to_owned()).spawn(work);
         spawned.map_err(|error| {
             Error::new(ErrorKind::Internal, "start a thread for the stages of a transfer")
@@ -141,18 +140,18 @@ impl Responder {
 }
 
 /// Does the stages ahead one by one. What fails is noted in the session, where the client finds it.
-fn work_off(home: &Home, id: TransferSessionId, target: Stage, client_fsic: Option<&Fsic>, claim: &Claim) {
+fn work_off(home: &Home, id: TransferSessionId, target: Stage, client_fsic: Option<Fsic>, claim: &Claim) {
     let Ok(Some(session)) = home.storage.transfer_session(&id) else { return };
     if !session.is_active {
         return;
     }
     let mut context = Context::new(home, session, &[], claim.cancel.clone());
-    for stage in stages_ahead(&context.session, target) {
+    context.told = client_fsic;
+    for stage in stages::ahead(&context.session, target) {
         claim.enter(stage);
         // A panic is a fault of ours; the client is to hear of it rather than ask for ever.
-        let outcome =
-            catch_unwind(AssertUnwindSafe(|| context.stage(stage, |context| patiently(context, stage, client_fsic))))
-                .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, format!("do the stage {stage}: it panicked"))));
+        let outcome = catch_unwind(AssertUnwindSafe(|| context.stage(stage, |context| patiently(context, stage))))
+            .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, format!("do the stage {stage}: it panicked"))));
         match outcome {
             Ok(()) if context.session.status == StageStatus::Completed => {}
             Ok(()) => return,
@@ -178,10 +177,10 @@ fn note_failure(home: &Home, id: &TransferSessionId, stage: Stage, error: &Error
 }
 
 /// Does one stage; a database that is busy is tried again.
-fn patiently(context: &mut Context<'_>, stage: Stage, client_fsic: Option<&Fsic>) -> Result<()> {
+fn patiently(context: &mut Context<'_>, stage: Stage) -> Result<()> {
     let mut tries = 1;
     loop {
-        match do_stage(context, stage, client_fsic) {
+        match do_stage(context, stage) {
             Err(error) if error.is_retryable() && tries < limits::STAGE_TRIES_MAX => {
                 tries += 1;
                 tracing::debug!(%stage, tries, error = %error.report(), "trying the stage again");
@@ -192,51 +191,18 @@ fn patiently(context: &mut Context<'_>, stage: Stage, client_fsic: Option<&Fsic>
     }
 }
 
-fn do_stage(context: &mut Context<'_>, stage: Stage, client_fsic: Option<&Fsic>) -> Result<()> {
-    match (stage, context.role()) {
-        (Stage::Serializing, _) => {
-            let ours = serialize::run(context)?.fsic;
-            let theirs = client_fsic.cloned().unwrap_or_default();
-            let theirs = fsic::accept(theirs, &context.session.filter, &context.home.instance.id, &ours)?;
-            context.complete(stage, |session| {
-                session.server_fsic.clone_from(&ours);
-                session.client_fsic.clone_from(&theirs);
-            })
-        }
-        (Stage::Queuing, Role::Producer) => {
-            let total = queue::run(context)?;
-            context.complete(stage, |session| session.records_total = Some(total))
-        }
-        (Stage::Transferring, _) => {
-            let status = transmission(&context.session);
-            context.update(|session| {
-                session.stage = Stage::Transferring;
-                session.status = status;
-            })
-        }
-        (Stage::Dequeuing, Role::Receiver) => {
-            dequeue::run(context)?;
-            context.complete(stage, |_| ())
-        }
-        (Stage::Deserializing, Role::Receiver) => {
-            deserialize::run(context)?;
-            context.complete(stage, |_| ())
-        }
-        (Stage::Queuing, Role::Receiver)
-        | (Stage::Dequeuing | Stage::Deserializing, Role::Producer)
-        | (Stage::Initializing | Stage::Cleanup, _) => context.complete(stage, |_| ()),
-    }
-}
-
-/// The stages that lie between where a session is and a target, the target among them.
-pub(super) fn stages_ahead(session: &TransferSession, target: Stage) -> Vec<Stage> {
-    let is_ahead = |stage: &Stage| match session.status {
-        StageStatus::Errored => false,
-        StageStatus::Completed => *stage > session.stage,
-        // It was begun by somebody who is gone: a stage may be done twice.
-        StageStatus::Pending | StageStatus::Started => *stage >= session.stage,
+fn do_stage(context: &mut Context<'_>, stage: Stage) -> Result<()> {
+    stages::perform(context, stage)?;
+    let status = match stage {
+        Stage::Transferring => transmission(&context.session),
+        Stage::Initializing
+        | Stage::Serializing
+        | Stage::Queuing
+        | Stage::Dequeuing
+        | Stage::Deserializing
+        | Stage::Cleanup => StageStatus::Completed,
     };
-    Stage::ALL.into_iter().filter(|stage| *stage <= target && is_ahead(stage)).collect()
+    context.note(stage, status)
 }
 
 /// Whether a stage does more on this side than take note.
@@ -310,18 +276,18 @@ mod tests {
     #[test]
     fn a_client_may_skip_stages_and_cannot_go_back() {
         let new = session(Stage::Initializing, StageStatus::Completed);
-        assert_eq!(stages_ahead(&new, Stage::Queuing), [Stage::Serializing, Stage::Queuing]);
-        assert_eq!(stages_ahead(&new, Stage::Initializing), []);
+        assert_eq!(stages::ahead(&new, Stage::Queuing), [Stage::Serializing, Stage::Queuing]);
+        assert_eq!(stages::ahead(&new, Stage::Initializing), []);
         let far = session(Stage::Dequeuing, StageStatus::Completed);
-        assert_eq!(stages_ahead(&far, Stage::Queuing), []);
+        assert_eq!(stages::ahead(&far, Stage::Queuing), []);
     }
 
     #[test]
     fn a_stage_whose_worker_is_gone_is_done_again_and_a_failed_one_is_not() {
         let begun = session(Stage::Dequeuing, StageStatus::Started);
-        assert_eq!(stages_ahead(&begun, Stage::Deserializing), [Stage::Dequeuing, Stage::Deserializing]);
+        assert_eq!(stages::ahead(&begun, Stage::Deserializing), [Stage::Dequeuing, Stage::Deserializing]);
         let failed = session(Stage::Dequeuing, StageStatus::Errored);
-        assert_eq!(stages_ahead(&failed, Stage::Deserializing), []);
+        assert_eq!(stages::ahead(&failed, Stage::Deserializing), []);
     }
 
     #[test]

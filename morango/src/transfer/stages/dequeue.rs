@@ -11,15 +11,17 @@ use crate::{Error, ErrorKind, Result};
 ///
 /// # Errors
 /// The storage fails; or not all records came, in which case the sender's counters would claim what is not here.
-pub(in crate::transfer) fn run(context: &Context<'_>) -> Result<DequeueReport> {
+pub(super) fn run(context: &mut Context<'_>) -> Result<()> {
     let session = &context.session;
     if session.records_total.is_none_or(|total| session.records_transferred < total) {
         return Err(incomplete(session.records_transferred, session.records_total));
     }
-    if session.records_transferred == 0 {
-        return Ok(DequeueReport::default());
-    }
-    context.home.storage.dequeue(session, &context.watch(Stage::Dequeuing))
+    let report = match session.records_transferred {
+        0 => DequeueReport::default(),
+        _ => context.home.storage.dequeue(session, &context.watch(Stage::Dequeuing))?,
+    };
+    context.results.dequeue = Some(report);
+    Ok(())
 }
 
 /// Not all records of a session have come.

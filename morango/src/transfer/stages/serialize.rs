@@ -5,22 +5,26 @@
 //! not know of it, and the report counts the conflict.
 
 use crate::Result;
-use crate::counter::Fsic;
-use crate::port::SerializeReport;
-use crate::session::{Role, Stage};
+use crate::session::{Role, Side, Stage};
 use crate::transfer::context::Context;
+use crate::transfer::fsic;
 
-/// What this side has, and what serializing did where it sends.
-pub(in crate::transfer) struct Serialized {
-    pub(in crate::transfer) fsic: Fsic,
-    pub(in crate::transfer) report: Option<SerializeReport>,
-}
-
-/// Serializes, and computes the counters of this side.
-pub(in crate::transfer) fn run(context: &Context<'_>) -> Result<Serialized> {
+/// Serializes, and computes the counters of this side. The side that answers takes up what the client told of its own.
+pub(super) fn run(context: &mut Context<'_>) -> Result<()> {
     let (storage, session) = (&context.home.storage, &context.session);
     let report = storage.serialize(&session.profile, &session.filter, &context.watch(Stage::Serializing))?;
-    let report = (context.role() == Role::Producer).then_some(report);
-    let fsic = storage.fsic(&session.profile, &session.filter, context.role())?;
-    Ok(Serialized { fsic, report })
+    let ours = storage.fsic(&session.profile, &session.filter, context.role())?;
+    match session.side {
+        Side::Client => context.session.client_fsic = ours,
+        Side::Server => {
+            let told = context.told.clone().unwrap_or_default();
+            let theirs = fsic::accept(told, &session.filter, &context.home.instance.id, &ours)?;
+            context.session.client_fsic = theirs;
+            context.session.server_fsic = ours;
+        }
+    }
+    if context.role() == Role::Producer {
+        context.results.serialize = Some(report);
+    }
+    Ok(())
 }

@@ -8,34 +8,19 @@ use std::thread::{self, ScopedJoinHandle};
 
 use crate::hook::Phase;
 use crate::limits;
-use crate::port::{Chunk, Peer, ProceedRequest, Progress, REPORTED_MAX, ReceivedRecord, Rejection, Traffic};
+use crate::port::{Chunk, Peer, ProceedRequest, Progress, ReceivedRecord, Traffic};
 use crate::session::{Stage, StageStatus};
 use crate::transfer::cancel::CancelToken;
 use crate::transfer::context::Context;
 use crate::transfer::gate;
 use crate::{Error, ErrorKind, Result};
 
-/// What a pull refused at the gate.
-#[derive(Default)]
-pub(in crate::transfer) struct Refused {
-    pub(in crate::transfer) rejections: Vec<Rejection>,
-    pub(in crate::transfer) total: u64,
-}
-
-impl Refused {
-    fn add(&mut self, rejections: Vec<Rejection>) {
-        self.total += rejections.len() as u64;
-        let room = REPORTED_MAX.saturating_sub(self.rejections.len());
-        self.rejections.extend(rejections.into_iter().take(room));
-    }
-}
-
 /// Checks and keeps one chunk that came, whichever side we are. Says how many records of the session have come so far.
 pub(in crate::transfer) fn keep(
     context: &mut Context<'_>,
     offset: Option<u64>,
     received: Vec<ReceivedRecord>,
-) -> Result<(u64, Vec<Rejection>)> {
+) -> Result<u64> {
     let home = context.home;
     let checked = gate::check(home, &context.session, offset, received);
     if !checked.rejections.is_empty() {
@@ -44,18 +29,14 @@ pub(in crate::transfer) fn keep(
     let id = context.session.id;
     let transferred = home.storage.receive_chunk(&id, &checked.digest, &checked.records, &checked.rejections)?;
     context.session.records_transferred = transferred;
-    Ok((transferred, checked.rejections))
+    context.results.refuse(checked.rejections);
+    Ok(transferred)
 }
 
 /// Fetches all queued records of the peer, and keeps them. After each chunk the peer is told, which Python peers wait for.
-pub(in crate::transfer) fn pull(
-    context: &mut Context<'_>,
-    peer: &dyn Peer,
-    chunk_records: usize,
-    total: u64,
-) -> Result<Refused> {
+pub(in crate::transfer) fn pull(context: &mut Context<'_>, peer: &dyn Peer, chunk_records: usize) -> Result<()> {
     let before = peer.traffic();
-    let mut refused = Refused::default();
+    let total = context.session.records_total.unwrap_or(0);
     let mut kept = 0;
     if total == 0 {
         report(context, peer, 0, before)?;
@@ -78,8 +59,7 @@ pub(in crate::transfer) fn pull(
             context.cancel.check()?;
             let offset = kept;
             kept += records.len() as u64;
-            let (_, rejections) = keep(context, Some(offset), records)?;
-            refused.add(rejections);
+            keep(context, Some(offset), records)?;
             context.tell(Stage::Transferring, progress(kept, total));
             report(context, peer, kept, before)?;
         }
@@ -87,21 +67,18 @@ pub(in crate::transfer) fn pull(
     })?;
     context.cancel.check()?;
     let transferred = peer.traffic() - before;
-    context.complete(Stage::Transferring, |session| {
+    context.update(|session| {
+        session.stage = Stage::Transferring;
+        session.status = StageStatus::Completed;
         session.bytes_sent = transferred.bytes_sent;
         session.bytes_received = transferred.bytes_received;
-    })?;
-    Ok(refused)
+    })
 }
 
 /// Sends all records that were queued for the peer.
-pub(in crate::transfer) fn push(
-    context: &mut Context<'_>,
-    peer: &dyn Peer,
-    chunk_records: usize,
-    total: u64,
-) -> Result<()> {
+pub(in crate::transfer) fn push(context: &mut Context<'_>, peer: &dyn Peer, chunk_records: usize) -> Result<()> {
     let before = peer.traffic();
+    let total = context.session.records_total.unwrap_or(0);
     let mut sent = 0;
     let (id, home, cancel): (_, _, CancelToken) = (context.session.id, context.home, context.cancel.clone());
     let read = |sender: SyncSender<Chunk>| -> Result<()> {
@@ -131,7 +108,9 @@ pub(in crate::transfer) fn push(
     })?;
     context.cancel.check()?;
     let transferred = peer.traffic() - before;
-    context.complete(Stage::Transferring, |session| {
+    context.update(|session| {
+        session.stage = Stage::Transferring;
+        session.status = StageStatus::Completed;
         session.records_transferred = sent;
         session.bytes_sent = transferred.bytes_sent;
         session.bytes_received = transferred.bytes_received;
