@@ -13,6 +13,7 @@ import os
 import sys
 import traceback
 
+import older
 import pace
 import project
 
@@ -20,6 +21,7 @@ import project
 def main():
     arguments = parse_arguments()
     answers = take_stdout()
+    older.mend()
     project.configure(
         arguments.database,
         without_models=arguments.without_model,
@@ -52,7 +54,7 @@ def main():
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--database", required=True, help="path of the SQLite file; it is made if it is not there")
+    parser.add_argument("--database", required=True, help="path of a SQLite file, which is made if it is not there, or URL of a PostgreSQL database that is there")
     parser.add_argument("--port", type=int, default=0, help="port to serve on; 0 picks a free one")
     parser.add_argument("--without", action="append", default=[], metavar="CAPABILITY", help="leave a capability out")
     parser.add_argument("--without-model", action="append", default=[], metavar="NAME", help="leave a model out of the sync")

@@ -1,8 +1,11 @@
-"""The settings of the Django project around the `school` models, made in code: one database file, nothing else to configure."""
+"""The settings of the Django project around the `school` models, made in code: one database, nothing else to configure."""
 
 import os
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import older
 
 HERE = Path(__file__).resolve().parent
 
@@ -15,7 +18,10 @@ CAPABILITY_SETTINGS = {
 
 
 def configure(database, without_models=(), with_extra=False, verbose=False, hurried=True):
-    """Set Django up on the SQLite file `database`. Call it once, before anything imports a model."""
+    """Set Django up on `database`, the path of a SQLite file or the URL of a PostgreSQL database.
+
+    Call it once, before anything imports a model.
+    """
     import django
     from django.conf import settings
 
@@ -32,17 +38,12 @@ def configure(database, without_models=(), with_extra=False, verbose=False, hurr
         DEBUG=False,
         USE_TZ=True,
         TIME_ZONE="UTC",
+        # Translations are of no use here, and the oldest Django looks for them in a way that Python no longer knows.
+        USE_I18N=False,
         ROOT_URLCONF="urls",
         INSTALLED_APPS=["rest_framework", "morango", "school"],
         MIDDLEWARE=[],
-        DATABASES={
-            "default": {
-                "ENGINE": "django.db.backends.sqlite3",
-                "NAME": str(database),
-                "CONN_MAX_AGE": None,
-                "OPTIONS": {"timeout": 60},
-            }
-        },
+        DATABASES=databases(str(database)),
         DEFAULT_AUTO_FIELD="django.db.models.AutoField",
         # Tables are made from the models at once. Walking through the package's migrations takes seconds.
         MIGRATION_MODULES={"morango": None, "school": None},
@@ -66,10 +67,13 @@ def configure(database, without_models=(), with_extra=False, verbose=False, hurr
         },
     )
     django.setup()
+    older.mend_django()
 
     from django.db.backends.signals import connection_created
 
     def configure_connection(connection, **_):
+        if connection.vendor != "sqlite":
+            return
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA journal_mode = WAL")
             if hurried:
@@ -77,6 +81,29 @@ def configure(database, without_models=(), with_extra=False, verbose=False, hurr
                 cursor.execute("PRAGMA synchronous = OFF")
 
     connection_created.connect(configure_connection, weak=False)
+
+
+def databases(database):
+    """The database under the names by which the package asks for it. Connections are kept open."""
+    if not database.startswith("postgres"):
+        sqlite = {"ENGINE": "django.db.backends.sqlite3", "NAME": database, "OPTIONS": {"timeout": 60}}
+        return {"default": dict(sqlite, CONN_MAX_AGE=None)}
+    url = urlsplit(database)
+    postgres = {
+        "ENGINE": "django.db.backends.postgresql",
+        "HOST": url.hostname,
+        "PORT": url.port or "",
+        "USER": url.username or "",
+        "PASSWORD": url.password or "",
+        "NAME": url.path.lstrip("/"),
+        "CONN_MAX_AGE": None,
+    }
+    if not older.wants_serializable_connection():
+        return {"default": postgres}
+    from psycopg2.extensions import ISOLATION_LEVEL_SERIALIZABLE
+
+    serializable = dict(postgres, OPTIONS={"isolation_level": ISOLATION_LEVEL_SERIALIZABLE})
+    return {"default": postgres, "default-serializable": serializable}
 
 
 def prepare_database():

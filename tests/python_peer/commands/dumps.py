@@ -36,10 +36,14 @@ def dump_store(profile="school"):
     counters = {}
     for record_id, instance_id, counter in RecordMaxCounter.objects.values_list("store_model_id", "instance_id", "counter"):
         counters.setdefault(record_id, {})[instance_id] = counter
-    return [
-        dict({name: record[name] for name in STORE_FIELDS}, record_max_counters=counters.get(record["id"], {}))
-        for record in Store.objects.filter(profile=profile).order_by("id").values(*STORE_FIELDS)
-    ]
+    # Older versions lack some of these, and say with an empty text that there is no error.
+    known = [name for name in STORE_FIELDS if name in {field.attname for field in Store._meta.concrete_fields}]
+    told = []
+    for record in Store.objects.filter(profile=profile).order_by("id").values(*known):
+        told.append({name: record.get(name) for name in STORE_FIELDS})
+        told[-1]["deserialization_error"] = told[-1]["deserialization_error"] or None
+        told[-1]["record_max_counters"] = counters.get(record["id"], {})
+    return told
 
 
 def dump_counters():

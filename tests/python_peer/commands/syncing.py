@@ -7,6 +7,7 @@ from morango.models.certificates import Filter
 from morango.models.core import TransferSession
 from morango.sync.controller import MorangoProfileController
 
+import older
 import pace
 
 PROFILE = "school"
@@ -47,10 +48,10 @@ def sync(
             session_client = connection.resume_sync_session(resume, chunk_size=chunk_size)
         client = transfer_client(session_client, direction)
         sync_session = session_client.sync_session
-        stopped = run(client, filter_of(filter) or usual_filter(sync_session, direction), stop_after_chunks)
+        transfer, stopped = run(client, filter_of(filter) or usual_filter(sync_session, direction), stop_after_chunks)
         if close and not stopped:
             connection.close_sync_session(sync_session)
-    return report(sync_session, client, stopped)
+    return report(sync_session, transfer, stopped)
 
 
 def begin(connection, client_certificate, server_certificate, chunk_size):
@@ -81,7 +82,7 @@ def usual_filter(sync_session, direction):
 
 
 def run(client, filter, stop_after_chunks):
-    """Go through all the stages; whether it was stopped on purpose on the way."""
+    """Go through all the stages; the transfer session, and whether it was stopped on purpose on the way."""
     reached = [0]
 
     def count_chunk(transfer_session, **_):
@@ -94,15 +95,16 @@ def run(client, filter, stop_after_chunks):
     client.signals.transferring.in_progress.connect(count_chunk)
     try:
         client.initialize(filter)
+        transfer = client.current_transfer_session
         client.run()
     except StoppedOnPurpose:
-        return True
+        return client.current_transfer_session, True
+    # Old versions forget the session as they finish.
     client.finalize()
-    return False
+    return transfer, False
 
 
-def report(sync_session, client, stopped):
-    transfer = client.current_transfer_session
+def report(sync_session, transfer, stopped):
     transfer.refresh_from_db()
     return {
         "sync_session_id": sync_session.id,
@@ -112,8 +114,8 @@ def report(sync_session, client, stopped):
         "bytes_sent": transfer.bytes_sent,
         "bytes_received": transfer.bytes_received,
         "filter": list(transfer.get_filter()),
-        "stage": transfer.transfer_stage,
-        "stage_status": transfer.transfer_stage_status,
+        "stage": getattr(transfer, "transfer_stage", None),
+        "stage_status": getattr(transfer, "transfer_stage_status", None),
         "stopped": stopped,
     }
 
@@ -121,7 +123,10 @@ def report(sync_session, client, stopped):
 @contextmanager
 def connect(url, retries):
     """A connection to a server, closed at the end."""
-    connection = MorangoProfileController(PROFILE).create_network_connection(url, retries=retries)
+    controller = MorangoProfileController(PROFILE)
+    # Old versions cannot be told how often to try again.
+    options = {"retries": retries} if older.takes(controller.create_network_connection, "retries") else {}
+    connection = controller.create_network_connection(url, **options)
     try:
         yield connection
     finally:

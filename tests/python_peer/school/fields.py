@@ -11,7 +11,7 @@ class JsonTextField(models.TextField):
 
     morango_serialize_to_string = True
 
-    def from_db_value(self, value, expression, connection):
+    def from_db_value(self, value, expression, connection, *_context_of_old_django):
         return json.loads(value)
 
     def to_python(self, value):
@@ -32,3 +32,6 @@ class JsonTextField(models.TextField):
 
     def value_to_string(self, model):
         return self.get_prep_value(self.value_from_object(model))
+
+    # What versions before 0.8 ask for instead. They leave it to the model to read the text again.
+    value_from_object_json_compatible = value_to_string

@@ -5,6 +5,7 @@ Three settings change what there is: `SCHOOL_WITHOUT_MODELS` takes models out of
 a model and a field that the other side has never heard of.
 """
 
+import older
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
@@ -23,7 +24,18 @@ class SchoolModel(SyncableModel):
         abstract = True
 
     def calculate_source_id(self):
-        return None
+        # The oldest version asks even where there is one already.
+        return self._morango_source_id or None
+
+    if older.leaves_json_texts_to_models():
+
+        @classmethod
+        def deserialize(cls, dict_model):
+            read = dict(dict_model)
+            for field in cls._meta.concrete_fields:
+                if isinstance(field, JsonTextField) and field.attname in read:
+                    read[field.attname] = field.to_python(read[field.attname])
+            return super().deserialize(read)
 
 
 class Dataset(SchoolModel):
