@@ -4,13 +4,15 @@
 //! database; against other programs there is the time to wait, and the pause that a long verb makes between its
 //! transactions. This room knows nothing of what is written.
 
+use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::sqlite::SqliteConnection;
 use morango::{Error, ErrorKind};
 
-use crate::backend::{self, Durability, Target};
-use crate::connection::{AsConnection as _, Connection, OwnedConnection};
+use crate::backend::sqlite::{self, ConnectionOptions, Durability};
 use crate::error::Fault;
 
 /// Connections that are open at one time.
@@ -24,9 +26,10 @@ const STREAK_MAX: Duration = Duration::from_millis(100);
 /// See [`STREAK_MAX`].
 const GAP: Duration = Duration::from_millis(25);
 
-/// The connections to one database.
+/// The connections to one file.
 pub(crate) struct Pool {
-    target: Target,
+    path: PathBuf,
+    options: ConnectionOptions,
     connections: Mutex<Connections>,
     returned: Condvar,
     turn: Mutex<Streak>,
@@ -34,8 +37,13 @@ pub(crate) struct Pool {
 
 #[derive(Default)]
 struct Connections {
-    idle: Vec<OwnedConnection>,
+    idle: Vec<Pooled>,
     open: usize,
+}
+
+struct Pooled {
+    connection: SqliteConnection,
+    durability: Durability,
 }
 
 /// Write transactions that followed one another with hardly a gap.
@@ -45,37 +53,40 @@ struct Streak {
 }
 
 impl Pool {
-    /// The pool of this database; the first connection is opened when it is needed.
-    pub(crate) fn new(target: Target) -> Self {
+    /// The pool of this file; the first connection is opened when it is needed.
+    pub(crate) fn new(path: PathBuf, options: ConnectionOptions) -> Self {
         let turn = Mutex::new(Streak { held: Duration::ZERO, ended: Instant::now() });
-        Self { target, connections: Mutex::default(), returned: Condvar::new(), turn }
+        Self { path, options, connections: Mutex::default(), returned: Condvar::new(), turn }
     }
 
-    /// The database.
-    pub(crate) fn target(&self) -> &Target {
-        &self.target
+    /// The file.
+    pub(crate) fn path(&self) -> &PathBuf {
+        &self.path
+    }
+
+    /// A connection that the pool does not keep.
+    pub(crate) fn connect(&self) -> morango::Result<SqliteConnection> {
+        sqlite::connect(&self.path, self.options)
     }
 
     /// Runs work that only reads, and sees one state throughout.
-    pub(crate) fn read<R>(&self, work: impl FnOnce(&mut Connection<'_>) -> Result<R, Fault>) -> Result<R, Fault> {
+    pub(crate) fn read<R>(&self, work: impl FnOnce(&mut SqliteConnection) -> Result<R, Fault>) -> Result<R, Fault> {
         let mut lease = self.lease()?;
-        backend::read_transaction(&mut lease.connection(), work)
+        sqlite::read_transaction(lease.connection(), work)
     }
 
     /// Runs work that writes, in one transaction.
     pub(crate) fn write<R>(
         &self,
         durability: Durability,
-        work: impl FnOnce(&mut Connection<'_>) -> Result<R, Fault>,
+        work: impl FnOnce(&mut SqliteConnection) -> Result<R, Fault>,
     ) -> Result<R, Fault> {
-        if !self.target.has_one_writer() {
-            return backend::write_transaction(&mut self.lease()?.connection(), durability, work);
-        }
         let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         turn.let_others_in();
         let mut lease = self.lease()?;
+        lease.set_durability(durability)?;
         let began = Instant::now();
-        let outcome = backend::write_transaction(&mut lease.connection(), durability, work);
+        let outcome = sqlite::write_transaction(lease.connection(), work);
         turn.add(began);
         outcome
     }
@@ -84,24 +95,24 @@ impl Pool {
         let asked = Instant::now();
         let mut connections = self.lock();
         loop {
-            if let Some(connection) = connections.idle.pop() {
-                return Ok(Lease { pool: self, connection: Some(connection) });
+            if let Some(pooled) = connections.idle.pop() {
+                return Ok(Lease { pool: self, pooled: Some(pooled) });
             }
             if connections.open < CONNECTIONS_MAX {
                 break;
             }
-            let patience = self.target.patience().saturating_sub(asked.elapsed());
+            let patience = self.options.busy_timeout.saturating_sub(asked.elapsed());
             if patience.is_zero() {
-                let message = format!("use the database {}: all of our connections are busy", self.target.location());
+                let message = format!("use the database {}: all of our connections are busy", self.path.display());
                 return Err(Error::new(ErrorKind::StorageBusy, message).into());
             }
             connections = self.returned.wait_timeout(connections, patience).unwrap_or_else(PoisonError::into_inner).0;
         }
         connections.open += 1;
         drop(connections);
-        let mut lease = Lease { pool: self, connection: None };
+        let mut lease = Lease { pool: self, pooled: None };
         // A failure to open gives the place back when the lease is dropped.
-        lease.connection = Some(self.target.connect()?);
+        lease.pooled = Some(Pooled { connection: self.connect()?, durability: Durability::Durable });
         Ok(lease)
     }
 
@@ -112,7 +123,7 @@ impl Pool {
 
 impl std::fmt::Debug for Pool {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Pool").field("target", &self.target).finish_non_exhaustive()
+        formatter.debug_struct("Pool").field("path", &self.path).field("options", &self.options).finish_non_exhaustive()
     }
 }
 
@@ -137,25 +148,39 @@ impl Streak {
 /// which undoes what it began.
 struct Lease<'a> {
     pool: &'a Pool,
-    connection: Option<OwnedConnection>,
+    pooled: Option<Pooled>,
 }
 
 impl Lease<'_> {
-    fn connection(&mut self) -> Connection<'_> {
-        self.connection.as_mut().expect("a lease holds its connection until it is dropped").as_connection()
+    fn connection(&mut self) -> &mut SqliteConnection {
+        &mut self.pooled.as_mut().expect("a lease holds its connection until it is dropped").connection
+    }
+
+    fn set_durability(&mut self, durability: Durability) -> Result<(), Fault> {
+        let pooled = self.pooled.as_mut().expect("a lease holds its connection until it is dropped");
+        if pooled.durability != durability {
+            sqlite::set_durability(&mut pooled.connection, durability)?;
+            pooled.durability = durability;
+        }
+        Ok(())
     }
 }
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        let is_idle = |connection: &mut OwnedConnection| !connection.as_connection().is_in_transaction();
-        let sound = self.connection.take().and_then(|mut connection| is_idle(&mut connection).then_some(connection));
+        let sound = self.pooled.take().and_then(|mut pooled| is_idle(&mut pooled.connection).then_some(pooled));
         let mut connections = self.pool.lock();
         match sound {
-            Some(connection) => connections.idle.push(connection),
+            Some(pooled) => connections.idle.push(pooled),
             None => connections.open -= 1,
         }
         drop(connections);
         self.pool.returned.notify_one();
     }
+}
+
+fn is_idle(connection: &mut SqliteConnection) -> bool {
+    let status =
+        <AnsiTransactionManager as TransactionManager<SqliteConnection>>::transaction_manager_status_mut(connection);
+    matches!(status.transaction_depth(), Ok(None))
 }

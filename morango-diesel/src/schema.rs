@@ -2,42 +2,48 @@
 //!
 //! Which version a database has is a fact in it, in no place that an application or another program uses for its own.
 
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{Integer, Text};
+use diesel::sqlite::SqliteConnection;
 use morango::{Error, ErrorKind};
 
-use crate::backend;
-use crate::connection::Connection;
+use crate::backend::sqlite;
 use crate::error::Fault;
 use crate::statement::sql;
 
 /// The name of the fact that says which version a database has.
 const VERSION_FACT: &str = "schema_version";
 
+/// What takes a database from one version to the next, from the empty one on.
+///
+/// Once published, one of these never changes; a new one is added at the end. State in the commit what an older program
+/// does with the new tables.
+const MIGRATIONS: &[&str] = &[sqlite::SCHEMA];
+
 /// Brings the engine's own tables up to date, within a write transaction.
-pub(crate) fn bring_up_to_date(connection: &mut Connection<'_>) -> Result<(), Fault> {
-    let migrations = backend::migrations(connection);
+pub(crate) fn bring_up_to_date(connection: &mut SqliteConnection) -> Result<(), Fault> {
     let version = version(connection)?;
-    if version > migrations.len() {
-        return Err(newer(version, migrations.len()).into());
+    if version > MIGRATIONS.len() {
+        return Err(newer(version).into());
     }
-    for migration in &migrations[version..] {
+    for migration in &MIGRATIONS[version..] {
         connection.batch_execute(migration)?;
     }
-    if version < migrations.len() {
-        set_fact(connection, VERSION_FACT, &migrations.len().to_string())?;
+    if version < MIGRATIONS.len() {
+        set_fact(connection, VERSION_FACT, &MIGRATIONS.len().to_string())?;
     }
     Ok(())
 }
 
 /// A single fact of this database.
-pub(crate) fn fact(connection: &mut Connection<'_>, name: &str) -> Result<Option<String>, Fault> {
+pub(crate) fn fact(connection: &mut SqliteConnection, name: &str) -> Result<Option<String>, Fault> {
     let found = sql("SELECT value FROM morango_fact WHERE name = ").bind(name).returns::<Text>();
     Ok(found.get_result(connection).optional()?)
 }
 
 /// Sets a single fact of this database.
-pub(crate) fn set_fact(connection: &mut Connection<'_>, name: &str, value: &str) -> Result<(), Fault> {
+pub(crate) fn set_fact(connection: &mut SqliteConnection, name: &str, value: &str) -> Result<(), Fault> {
     sql("INSERT INTO morango_fact (name, value) VALUES (")
         .bind(name)
         .sql(", ")
@@ -47,8 +53,11 @@ pub(crate) fn set_fact(connection: &mut Connection<'_>, name: &str, value: &str)
     Ok(())
 }
 
-fn version(connection: &mut Connection<'_>) -> Result<usize, Fault> {
-    if !backend::has_own_tables(connection)? {
+fn version(connection: &mut SqliteConnection) -> Result<usize, Fault> {
+    let tables = sql("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'morango_fact'")
+        .returns::<Integer>()
+        .get_result::<i32>(connection)?;
+    if tables == 0 {
         return Ok(0);
     }
     let text = fact(connection, VERSION_FACT)?.unwrap_or_default();
@@ -57,7 +66,8 @@ fn version(connection: &mut Connection<'_>) -> Result<usize, Fault> {
     })
 }
 
-fn newer(version: usize, known: usize) -> Error {
+fn newer(version: usize) -> Error {
+    let known = MIGRATIONS.len();
     Error::new(
         ErrorKind::Configuration,
         format!("use the engine's tables: they are of version {version}, and this program knows those up to {known}"),

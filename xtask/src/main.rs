@@ -4,6 +4,8 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program speaks on its standard output")]
 
 mod bench;
+mod matrix;
+mod postgres;
 mod python;
 mod run;
 mod test;
@@ -15,7 +17,8 @@ cargo xtask test               formatting, lints, documentation, all tests, the 
 cargo xtask test --only NAME   only the steps whose name contains NAME
 cargo xtask bench [--records N]
                                a first pull of N records (default 100000) between two processes on loopback
-cargo xtask python             makes the Python peer's virtual environment and prints its interpreter";
+cargo xtask python             makes the Python peer's virtual environments and prints their interpreters
+cargo xtask postgres           runs a private PostgreSQL server until Ctrl-C and prints its URL";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -24,7 +27,8 @@ fn main() -> ExitCode {
         ["test"] => test::run(None),
         ["test", "--only", name] => test::run(Some(name)),
         ["bench", options @ ..] => bench::run(options),
-        ["python"] => python::interpreter().map(|path| println!("{}", path.display())),
+        ["python"] => python::print(),
+        ["postgres"] => postgres::serve(),
         [] | ["help" | "--help" | "-h"] => {
             println!("{HELP}");
             Ok(())

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use crate::matrix::Matrix;
+use crate::postgres;
 use crate::{python, run};
 
 /// One of the things that must hold.
@@ -22,9 +24,15 @@ const STEPS: [Step; 8] = [
     Step { name: "example programs", run: example_programs },
 ];
 
-/// How many tests of each kind passed and failed.
+/// The variable by which the tests know a PostgreSQL server: the URL of a superuser, who creates and drops databases.
+const POSTGRES_URL: &str = "MORANGO_POSTGRES_URL";
+
+/// How many tests of each kind passed and failed, and who met whom in them.
 #[derive(Default)]
-struct Count(BTreeMap<&'static str, (u64, u64)>);
+struct Count {
+    kinds: BTreeMap<&'static str, (u64, u64)>,
+    matrix: Matrix,
+}
 
 /// Runs the steps whose name contains `only`, or all of them.
 pub(crate) fn run(only: Option<&str>) -> Result<(), String> {
@@ -85,7 +93,7 @@ fn documentation(_: &mut Count) -> Result<(), String> {
 }
 
 fn python_environment(_: &mut Count) -> Result<(), String> {
-    python::interpreter().map(|path| println!("{}", path.display()))
+    python::print()
 }
 
 fn tests(count: &mut Count) -> Result<(), String> {
@@ -100,6 +108,24 @@ fn tests(count: &mut Count) -> Result<(), String> {
         "--no-fail-fast",
     ]);
     command.env("MORANGO_PYTHON", python::interpreter()?);
+    // The runners' own arguments stand behind the others.
+    command.arg("--");
+    for peer in python::older_peers()? {
+        match &peer.interpreter {
+            Ok(interpreter) => {
+                command.env(peer.variable(), interpreter);
+            }
+            Err(reason) => {
+                command.arg("--skip").arg(format!("python_{}_", peer.word()));
+                count.matrix.miss(&peer.version, reason);
+            }
+        }
+    }
+    let server = if std::env::var_os(POSTGRES_URL).is_none() { Some(postgres::Server::start()?) } else { None };
+    if let Some(server) = &server {
+        println!("PostgreSQL answers at {}", server.url());
+        command.env(POSTGRES_URL, server.url());
+    }
     run::complete_reading(&mut command, |line| count.read(line, kind_of))
 }
 
@@ -150,21 +176,24 @@ impl Count {
         let Some((name, outcome)) = line.strip_prefix("test ").and_then(|rest| rest.rsplit_once(" ... ")) else {
             return;
         };
-        self.add(kind_of(name), outcome.trim() == "ok");
+        let has_passed = outcome.trim() == "ok";
+        self.add(kind_of(name), has_passed);
+        self.matrix.add(name, has_passed);
     }
 
     fn add(&mut self, kind: &'static str, has_passed: bool) {
-        let (passed, failed) = self.0.entry(kind).or_default();
+        let (passed, failed) = self.kinds.entry(kind).or_default();
         *(if has_passed { passed } else { failed }) += 1;
     }
 
     fn print(&self) {
         let (mut passed, mut failed) = (0, 0);
-        for (kind, (kind_passed, kind_failed)) in &self.0 {
+        for (kind, (kind_passed, kind_failed)) in &self.kinds {
             println!("{kind:<36} {kind_passed:>5} passed {kind_failed:>3} failed");
             passed += kind_passed;
             failed += kind_failed;
         }
         println!("\n{passed} passed, {failed} failed");
+        self.matrix.print();
     }
 }
