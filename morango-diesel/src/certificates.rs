@@ -5,19 +5,19 @@
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
-use diesel::sqlite::SqliteConnection;
 use morango::id::CertificateId;
 use morango::identity::{Certificate, IdentityError, PrivateKey};
 use morango::port::{CertificateQuery, StoredCertificate};
 use morango::{Error, ErrorKind, limits};
 
+use crate::connection::Connection;
 use crate::error::Fault;
 use crate::statement::{Statement, sql};
-use crate::storage::SqliteStorage;
+use crate::storage::DieselStorage;
 
 /// Keeps verified certificates, and the private key of one of them. Those already here stay as they are.
 pub(crate) fn save_certificates(
-    storage: &SqliteStorage,
+    storage: &DieselStorage,
     certificates: &[Certificate],
     key: Option<(&CertificateId, &PrivateKey)>,
 ) -> morango::Result<()> {
@@ -33,13 +33,13 @@ pub(crate) fn save_certificates(
 }
 
 /// One certificate.
-pub(crate) fn certificate(storage: &SqliteStorage, id: &CertificateId) -> morango::Result<Option<StoredCertificate>> {
+pub(crate) fn certificate(storage: &DieselStorage, id: &CertificateId) -> morango::Result<Option<StoredCertificate>> {
     storage.read("read a certificate", |connection| load_one(connection, id))
 }
 
 /// The certificates that answer a query: with `AncestorsOf` root first, otherwise by their ids.
 pub(crate) fn certificates(
-    storage: &SqliteStorage,
+    storage: &DieselStorage,
     query: &CertificateQuery,
 ) -> morango::Result<Vec<StoredCertificate>> {
     storage.read("list certificates", |connection| match query {
@@ -52,7 +52,7 @@ pub(crate) fn certificates(
 }
 
 /// The private key of a certificate, where it is here.
-pub(crate) fn private_key(storage: &SqliteStorage, id: &CertificateId) -> morango::Result<Option<PrivateKey>> {
+pub(crate) fn private_key(storage: &DieselStorage, id: &CertificateId) -> morango::Result<Option<PrivateKey>> {
     storage.read("read a private key", |connection| {
         let found = sql("SELECT private_key FROM morango_certificate WHERE id = ").bind(id).returns::<Nullable<Text>>();
         let Some(pem) = found.get_result::<Option<String>>(connection).optional()?.flatten() else {
@@ -64,7 +64,7 @@ pub(crate) fn private_key(storage: &SqliteStorage, id: &CertificateId) -> morang
     })
 }
 
-fn insert(connection: &mut SqliteConnection, certificate: &Certificate) -> Result<(), Fault> {
+fn insert(connection: &mut Connection<'_>, certificate: &Certificate) -> Result<(), Fault> {
     let (id, parent) = (certificate.id(), certificate.parent_id());
     sql("INSERT INTO morango_certificate (id, parent, profile, scope_definition, serialized, signature) VALUES (")
         .bind(&id)
@@ -82,7 +82,7 @@ fn insert(connection: &mut SqliteConnection, certificate: &Certificate) -> Resul
     Ok(())
 }
 
-fn save_key(connection: &mut SqliteConnection, id: &CertificateId, key: &PrivateKey) -> Result<(), Fault> {
+fn save_key(connection: &mut Connection<'_>, id: &CertificateId, key: &PrivateKey) -> Result<(), Fault> {
     let refused = |why: &str| {
         Fault::from(Error::new(ErrorKind::InvalidInput, format!("save the private key of the certificate {id}: {why}")))
     };
@@ -102,10 +102,11 @@ fn save_key(connection: &mut SqliteConnection, id: &CertificateId, key: &Private
 /// What is read of a certificate: text, signature, and whether there is a key.
 type Row = (Text, Text, BigInt);
 
-const COLUMNS: &str = "SELECT serialized, signature, private_key IS NOT NULL FROM morango_certificate";
+const COLUMNS: &str = "SELECT serialized, signature, CAST(CASE WHEN private_key IS NULL THEN 0 ELSE 1 END AS BIGINT)
+     FROM morango_certificate";
 
 const OWNED: &str =
-    "SELECT serialized, signature, private_key IS NOT NULL FROM morango_certificate WHERE private_key IS NOT NULL";
+    "SELECT serialized, signature, CAST(1 AS BIGINT) FROM morango_certificate WHERE private_key IS NOT NULL";
 
 /// A certificate and all below it that are ours. `UNION` keeps a circle from going round for ever.
 fn owned_below(root: &CertificateId) -> Statement<'_> {
@@ -127,7 +128,7 @@ fn of_profile<'a>(found: Statement<'a>, profile: Option<&'a str>) -> Statement<'
 
 /// The chain of a certificate whose private key is here, root first; nothing for any other.
 fn ancestors(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     id: &CertificateId,
     profile: Option<&str>,
 ) -> Result<Vec<StoredCertificate>, Fault> {
@@ -150,11 +151,11 @@ fn ancestors(
     Ok(chain)
 }
 
-fn load_one(connection: &mut SqliteConnection, id: &CertificateId) -> Result<Option<StoredCertificate>, Fault> {
+fn load_one(connection: &mut Connection<'_>, id: &CertificateId) -> Result<Option<StoredCertificate>, Fault> {
     Ok(load(connection, sql(COLUMNS).sql(" WHERE id = ").bind(id).returns())?.pop())
 }
 
-fn load(connection: &mut SqliteConnection, statement: Statement<'_, Row>) -> Result<Vec<StoredCertificate>, Fault> {
+fn load(connection: &mut Connection<'_>, statement: Statement<'_, Row>) -> Result<Vec<StoredCertificate>, Fault> {
     let found = statement.load::<(String, String, i64)>(connection)?;
     found
         .into_iter()

@@ -6,15 +6,16 @@
 use std::collections::HashSet;
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
-use diesel::sqlite::SqliteConnection;
+use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use morango::counter::{DatabaseMaxCounters, Fsic, PartitionCounters, Stamp};
 use morango::id::InstanceId;
 use morango::scope::Filter;
 use morango::session::Role;
 
+use crate::connection::Connection;
 use crate::error::Fault;
 use crate::statement::sql;
+use crate::storage::DieselStorage;
 
 /// The filter specific instance counters of this database.
 ///
@@ -22,30 +23,27 @@ use crate::statement::sql;
 /// A receiver leaves out none. It could leave out those in no record max counter below the partition, but these counters lie inside
 /// the records, and finding one out would mean to read them all. To leave them in is harmless: what the entry claims is true,
 /// since nothing ever leaves the store.
-pub(crate) fn fsic(
-    connection: &mut SqliteConnection,
-    profile: &str,
-    filter: &Filter,
-    role: Role,
-) -> Result<Fsic, Fault> {
-    let mut database = DatabaseMaxCounters::new();
-    for (partition, stamp) in entries_of(connection, filter)? {
-        let is_kept = match role {
-            Role::Producer => has_record_of(connection, profile, &partition, &stamp.instance)?,
-            Role::Receiver => true,
-        };
-        if is_kept {
-            database.raise(&partition, stamp);
+pub(crate) fn fsic(storage: &DieselStorage, profile: &str, filter: &Filter, role: Role) -> morango::Result<Fsic> {
+    storage.read("compute the counters", |connection| {
+        let mut database = DatabaseMaxCounters::new();
+        for (partition, stamp) in entries_of(connection, filter)? {
+            let is_kept = match role {
+                Role::Producer => has_record_of(connection, profile, &partition, &stamp.instance)?,
+                Role::Receiver => true,
+            };
+            if is_kept {
+                database.raise(&partition, stamp);
+            }
         }
-    }
-    Ok(Fsic::calculate(&database, filter, &|_, _| true))
+        Ok(Fsic::calculate(&database, filter, &|_, _| true))
+    })
 }
 
 /// The beginning of a statement that reads entries.
 const ENTRIES: &str = "SELECT partition, instance, counter FROM morango_database_max_counter WHERE ";
 
 /// The entries under the filter and above it.
-fn entries_of(connection: &mut SqliteConnection, filter: &Filter) -> Result<Vec<(String, Stamp)>, Fault> {
+fn entries_of(connection: &mut Connection<'_>, filter: &Filter) -> Result<Vec<(String, Stamp)>, Fault> {
     let mut entries = Vec::new();
     let mut take = |rows: Vec<(String, InstanceId, i64)>| {
         entries
@@ -67,7 +65,7 @@ fn entries_of(connection: &mut SqliteConnection, filter: &Filter) -> Result<Vec<
 /// From each prefix the search leaps backwards through the sorted partitions. The last partition up to a text either is a prefix of
 /// it, or no partition between what the two have in common and the text is one. Where one search comes to a text that an earlier one
 /// came to, it ends: prefixes of one kind share their way, so that ten thousand of them cost about as many seeks.
-fn partitions_above(connection: &mut SqliteConnection, filter: &Filter) -> Result<HashSet<String>, Fault> {
+fn partitions_above(connection: &mut Connection<'_>, filter: &Filter) -> Result<HashSet<String>, Fault> {
     let minimized = filter.minimized();
     let mut above = HashSet::new();
     let mut searched = HashSet::new();
@@ -104,26 +102,26 @@ fn common_prefix<'a>(text: &'a str, other: &str) -> &'a str {
 }
 
 /// The greatest partition with an entry that is not greater than this text.
-fn last_partition(connection: &mut SqliteConnection, text: &str) -> Result<Option<String>, Fault> {
+fn last_partition(connection: &mut Connection<'_>, text: &str) -> Result<Option<String>, Fault> {
     let last = sql("SELECT max(partition) FROM morango_database_max_counter WHERE partition <= ").bind(text);
     Ok(last.returns::<Nullable<Text>>().get_result(connection)?)
 }
 
 /// Whether the store has a record of the profile under a partition that this instance saved last.
 fn has_record_of(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     profile: &str,
     partition: &str,
     instance: &InstanceId,
 ) -> Result<bool, Fault> {
-    let found = sql("SELECT EXISTS (SELECT 1 FROM morango_store WHERE last_saved_instance = ")
+    let found = sql("SELECT count(*) FROM (SELECT 1 FROM morango_store WHERE last_saved_instance = ")
         .bind(instance)
         .sql(" AND profile = ")
         .bind(profile)
         .sql(" AND ")
         .starts_with("partition", partition)
-        .sql(")");
-    Ok(found.returns::<Integer>().get_result::<i32>(connection)? == 1)
+        .sql(" LIMIT 1) AS found");
+    Ok(found.returns::<BigInt>().get_result::<i64>(connection)? == 1)
 }
 
 /// Of the entries that a producer sent, those that would raise ours.
@@ -132,7 +130,7 @@ fn has_record_of(
 /// the session's filter, a counter that nobody can have reached, and one of our own instance beyond our own counter, which would
 /// have us pass over our own later changes.
 pub(crate) fn raising(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     filter: &Filter,
     ours: Stamp,
     received: &PartitionCounters,
@@ -154,7 +152,7 @@ pub(crate) fn raising(
 
 /// The entry of one instance under one partition, where there is one.
 pub(crate) fn counter_of(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     partition: &str,
     instance: &InstanceId,
 ) -> Result<Option<i64>, Fault> {
@@ -166,7 +164,7 @@ pub(crate) fn counter_of(
 }
 
 /// Raises one entry; one that is as high or higher stays.
-pub(crate) fn raise(connection: &mut SqliteConnection, partition: &str, stamp: Stamp) -> Result<(), Fault> {
+pub(crate) fn raise(connection: &mut Connection<'_>, partition: &str, stamp: Stamp) -> Result<(), Fault> {
     sql("INSERT INTO morango_database_max_counter (partition, instance, counter) VALUES (")
         .bind(partition)
         .sql(", ")

@@ -12,7 +12,6 @@
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Text};
-use diesel::sqlite::SqliteConnection;
 use morango::counter::{RecordMaxCounters, Stamp};
 use morango::id::{InstanceId, TransferSessionId};
 use morango::port::{DequeueReport, Progress, Rejection, Watch};
@@ -20,13 +19,14 @@ use morango::record::{RecordError, Relation, StoreRecord, merge_conflict, relati
 use morango::session::TransferSession;
 use morango::{Error, ErrorKind, limits};
 
+use crate::connection::Connection;
 use crate::counters;
 use crate::error::Fault;
 use crate::incoming;
 use crate::receive;
 use crate::records::{RecordRow, select_records};
 use crate::statement::sql;
-use crate::storage::SqliteStorage;
+use crate::storage::DieselStorage;
 use crate::transaction::{current_stamp, raise_counter};
 
 /// Entries of the database max counters that one transaction raises.
@@ -36,7 +36,7 @@ const ENTRIES_RAISED_MAX: usize = 10_000;
 ///
 /// Called again after it was stopped or failed, it goes on.
 pub(crate) fn dequeue(
-    storage: &SqliteStorage,
+    storage: &DieselStorage,
     session: &TransferSession,
     watch: Watch<'_>,
 ) -> morango::Result<DequeueReport> {
@@ -61,7 +61,7 @@ pub(crate) fn dequeue(
 }
 
 /// The numbers of records in the chunks that wait.
-fn waiting_records(connection: &mut SqliteConnection, session: &TransferSessionId) -> Result<Vec<u64>, Fault> {
+fn waiting_records(connection: &mut Connection<'_>, session: &TransferSessionId) -> Result<Vec<u64>, Fault> {
     let chunks = sql("SELECT records FROM morango_incoming WHERE transfer_session = ").bind(session);
     let records = chunks.returns::<BigInt>().load::<i64>(connection)?;
     Ok(records.into_iter().map(|records| u64::try_from(records).unwrap_or(0)).collect())
@@ -78,7 +78,7 @@ struct Merged {
 ///
 /// Before: the chunks hold what passed the gate. After: each record is new in the store, or has replaced ours, or is merged with it,
 /// and waits to become a row; or ours stayed as it was. This instance's counter is raised, and merged records carry it.
-fn merge_chunks(connection: &mut SqliteConnection, session: &TransferSession) -> Result<Merged, Fault> {
+fn merge_chunks(connection: &mut Connection<'_>, session: &TransferSession) -> Result<Merged, Fault> {
     let saved = raise_counter(connection)?;
     let mut merged = Merged::default();
     let mut bytes = 0;
@@ -105,7 +105,7 @@ fn merge_chunks(connection: &mut SqliteConnection, session: &TransferSession) ->
     Ok(merged)
 }
 
-fn next_chunk(connection: &mut SqliteConnection, session: &TransferSessionId) -> Result<Option<(i64, Vec<u8>)>, Fault> {
+fn next_chunk(connection: &mut Connection<'_>, session: &TransferSessionId) -> Result<Option<(i64, Vec<u8>)>, Fault> {
     let next = sql("SELECT number, content FROM morango_incoming WHERE transfer_session = ")
         .bind(session)
         .sql(" ORDER BY number LIMIT 1");
@@ -116,7 +116,7 @@ fn next_chunk(connection: &mut SqliteConnection, session: &TransferSessionId) ->
 ///
 /// What was checked at the gate is not checked again but for where it belongs: who may write what hangs on that.
 fn merge(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     session: &TransferSession,
     saved: Stamp,
     theirs: &StoreRecord,
@@ -179,7 +179,7 @@ fn identity(record: &StoreRecord) -> [&str; 4] {
     [&record.profile, &record.model_name, &record.partition, &record.source_id]
 }
 
-fn head(connection: &mut SqliteConnection, theirs: &StoreRecord) -> Result<Head, Fault> {
+fn head(connection: &mut Connection<'_>, theirs: &StoreRecord) -> Result<Head, Fault> {
     let head = sql("SELECT sequence, profile, model_name, partition, source_id, last_saved_instance,
          last_saved_counter, record_max_counters FROM morango_store WHERE record_id = ")
     .bind(&theirs.id);
@@ -187,7 +187,7 @@ fn head(connection: &mut SqliteConnection, theirs: &StoreRecord) -> Result<Head,
 }
 
 /// Inserts a received record, to become a row, and says whether it was new.
-fn insert(connection: &mut SqliteConnection, session: &TransferSession, theirs: &StoreRecord) -> Result<bool, Fault> {
+fn insert(connection: &mut Connection<'_>, session: &TransferSession, theirs: &StoreRecord) -> Result<bool, Fault> {
     let inserted = sql("INSERT INTO morango_store (record_id, profile, model_name, partition, source_id,
          last_saved_instance, last_saved_counter, is_deleted, is_hard_deleted, is_dirty, self_reference,
          transfer_session, record_max_counters, serialized, conflicting_serialized_data) VALUES (")
@@ -219,7 +219,7 @@ fn insert(connection: &mut SqliteConnection, session: &TransferSession, theirs: 
 
 /// Puts a record in the place of ours, to become a row. Where it belongs stays what it was.
 fn replace(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     session: &TransferSession,
     sequence: i64,
     record: &StoreRecord,
@@ -250,7 +250,7 @@ fn replace(
 }
 
 fn set_aside(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     session: &TransferSession,
     theirs: &StoreRecord,
     error: &RecordError,
@@ -264,7 +264,7 @@ fn set_aside(
 /// Raises the database max counters to what the producer sent. Where nothing is higher than ours, nothing is written.
 ///
 /// Before: every chunk of the session is merged. After: the entries under the filter are at least the producer's.
-fn raise_counters(storage: &SqliteStorage, session: &TransferSession, operation: &str) -> morango::Result<()> {
+fn raise_counters(storage: &DieselStorage, session: &TransferSession, operation: &str) -> morango::Result<()> {
     let raising = storage.read(operation, |connection| {
         let ours = current_stamp(connection)?;
         counters::raising(connection, &session.filter, ours, &session.producer_fsic().sub)

@@ -1,21 +1,20 @@
 //! This database's id, and the instance that it is: the owner of the counter.
 
-use diesel::prelude::*;
-use diesel::sqlite::SqliteConnection;
 use morango::id::DatabaseId;
 use morango::identity::Instance;
 use morango::{Error, ErrorKind};
 
+use crate::connection::Connection;
 use crate::error::Fault;
 use crate::schema::{fact, set_fact};
 use crate::statement::sql;
-use crate::storage::SqliteStorage;
+use crate::storage::DieselStorage;
 
 /// The name of the fact that holds the database's id.
 const DATABASE_ID_FACT: &str = "database_id";
 
 /// The id of this database; a new database draws one.
-pub(crate) fn database_id(storage: &SqliteStorage) -> morango::Result<DatabaseId> {
+pub(crate) fn database_id(storage: &DieselStorage) -> morango::Result<DatabaseId> {
     const OPERATION: &str = "read the database's id";
     match storage.read(OPERATION, stored_id)? {
         Some(id) => Ok(id),
@@ -27,12 +26,12 @@ pub(crate) fn database_id(storage: &SqliteStorage) -> morango::Result<DatabaseId
 }
 
 /// Gives this database a new id. The instance that goes with the old one stays until another is adopted.
-pub(crate) fn renew_database_id(storage: &SqliteStorage) -> morango::Result<DatabaseId> {
+pub(crate) fn renew_database_id(storage: &DieselStorage) -> morango::Result<DatabaseId> {
     storage.write("renew the database's id", draw_id)
 }
 
 /// Makes an instance the current one. A new one starts at 0, an old one goes on where it was.
-pub(crate) fn adopt_instance(storage: &SqliteStorage, instance: &Instance) -> morango::Result<()> {
+pub(crate) fn adopt_instance(storage: &DieselStorage, instance: &Instance) -> morango::Result<()> {
     storage.write("adopt the instance", |connection| {
         let facts = facts_of(instance);
         sql("UPDATE morango_instance SET is_current = 0 WHERE is_current = 1 AND id <> ")
@@ -48,14 +47,14 @@ pub(crate) fn adopt_instance(storage: &SqliteStorage, instance: &Instance) -> mo
     })
 }
 
-fn stored_id(connection: &mut SqliteConnection) -> Result<Option<DatabaseId>, Fault> {
+fn stored_id(connection: &mut Connection<'_>) -> Result<Option<DatabaseId>, Fault> {
     let Some(text) = fact(connection, DATABASE_ID_FACT)? else { return Ok(None) };
     text.parse()
         .map(Some)
         .map_err(|error| Error::new(ErrorKind::StorageCorrupt, "read the database's id").with_source(error).into())
 }
 
-fn draw_id(connection: &mut SqliteConnection) -> Result<DatabaseId, Fault> {
+fn draw_id(connection: &mut Connection<'_>) -> Result<DatabaseId, Fault> {
     let id = DatabaseId::random();
     set_fact(connection, DATABASE_ID_FACT, &id.hex())?;
     Ok(id)

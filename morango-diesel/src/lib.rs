@@ -10,6 +10,8 @@ mod backend;
 #[cfg(feature = "sqlite")]
 mod certificates;
 #[cfg(feature = "sqlite")]
+mod connection;
+#[cfg(feature = "sqlite")]
 mod counters;
 #[cfg(feature = "sqlite")]
 mod created;
@@ -38,13 +40,15 @@ mod serialize;
 #[cfg(feature = "sqlite")]
 mod sessions;
 #[cfg(feature = "sqlite")]
+mod sqlite;
+#[cfg(feature = "sqlite")]
 mod statement;
 #[cfg(feature = "sqlite")]
 mod storage;
 #[cfg(feature = "sqlite")]
 mod transaction;
 #[cfg(feature = "sqlite")]
-mod triggers;
+mod verbs;
 
 pub use morango_derive::{Syncable, scope_definitions};
 pub use rows::{ApplyError, Load, LoadedRow, RecordConnection, RecordRow, Rows, Syncable, TableModel};
@@ -52,7 +56,7 @@ pub use rows::{ApplyError, Load, LoadedRow, RecordConnection, RecordRow, Rows, S
 #[cfg(feature = "sqlite")]
 pub use rows::SqliteModel;
 #[cfg(feature = "sqlite")]
-pub use storage::{SqliteStorage, SqliteStorageBuilder};
+pub use sqlite::{SqliteStorage, SqliteStorageBuilder};
 
 /// What the derive's output names. It may change in any version.
 #[doc(hidden)]

@@ -1,15 +1,14 @@
 //! The models of the registry as this database has them: each with its number, its table and its rows.
 
-use std::collections::BTreeSet;
-
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Integer, Text};
-use diesel::sqlite::SqliteConnection;
-use morango::model::{ModelDefinition, Registry};
+use diesel::sql_types::BigInt;
+use morango::model::ModelDefinition;
 use morango::{Error, ErrorKind};
 
+use crate::backend::{self, Table};
+use crate::connection::Connection;
 use crate::error::Fault;
-use crate::rows::SqliteModel;
+use crate::rows::TableRows;
 use crate::statement::sql;
 
 /// A model that is installed in this database.
@@ -20,7 +19,7 @@ pub(crate) struct InstalledModel {
     /// What it is.
     pub(crate) definition: &'static ModelDefinition,
     /// What can be done with its rows.
-    pub(crate) rows: SqliteModel,
+    pub(crate) rows: TableRows,
 }
 
 /// The models that are installed, a foreign key's target before whoever points at it.
@@ -39,40 +38,11 @@ impl InstalledModels {
     }
 }
 
-/// Finds the rows of every model of the registry: among those given by hand, then among those that registered themselves.
-///
-/// # Errors
-/// A model has no rows on SQLite.
-pub(crate) fn with_rows(
-    registry: &Registry,
-    by_hand: &[SqliteModel],
-) -> morango::Result<Vec<(&'static ModelDefinition, SqliteModel)>> {
-    let found = |definition: &'static ModelDefinition| {
-        let is_same = |rows: &SqliteModel| ((rows.definition)().type_id)() == (definition.type_id)();
-        by_hand.iter().copied().chain(inventory::iter::<SqliteModel>().copied()).find(is_same)
-    };
-    registry
-        .all_models()
-        .map(|definition| {
-            let rows = found(definition).ok_or_else(|| {
-                Error::new(
-                    ErrorKind::Configuration,
-                    format!("keep the rows of {} in SQLite: they were not derived for it", definition.describe()),
-                )
-                .with_hint("derive `morango_diesel::Syncable` with the feature `sqlite` of `morango-diesel`")
-            })?;
-            Ok((definition, rows))
-        })
-        .collect()
-}
-
 /// Gives every model its number, within a write transaction, after a look at whether its table can be what it says.
-pub(crate) fn install(
-    connection: &mut SqliteConnection,
-    models: &[(&'static ModelDefinition, SqliteModel)],
-) -> Result<InstalledModels, Fault> {
+pub(crate) fn install(connection: &mut Connection<'_>, models: &[TableRows]) -> Result<InstalledModels, Fault> {
     let mut installed = Vec::with_capacity(models.len());
-    for (definition, rows) in models {
+    for rows in models {
+        let definition = rows.definition();
         check_table(connection, definition)?;
         let number = number(connection, definition)?;
         installed.push(InstalledModel { number, definition, rows: *rows });
@@ -80,7 +50,7 @@ pub(crate) fn install(
     Ok(InstalledModels(installed))
 }
 
-fn number(connection: &mut SqliteConnection, definition: &ModelDefinition) -> Result<i64, Fault> {
+fn number(connection: &mut Connection<'_>, definition: &ModelDefinition) -> Result<i64, Fault> {
     let known = sql("SELECT number FROM morango_model WHERE (profile, name, table_name) = (")
         .bind_all([definition.profile, definition.name, definition.table])
         .sql(")")
@@ -98,39 +68,31 @@ fn number(connection: &mut SqliteConnection, definition: &ModelDefinition) -> Re
     Ok(number)
 }
 
-fn check_table(connection: &mut SqliteConnection, definition: &ModelDefinition) -> Result<(), Fault> {
+fn check_table(connection: &mut Connection<'_>, definition: &ModelDefinition) -> Result<(), Fault> {
     let table = definition.table;
     let refused = |what: String, hint: &str| {
         let message = format!("install the model {}: {what}", definition.describe());
         Fault::from(Error::new(ErrorKind::Configuration, message).with_hint(hint))
     };
-    let kinds = sql("SELECT type FROM sqlite_schema WHERE type IN ('table', 'view') AND lower(name) = lower(")
-        .bind(table)
-        .sql(")")
-        .returns::<Text>()
-        .load::<String>(connection)?;
-    match kinds.first().map(String::as_str) {
-        Some("table") => {}
-        Some(_) => {
+    let columns = match backend::table(connection, table)? {
+        Table::Columns(columns) => columns,
+        Table::View => {
             return Err(refused(
                 format!("{table:?} is a view"),
                 "changes of a view cannot be captured; name the table itself",
             ));
         }
-        None => {
+        Table::Missing => {
             return Err(refused(
                 format!("the table {table:?} is not there"),
                 "run the application's own migrations before the engine is built",
             ));
         }
-    }
-    let columns = sql("SELECT name, pk FROM pragma_table_info(").bind(table).sql(")").returns::<(Text, Integer)>();
-    let columns = columns.load::<(String, i32)>(connection)?;
-    let names: BTreeSet<String> = columns.iter().map(|(name, _)| name.to_lowercase()).collect();
+    };
     let fields = definition.fields.iter().map(|field| field.column);
     let missing: Vec<&str> = std::iter::once(definition.id_column)
         .chain(fields)
-        .filter(|column| !names.contains(&column.to_lowercase()))
+        .filter(|name| !columns.iter().any(|column| column.name.eq_ignore_ascii_case(name)))
         .collect();
     if !missing.is_empty() {
         return Err(refused(
@@ -138,9 +100,9 @@ fn check_table(connection: &mut SqliteConnection, definition: &ModelDefinition) 
             "run the application's own migrations, or correct the model",
         ));
     }
-    let mut key = columns.iter().filter(|(_, position)| *position > 0);
+    let mut key = columns.iter().filter(|column| column.is_in_key);
     match (key.next(), key.next()) {
-        (Some((name, _)), None) if name.eq_ignore_ascii_case(definition.id_column) => Ok(()),
+        (Some(column), None) if column.name.eq_ignore_ascii_case(definition.id_column) => Ok(()),
         _ => Err(refused(
             format!("{:?} is not the primary key of the table {table:?}", definition.id_column),
             "records are told apart by their id; make it the primary key, and the only one",

@@ -4,15 +4,13 @@
 //! database; against other programs there is the time to wait, and the pause that a long verb makes between its
 //! transactions. This room knows nothing of what is written.
 
-use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use diesel::connection::{AnsiTransactionManager, TransactionManager};
-use diesel::sqlite::SqliteConnection;
 use morango::{Error, ErrorKind};
 
-use crate::backend::sqlite::{self, ConnectionOptions, Durability};
+use crate::backend::{self, Durability, Target};
+use crate::connection::{AsConnection as _, Connection, OwnedConnection};
 use crate::error::Fault;
 
 /// Connections that are open at one time.
@@ -26,10 +24,9 @@ const STREAK_MAX: Duration = Duration::from_millis(100);
 /// See [`STREAK_MAX`].
 const GAP: Duration = Duration::from_millis(25);
 
-/// The connections to one file.
+/// The connections to one database.
 pub(crate) struct Pool {
-    path: PathBuf,
-    options: ConnectionOptions,
+    target: Target,
     connections: Mutex<Connections>,
     returned: Condvar,
     turn: Mutex<Streak>,
@@ -37,13 +34,8 @@ pub(crate) struct Pool {
 
 #[derive(Default)]
 struct Connections {
-    idle: Vec<Pooled>,
+    idle: Vec<OwnedConnection>,
     open: usize,
-}
-
-struct Pooled {
-    connection: SqliteConnection,
-    durability: Durability,
 }
 
 /// Write transactions that followed one another with hardly a gap.
@@ -53,40 +45,37 @@ struct Streak {
 }
 
 impl Pool {
-    /// The pool of this file; the first connection is opened when it is needed.
-    pub(crate) fn new(path: PathBuf, options: ConnectionOptions) -> Self {
+    /// The pool of this database; the first connection is opened when it is needed.
+    pub(crate) fn new(target: Target) -> Self {
         let turn = Mutex::new(Streak { held: Duration::ZERO, ended: Instant::now() });
-        Self { path, options, connections: Mutex::default(), returned: Condvar::new(), turn }
+        Self { target, connections: Mutex::default(), returned: Condvar::new(), turn }
     }
 
-    /// The file.
-    pub(crate) fn path(&self) -> &PathBuf {
-        &self.path
-    }
-
-    /// A connection that the pool does not keep.
-    pub(crate) fn connect(&self) -> morango::Result<SqliteConnection> {
-        sqlite::connect(&self.path, self.options)
+    /// The database.
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
     }
 
     /// Runs work that only reads, and sees one state throughout.
-    pub(crate) fn read<R>(&self, work: impl FnOnce(&mut SqliteConnection) -> Result<R, Fault>) -> Result<R, Fault> {
+    pub(crate) fn read<R>(&self, work: impl FnOnce(&mut Connection<'_>) -> Result<R, Fault>) -> Result<R, Fault> {
         let mut lease = self.lease()?;
-        sqlite::read_transaction(lease.connection(), work)
+        backend::read_transaction(&mut lease.connection(), work)
     }
 
     /// Runs work that writes, in one transaction.
     pub(crate) fn write<R>(
         &self,
         durability: Durability,
-        work: impl FnOnce(&mut SqliteConnection) -> Result<R, Fault>,
+        work: impl FnOnce(&mut Connection<'_>) -> Result<R, Fault>,
     ) -> Result<R, Fault> {
+        if !self.target.has_one_writer() {
+            return backend::write_transaction(&mut self.lease()?.connection(), durability, work);
+        }
         let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         turn.let_others_in();
         let mut lease = self.lease()?;
-        lease.set_durability(durability)?;
         let began = Instant::now();
-        let outcome = sqlite::write_transaction(lease.connection(), work);
+        let outcome = backend::write_transaction(&mut lease.connection(), durability, work);
         turn.add(began);
         outcome
     }
@@ -95,24 +84,24 @@ impl Pool {
         let asked = Instant::now();
         let mut connections = self.lock();
         loop {
-            if let Some(pooled) = connections.idle.pop() {
-                return Ok(Lease { pool: self, pooled: Some(pooled) });
+            if let Some(connection) = connections.idle.pop() {
+                return Ok(Lease { pool: self, connection: Some(connection) });
             }
             if connections.open < CONNECTIONS_MAX {
                 break;
             }
-            let patience = self.options.busy_timeout.saturating_sub(asked.elapsed());
+            let patience = self.target.patience().saturating_sub(asked.elapsed());
             if patience.is_zero() {
-                let message = format!("use the database {}: all of our connections are busy", self.path.display());
+                let message = format!("use the database {}: all of our connections are busy", self.target.location());
                 return Err(Error::new(ErrorKind::StorageBusy, message).into());
             }
             connections = self.returned.wait_timeout(connections, patience).unwrap_or_else(PoisonError::into_inner).0;
         }
         connections.open += 1;
         drop(connections);
-        let mut lease = Lease { pool: self, pooled: None };
+        let mut lease = Lease { pool: self, connection: None };
         // A failure to open gives the place back when the lease is dropped.
-        lease.pooled = Some(Pooled { connection: self.connect()?, durability: Durability::Durable });
+        lease.connection = Some(self.target.connect()?);
         Ok(lease)
     }
 
@@ -123,7 +112,7 @@ impl Pool {
 
 impl std::fmt::Debug for Pool {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Pool").field("path", &self.path).field("options", &self.options).finish_non_exhaustive()
+        formatter.debug_struct("Pool").field("target", &self.target).finish_non_exhaustive()
     }
 }
 
@@ -148,39 +137,25 @@ impl Streak {
 /// which undoes what it began.
 struct Lease<'a> {
     pool: &'a Pool,
-    pooled: Option<Pooled>,
+    connection: Option<OwnedConnection>,
 }
 
 impl Lease<'_> {
-    fn connection(&mut self) -> &mut SqliteConnection {
-        &mut self.pooled.as_mut().expect("a lease holds its connection until it is dropped").connection
-    }
-
-    fn set_durability(&mut self, durability: Durability) -> Result<(), Fault> {
-        let pooled = self.pooled.as_mut().expect("a lease holds its connection until it is dropped");
-        if pooled.durability != durability {
-            sqlite::set_durability(&mut pooled.connection, durability)?;
-            pooled.durability = durability;
-        }
-        Ok(())
+    fn connection(&mut self) -> Connection<'_> {
+        self.connection.as_mut().expect("a lease holds its connection until it is dropped").as_connection()
     }
 }
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        let sound = self.pooled.take().and_then(|mut pooled| is_idle(&mut pooled.connection).then_some(pooled));
+        let is_idle = |connection: &mut OwnedConnection| !connection.as_connection().is_in_transaction();
+        let sound = self.connection.take().and_then(|mut connection| is_idle(&mut connection).then_some(connection));
         let mut connections = self.pool.lock();
         match sound {
-            Some(pooled) => connections.idle.push(pooled),
+            Some(connection) => connections.idle.push(connection),
             None => connections.open -= 1,
         }
         drop(connections);
         self.pool.returned.notify_one();
     }
-}
-
-fn is_idle(connection: &mut SqliteConnection) -> bool {
-    let status =
-        <AnsiTransactionManager as TransactionManager<SqliteConnection>>::transaction_manager_status_mut(connection);
-    matches!(status.transaction_depth(), Ok(None))
 }

@@ -4,11 +4,10 @@
 //! harmless, since a receiver decides by the record's own counters and raises its database max counters to what was claimed before.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
-use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Text};
-use diesel::sqlite::SqliteConnection;
 use morango::counter::Lack;
 use morango::id::{InstanceId, TransferSessionId};
 use morango::port::Chunk;
@@ -16,11 +15,13 @@ use morango::scope::{Filter, prefix_upper_bound};
 use morango::session::TransferSession;
 use morango::{Error, ErrorKind, limits};
 
+use crate::backend;
+use crate::connection::Connection;
 use crate::error::Fault;
 use crate::incoming::encoded_length;
 use crate::records::{RecordRow, select_records};
 use crate::statement::sql;
-use crate::storage::SqliteStorage;
+use crate::storage::DieselStorage;
 
 /// Records noted in one page.
 const PAGE_RECORDS: usize = 500;
@@ -35,7 +36,7 @@ const NUMBER_BYTES: usize = 8;
 ///
 /// Before: `lacks` says up to which counter the receiver has what. After: the session's pages hold the places of these records in the
 /// order in which they came into the store, so that what others point at mostly goes first. No counter moves.
-pub(crate) fn queue(storage: &SqliteStorage, session: &TransferSession, lacks: &[Lack]) -> morango::Result<u64> {
+pub(crate) fn queue(storage: &DieselStorage, session: &TransferSession, lacks: &[Lack]) -> morango::Result<u64> {
     let operation = format!("queue records for transfer session {}", session.id);
     let ranges = ranges_of(lacks, &session.filter);
     // 8 bytes a record: the numbers of a million records are held, the records never are.
@@ -65,7 +66,7 @@ pub(crate) fn queue(storage: &SqliteStorage, session: &TransferSession, lacks: &
 }
 
 /// Forgets what is queued for a session.
-pub(crate) fn delete_queue(connection: &mut SqliteConnection, session: &TransferSessionId) -> Result<(), Fault> {
+pub(crate) fn delete_queue(connection: &mut Connection<'_>, session: &TransferSessionId) -> Result<(), Fault> {
     sql("DELETE FROM morango_outgoing WHERE transfer_session = ").bind(session).execute(connection)?;
     Ok(())
 }
@@ -187,7 +188,7 @@ impl Sweep {
 /// of these, each range is read out of the index over partitions: so the work grows with what is lacking, or with what the
 /// ranges hold, whichever is less.
 fn find(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     profile: &str,
     ranges: &[Range],
     sequences: &mut Vec<i64>,
@@ -207,22 +208,23 @@ fn find(
 }
 
 /// Of the records that an instance saved after a count, at most one more than [`LATEST_RECORDS_MAX`].
-fn latest(connection: &mut SqliteConnection, profile: &str, lowest: &Range) -> Result<Vec<(i64, String, i64)>, Fault> {
-    let found = sql("SELECT sequence, partition, last_saved_counter
-         FROM morango_store INDEXED BY morango_store_by_counter WHERE last_saved_instance = ")
-    .bind(&lowest.instance)
-    .sql(" AND last_saved_counter > ")
-    .bind(lowest.after)
-    .sql(" AND profile = ")
-    .bind(profile)
-    .sql(" LIMIT ")
-    .bind(i64::try_from(LATEST_RECORDS_MAX + 1).unwrap_or(i64::MAX));
+fn latest(connection: &mut Connection<'_>, profile: &str, lowest: &Range) -> Result<Vec<(i64, String, i64)>, Fault> {
+    let found = sql("SELECT sequence, partition, last_saved_counter FROM morango_store")
+        .sql(backend::by_counter(connection))
+        .sql(" WHERE last_saved_instance = ")
+        .bind(&lowest.instance)
+        .sql(" AND last_saved_counter > ")
+        .bind(lowest.after)
+        .sql(" AND profile = ")
+        .bind(profile)
+        .sql(" LIMIT ")
+        .bind(i64::try_from(LATEST_RECORDS_MAX + 1).unwrap_or(i64::MAX));
     Ok(found.returns::<(BigInt, Text, BigInt)>().load(connection)?)
 }
 
 /// Adds the places of the records in a range, out of the index alone.
 fn find_in(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     profile: &str,
     range: &Range,
     sequences: &mut Vec<i64>,
@@ -239,15 +241,15 @@ fn find_in(
         Some(before) => found.sql(" AND partition < ").bind(before),
         None => found,
     };
-    for sequence in found.returns::<BigInt>().load_iter::<i64, DefaultLoadingMode>(connection)? {
-        sequences.push(sequence?);
-    }
-    Ok(())
+    found.returns::<BigInt>().for_each(connection, |sequence: i64| {
+        sequences.push(sequence);
+        Ok(ControlFlow::Continue(()))
+    })
 }
 
 /// The queued records from `offset` on: at most `limit`, and fewer where they are large, but at least one where there is one.
 pub(crate) fn queued_chunk(
-    storage: &SqliteStorage,
+    storage: &DieselStorage,
     session: &TransferSessionId,
     offset: u64,
     limit: usize,
@@ -275,8 +277,8 @@ fn vanished(sequence: i64) -> Error {
 }
 
 /// How many records are queued: all pages but the last are full.
-fn count(connection: &mut SqliteConnection, session: &TransferSessionId) -> Result<u64, Fault> {
-    let last = sql("SELECT page, length(sequences) FROM morango_outgoing WHERE transfer_session = ")
+fn count(connection: &mut Connection<'_>, session: &TransferSessionId) -> Result<u64, Fault> {
+    let last = sql("SELECT page, octet_length(sequences) FROM morango_outgoing WHERE transfer_session = ")
         .bind(session)
         .sql(" ORDER BY page DESC LIMIT 1")
         .returns::<(BigInt, BigInt)>()
@@ -287,7 +289,7 @@ fn count(connection: &mut SqliteConnection, session: &TransferSessionId) -> Resu
 }
 
 fn sequences_from(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     session: &TransferSessionId,
     offset: u64,
     limit: usize,

@@ -7,24 +7,25 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
-use diesel::sqlite::SqliteConnection;
 use morango::id::TransferSessionId;
 use morango::port::Rejection;
 use morango::record::BufferRecord;
 use morango::{Error, ErrorKind, limits};
 
+use crate::backend;
+use crate::connection::Connection;
 use crate::error::Fault;
 use crate::incoming::{encode, encoded_length};
 use crate::queue::delete_queue;
 use crate::statement::sql;
-use crate::storage::SqliteStorage;
+use crate::storage::DieselStorage;
 
 /// Keeps a received chunk and what was refused of it, counts both as transferred, and returns how many were so far.
 ///
 /// Before: the session is open. After: its chunk is in the buffer, in parts that one transaction of dequeuing can take; if it was there
 /// already, nothing has changed. The commit may be taken back by a power failure, together with the count by which the peer goes on.
 pub(crate) fn receive_chunk(
-    storage: &SqliteStorage,
+    storage: &DieselStorage,
     session: &TransferSessionId,
     digest: &[u8; 32],
     records: &[BufferRecord],
@@ -80,7 +81,7 @@ fn part_digest(digest: &[u8; 32], number: u32) -> Cow<'_, [u8]> {
 
 /// Keeps one part, and says whether it was not there yet.
 fn keep_part(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     session: &TransferSessionId,
     digest: &[u8],
     records: i64,
@@ -101,11 +102,13 @@ fn keep_part(
 
 /// Adds to what an open session transferred; never beyond its total, where that is known.
 fn count_as_transferred(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     session: &TransferSessionId,
     records: i64,
 ) -> Result<u64, Fault> {
-    let counted = sql("UPDATE morango_transfer_session SET records_transferred = min(records_transferred + ")
+    let counted = sql("UPDATE morango_transfer_session SET records_transferred = ")
+        .sql(backend::least(connection))
+        .sql("(records_transferred + ")
         .bind(records)
         .sql(", coalesce(records_total, ")
         .bind(i64::MAX)
@@ -118,7 +121,7 @@ fn count_as_transferred(
     unsigned(session, counted)
 }
 
-fn transferred(connection: &mut SqliteConnection, session: &TransferSessionId) -> Result<u64, Fault> {
+fn transferred(connection: &mut Connection<'_>, session: &TransferSessionId) -> Result<u64, Fault> {
     let transferred = sql("SELECT records_transferred FROM morango_transfer_session WHERE is_active = 1 AND id = ")
         .bind(session)
         .returns::<BigInt>()
@@ -137,7 +140,7 @@ fn unsigned(session: &TransferSessionId, transferred: Option<i64>) -> Result<u64
 /// Keeps a refused record with its reason. A peer that sends nothing but refuse fills a bounded place only: past the session's
 /// number or bytes nothing more is kept for it, and past the number for all sessions the oldest give way.
 pub(crate) fn keep_rejection(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     session: &TransferSessionId,
     rejection: &Rejection,
 ) -> Result<(), Fault> {
@@ -167,7 +170,7 @@ pub(crate) fn keep_rejection(
 
 /// The refused records of a session, newest first.
 pub(crate) fn rejections(
-    storage: &SqliteStorage,
+    storage: &DieselStorage,
     session: &TransferSessionId,
     limit: usize,
 ) -> morango::Result<Vec<Rejection>> {
@@ -185,7 +188,7 @@ pub(crate) fn rejections(
 
 /// Deletes the session's buffers and closes it. What was refused stays, with its reasons, for whoever looks for it.
 pub(crate) fn clean_up(
-    storage: &SqliteStorage,
+    storage: &DieselStorage,
     session: &TransferSessionId,
     now: DateTime<Utc>,
 ) -> morango::Result<()> {

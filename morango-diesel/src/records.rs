@@ -2,9 +2,10 @@
 //!
 //! Writing is left to the stage that writes: each sets other columns beside the record's own.
 
-use diesel::connection::DefaultLoadingMode;
+use std::ops::ControlFlow;
+
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Binary, Integer, Text};
+use diesel::sql_types::{BigInt, Binary, Text};
 use morango::counter::{RecordMaxCounters, Stamp};
 use morango::id::{InstanceId, SyncId};
 use morango::record::StoreRecord;
@@ -12,11 +13,11 @@ use morango::scope::Filter;
 
 use crate::error::Fault;
 use crate::statement::{Statement, sql};
-use crate::storage::SqliteStorage;
+use crate::storage::DieselStorage;
 
 /// The SQL types of [`RecordRow`].
 pub(crate) type RecordTypes =
-    (Binary, Text, Text, Text, Text, Text, Text, Integer, Integer, Binary, BigInt, Text, Binary);
+    (Binary, Text, Text, Text, Text, Text, Text, BigInt, BigInt, Binary, BigInt, Text, Binary);
 
 /// A row of the store as it is read.
 #[derive(Queryable)]
@@ -28,8 +29,8 @@ pub(crate) struct RecordRow {
     source_id: String,
     serialized: String,
     conflicting_serialized_data: String,
-    is_deleted: i32,
-    is_hard_deleted: i32,
+    is_deleted: i64,
+    is_hard_deleted: i64,
     last_saved_instance: InstanceId,
     last_saved_counter: i64,
     self_reference: String,
@@ -69,19 +70,18 @@ pub(crate) fn select_records<'a>(rest: &'static str) -> Statement<'a, RecordType
 ///
 /// One statement reads them all, one after another: so the caller sees one state of the store, however long it takes.
 pub(crate) fn for_each_record(
-    storage: &SqliteStorage,
+    storage: &DieselStorage,
     profile: &str,
     filter: &Filter,
     each: &mut dyn FnMut(StoreRecord) -> morango::Result<()>,
 ) -> morango::Result<()> {
     storage.read(&format!("read the records of {profile:?}"), |connection| {
         let records = select_records("WHERE profile = ").bind(profile).sql(" ORDER BY record_id");
-        for row in records.load_iter::<RecordRow, DefaultLoadingMode>(connection)? {
-            let row = row?;
+        records.for_each(connection, |row: RecordRow| {
             if filter.contains(&row.partition) {
                 each(row.into_record()?)?;
             }
-        }
-        Ok(())
+            Ok(ControlFlow::Continue(()))
+        })
     })
 }

@@ -2,48 +2,42 @@
 //!
 //! Which version a database has is a fact in it, in no place that an application or another program uses for its own.
 
-use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{Integer, Text};
-use diesel::sqlite::SqliteConnection;
+use diesel::sql_types::Text;
 use morango::{Error, ErrorKind};
 
-use crate::backend::sqlite;
+use crate::backend;
+use crate::connection::Connection;
 use crate::error::Fault;
 use crate::statement::sql;
 
 /// The name of the fact that says which version a database has.
 const VERSION_FACT: &str = "schema_version";
 
-/// What takes a database from one version to the next, from the empty one on.
-///
-/// Once published, one of these never changes; a new one is added at the end. State in the commit what an older program
-/// does with the new tables.
-const MIGRATIONS: &[&str] = &[sqlite::SCHEMA];
-
 /// Brings the engine's own tables up to date, within a write transaction.
-pub(crate) fn bring_up_to_date(connection: &mut SqliteConnection) -> Result<(), Fault> {
+pub(crate) fn bring_up_to_date(connection: &mut Connection<'_>) -> Result<(), Fault> {
+    let migrations = backend::migrations(connection);
     let version = version(connection)?;
-    if version > MIGRATIONS.len() {
-        return Err(newer(version).into());
+    if version > migrations.len() {
+        return Err(newer(version, migrations.len()).into());
     }
-    for migration in &MIGRATIONS[version..] {
+    for migration in &migrations[version..] {
         connection.batch_execute(migration)?;
     }
-    if version < MIGRATIONS.len() {
-        set_fact(connection, VERSION_FACT, &MIGRATIONS.len().to_string())?;
+    if version < migrations.len() {
+        set_fact(connection, VERSION_FACT, &migrations.len().to_string())?;
     }
     Ok(())
 }
 
 /// A single fact of this database.
-pub(crate) fn fact(connection: &mut SqliteConnection, name: &str) -> Result<Option<String>, Fault> {
+pub(crate) fn fact(connection: &mut Connection<'_>, name: &str) -> Result<Option<String>, Fault> {
     let found = sql("SELECT value FROM morango_fact WHERE name = ").bind(name).returns::<Text>();
     Ok(found.get_result(connection).optional()?)
 }
 
 /// Sets a single fact of this database.
-pub(crate) fn set_fact(connection: &mut SqliteConnection, name: &str, value: &str) -> Result<(), Fault> {
+pub(crate) fn set_fact(connection: &mut Connection<'_>, name: &str, value: &str) -> Result<(), Fault> {
     sql("INSERT INTO morango_fact (name, value) VALUES (")
         .bind(name)
         .sql(", ")
@@ -53,11 +47,8 @@ pub(crate) fn set_fact(connection: &mut SqliteConnection, name: &str, value: &st
     Ok(())
 }
 
-fn version(connection: &mut SqliteConnection) -> Result<usize, Fault> {
-    let tables = sql("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'morango_fact'")
-        .returns::<Integer>()
-        .get_result::<i32>(connection)?;
-    if tables == 0 {
+fn version(connection: &mut Connection<'_>) -> Result<usize, Fault> {
+    if !backend::has_own_tables(connection)? {
         return Ok(0);
     }
     let text = fact(connection, VERSION_FACT)?.unwrap_or_default();
@@ -66,8 +57,7 @@ fn version(connection: &mut SqliteConnection) -> Result<usize, Fault> {
     })
 }
 
-fn newer(version: usize) -> Error {
-    let known = MIGRATIONS.len();
+fn newer(version: usize, known: usize) -> Error {
     Error::new(
         ErrorKind::Configuration,
         format!("use the engine's tables: they are of version {version}, and this program knows those up to {known}"),

@@ -6,14 +6,20 @@
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
+use std::ops::ControlFlow;
 
 use diesel::backend::Backend;
+use diesel::connection::{Connection as _, DefaultLoadingMode, LoadConnection};
+use diesel::deserialize::{self, FromSqlRow};
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::query_dsl::RunQueryDsl;
-use diesel::result::QueryResult;
+use diesel::result::{Error as DieselError, QueryResult};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, Binary, Double, HasSqlType, Nullable, Text, Untyped};
+#[cfg(feature = "sqlite")]
+use diesel::sqlite::Sqlite;
 use morango::scope::prefix_upper_bound;
+
+use crate::connection::Connection;
 
 /// A statement that returns rows of the SQL types `Row`, or none.
 ///
@@ -102,7 +108,96 @@ impl<'a, Row> Statement<'a, Row> {
     }
 }
 
-impl<Db, Row> QueryFragment<Db> for Statement<'_, Row>
+impl<Row> Statement<'_, Row> {
+    /// Runs the statement and says how many rows it changed.
+    pub(crate) fn execute(self, connection: &mut Connection<'_>) -> QueryResult<usize> {
+        let rendered = Rendered(self.parts);
+        match connection {
+            #[cfg(feature = "sqlite")]
+            Connection::Sqlite(connection) => connection.execute_returning_count(&rendered),
+        }
+    }
+
+    /// Runs the statement and hands over its rows, one after another, until it is told to stop.
+    pub(crate) fn for_each<Loaded, Error>(
+        self,
+        connection: &mut Connection<'_>,
+        each: impl FnMut(Loaded) -> Result<ControlFlow<()>, Error>,
+    ) -> Result<(), Error>
+    where
+        Loaded: Loadable<Row>,
+        Error: From<DieselError>,
+    {
+        let rendered = Rendered(self.parts);
+        match connection {
+            #[cfg(feature = "sqlite")]
+            Connection::Sqlite(connection) => {
+                let rows = LoadConnection::<DefaultLoadingMode>::load(*connection, rendered)?;
+                hand_over(rows, <Loaded as FromSqlRow<Row, Sqlite>>::build_from_row, each)
+            }
+        }
+    }
+
+    /// Runs the statement and gives all of its rows.
+    pub(crate) fn load<Loaded: Loadable<Row>>(self, connection: &mut Connection<'_>) -> QueryResult<Vec<Loaded>> {
+        let mut rows = Vec::new();
+        self.for_each(connection, |row| {
+            rows.push(row);
+            Ok::<_, DieselError>(ControlFlow::Continue(()))
+        })?;
+        Ok(rows)
+    }
+
+    /// Runs the statement and gives its first row.
+    ///
+    /// # Errors
+    /// The database's, or [`DieselError::NotFound`] where there is no row.
+    pub(crate) fn get_result<Loaded: Loadable<Row>>(self, connection: &mut Connection<'_>) -> QueryResult<Loaded> {
+        let mut first = None;
+        self.for_each(connection, |row| {
+            first = Some(row);
+            Ok::<_, DieselError>(ControlFlow::Break(()))
+        })?;
+        first.ok_or(DieselError::NotFound)
+    }
+}
+
+fn hand_over<DatabaseRow, Loaded, Error: From<DieselError>>(
+    rows: impl Iterator<Item = QueryResult<DatabaseRow>>,
+    build: impl Fn(&DatabaseRow) -> deserialize::Result<Loaded>,
+    mut each: impl FnMut(Loaded) -> Result<ControlFlow<()>, Error>,
+) -> Result<(), Error> {
+    for row in rows {
+        if each(build(&row?).map_err(DieselError::DeserializationError)?)?.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// What a row of the SQL types `Row` can be read as, whichever database it comes from.
+pub(crate) trait Loadable<Row>: LoadableFromSqlite<Row> {}
+
+impl<Row, Loaded: LoadableFromSqlite<Row>> Loadable<Row> for Loaded {}
+
+/// What a row can be read as if it comes from SQLite.
+#[cfg(feature = "sqlite")]
+pub(crate) trait LoadableFromSqlite<Row>: FromSqlRow<Row, Sqlite> {}
+
+#[cfg(feature = "sqlite")]
+impl<Row, Loaded: FromSqlRow<Row, Sqlite>> LoadableFromSqlite<Row> for Loaded {}
+
+/// SQLite is switched off: no row comes from there.
+#[cfg(not(feature = "sqlite"))]
+pub(crate) trait LoadableFromSqlite<Row> {}
+
+#[cfg(not(feature = "sqlite"))]
+impl<Row, Loaded> LoadableFromSqlite<Row> for Loaded {}
+
+/// A statement as Diesel takes it, which does not ask what its rows hold.
+struct Rendered<'a>(Vec<Part<'a>>);
+
+impl<Db> QueryFragment<Db> for Rendered<'_>
 where
     Db: Backend + HasSqlType<Text> + HasSqlType<Binary> + HasSqlType<BigInt> + HasSqlType<Double>,
     str: ToSql<Text, Db>,
@@ -114,7 +209,7 @@ where
     Option<Vec<u8>>: ToSql<Nullable<Binary>, Db>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Db>) -> QueryResult<()> {
-        for part in &self.parts {
+        for part in &self.0 {
             match part {
                 Part::Sql(text) => out.push_sql(text),
                 Part::Identifier(name) => out.push_identifier(name)?,
@@ -132,16 +227,15 @@ where
 }
 
 /// Its text is its key in the cache of prepared statements.
-impl<Row> QueryId for Statement<'_, Row> {
+impl QueryId for Rendered<'_> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl<Row> Query for Statement<'_, Row> {
-    type SqlType = Row;
+/// What its rows hold is known where they are read.
+impl Query for Rendered<'_> {
+    type SqlType = Untyped;
 }
-
-impl<Row, C> RunQueryDsl<C> for Statement<'_, Row> {}
 
 impl<'a> From<&'a str> for Value<'a> {
     fn from(text: &'a str) -> Self {
@@ -241,11 +335,12 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use diesel::Connection as _;
     use diesel::connection::{InstrumentationEvent, SimpleConnection as _};
-    use diesel::prelude::*;
     use diesel::sqlite::SqliteConnection;
 
     use super::*;
+    use crate::connection::AsConnection as _;
 
     fn connection() -> SqliteConnection {
         let mut connection = SqliteConnection::establish(":memory:").expect("a database in memory");
@@ -265,7 +360,8 @@ mod tests {
         });
         for number in 0..5_i64 {
             let insert = sql("INSERT INTO ").identifier("t").sql(" (a, b, c) VALUES (").bind("x").sql(", ");
-            let inserted = insert.bind(None::<&[u8]>).sql(", ").bind(number).sql(")").execute(&mut connection);
+            let inserted =
+                insert.bind(None::<&[u8]>).sql(", ").bind(number).sql(")").execute(&mut connection.as_connection());
             assert_eq!(inserted, Ok(1));
         }
         assert_eq!(prepared.load(Ordering::Relaxed), 1);
@@ -279,10 +375,10 @@ mod tests {
             [(Some("'; DROP TABLE t; --".to_owned()), Some(vec![0, 255]), Some(i64::MIN)), (None, None, None)];
         for (text, bytes, number) in &rows {
             let insert = sql("INSERT INTO t VALUES (").bind(text.as_deref()).sql(", ").bind(bytes.as_deref());
-            insert.sql(", ").bind(*number).sql(")").execute(&mut connection).expect("insert");
+            insert.sql(", ").bind(*number).sql(")").execute(&mut connection.as_connection()).expect("insert");
         }
         let select = sql("SELECT a, b, c FROM t").returns::<(Nullable<Text>, Nullable<Binary>, Nullable<BigInt>)>();
-        assert_eq!(select.load::<Row>(&mut connection).expect("load"), rows);
+        assert_eq!(select.load::<Row>(&mut connection.as_connection()).expect("load"), rows);
     }
 
     #[test]
@@ -290,12 +386,16 @@ mod tests {
         let mut connection = connection();
         let all = ["a", "a_b", "a_b:c", "a_c", "axb", "A_B", "a_b\u{10ffff}", "b"];
         for text in all {
-            sql("INSERT INTO t (a) VALUES (").bind(text).sql(")").execute(&mut connection).expect("insert");
+            sql("INSERT INTO t (a) VALUES (")
+                .bind(text)
+                .sql(")")
+                .execute(&mut connection.as_connection())
+                .expect("insert");
         }
         for prefix in ["a_b", "", "a", "z", "a_b\u{10ffff}"] {
             let found = sql("SELECT a FROM t WHERE ").starts_with("a", prefix).sql(" ORDER BY rowid").returns::<Text>();
             let expected: Vec<&str> = all.into_iter().filter(|text| text.starts_with(prefix)).collect();
-            assert_eq!(found.load::<String>(&mut connection).expect("load"), expected, "{prefix:?}");
+            assert_eq!(found.load::<String>(&mut connection.as_connection()).expect("load"), expected, "{prefix:?}");
         }
     }
 }

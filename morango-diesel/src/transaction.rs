@@ -5,30 +5,21 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary};
-use diesel::sqlite::SqliteConnection;
 use morango::counter::Stamp;
 use morango::id::InstanceId;
 use morango::{Error, ErrorKind, limits};
 
+use crate::backend::{self, Capture};
+use crate::connection::{AsConnection, Connection};
 use crate::error::Fault;
 use crate::statement::sql;
-
-/// What change capture does with the changes of this transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Capture {
-    /// The engine itself writes rows: nothing is marked.
-    Off,
-    /// Deletions are marked as hard ones.
-    Hard,
-}
 
 /// Raises the current instance's counter by one and returns the new stamp.
 ///
 /// Before: the transaction has stamped nothing. After: whatever it stamps carries this stamp. The counter moves with the
 /// transaction and falls back with it.
-pub(crate) fn raise_counter(connection: &mut SqliteConnection) -> Result<Stamp, Fault> {
+pub(crate) fn raise_counter(connection: &mut Connection<'_>) -> Result<Stamp, Fault> {
     let raised = sql("UPDATE morango_instance SET counter = counter + 1 WHERE is_current = 1 RETURNING id, counter")
         .returns::<(Binary, BigInt)>()
         .load::<(InstanceId, i64)>(connection)?;
@@ -36,7 +27,7 @@ pub(crate) fn raise_counter(connection: &mut SqliteConnection) -> Result<Stamp, 
 }
 
 /// The current instance and its counter as it stands.
-pub(crate) fn current_stamp(connection: &mut SqliteConnection) -> Result<Stamp, Fault> {
+pub(crate) fn current_stamp(connection: &mut Connection<'_>) -> Result<Stamp, Fault> {
     let found = sql("SELECT id, counter FROM morango_instance WHERE is_current = 1")
         .returns::<(Binary, BigInt)>()
         .load::<(InstanceId, i64)>(connection)?;
@@ -62,48 +53,31 @@ fn stamp_of(found: &[(InstanceId, i64)]) -> Result<Stamp, Fault> {
 /// Runs work whose changes to the application's rows are not marked: the engine's own writing of what peers sent.
 ///
 /// It is called within a write transaction; capture is on again before it returns, whatever the work does.
-pub(crate) fn without_capture<R, E: From<diesel::result::Error>>(
-    connection: &mut SqliteConnection,
-    work: impl FnOnce(&mut SqliteConnection) -> Result<R, E>,
+pub(crate) fn without_capture<C: AsConnection, R, E: From<Fault>>(
+    connection: &mut C,
+    work: impl FnOnce(&mut C) -> Result<R, E>,
 ) -> Result<R, E> {
     with_capture(connection, Capture::Off, work)
 }
 
 /// Runs work whose deletions are marked as hard ones; see [`without_capture`].
-pub(crate) fn with_hard_capture<R, E: From<diesel::result::Error>>(
-    connection: &mut SqliteConnection,
-    work: impl FnOnce(&mut SqliteConnection) -> Result<R, E>,
+pub(crate) fn with_hard_capture<C: AsConnection, R, E: From<Fault>>(
+    connection: &mut C,
+    work: impl FnOnce(&mut C) -> Result<R, E>,
 ) -> Result<R, E> {
     with_capture(connection, Capture::Hard, work)
 }
 
-/// Switches capture on, should a transaction that switched it off have been committed in the middle of a panic.
-pub(crate) fn reset_capture(connection: &mut SqliteConnection) -> Result<(), Fault> {
-    sql("UPDATE morango_capture SET mode = 1 WHERE mode <> 1").execute(connection)?;
-    Ok(())
-}
-
-fn with_capture<R, E: From<diesel::result::Error>>(
-    connection: &mut SqliteConnection,
+fn with_capture<C: AsConnection, R, E: From<Fault>>(
+    connection: &mut C,
     capture: Capture,
-    work: impl FnOnce(&mut SqliteConnection) -> Result<R, E>,
+    work: impl FnOnce(&mut C) -> Result<R, E>,
 ) -> Result<R, E> {
-    let mode = match capture {
-        Capture::Off => 0,
-        Capture::Hard => 2,
-    };
-    // A transaction that begins by reading is refused, without waiting, if another one wrote since. So this writes.
-    let before =
-        sql("UPDATE morango_capture SET mode = mode RETURNING mode").returns::<BigInt>().get_result(connection)?;
-    set_mode(connection, mode)?;
+    let before = backend::switch_capture(&mut connection.as_connection(), capture)?;
     // A mode that stayed behind would hide the changes of every other program: it is put back after a panic too.
     let outcome = catch_unwind(AssertUnwindSafe(|| work(connection)));
-    let restored = set_mode(connection, before);
+    let restored = backend::switch_capture(&mut connection.as_connection(), before);
     let value = outcome.unwrap_or_else(|panic| resume_unwind(panic))?;
     restored?;
     Ok(value)
-}
-
-fn set_mode(connection: &mut SqliteConnection, mode: i64) -> QueryResult<()> {
-    sql("UPDATE morango_capture SET mode = ").bind(mode).execute(connection).map(|_| ())
 }

@@ -2,24 +2,44 @@
 //!
 //! A sibling for another database has the same items in the same order.
 
-use std::path::Path;
+pub(crate) mod capture;
+
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use diesel::connection::SimpleConnection;
+use diesel::connection::Connection as _;
+use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Text};
 use diesel::sqlite::SqliteConnection;
+use morango::id::SyncId;
+use morango::model::ModelDefinition;
 use morango::{Error, ErrorKind};
 
-use crate::error::{from_connection_error, from_diesel, kind_of};
-use crate::statement::sql;
+use super::{Column, Durability, Table};
+use crate::connection::{AsConnection as _, Connection};
+use crate::error::{Fault, from_connection_error, from_diesel, kind_of};
+use crate::rows::{SqliteModel, TableRows};
+use crate::statement::{Statement, sql};
 
 /// What kind of database it is, in [`Storage::kind`](morango::port::Storage::kind).
 pub(crate) const KIND: &str = "sqlite";
 
-/// The engine's own tables.
-pub(crate) const SCHEMA: &str = include_str!("sqlite.sql");
+/// SQLite lets one connection write.
+pub(crate) const HAS_ONE_WRITER: bool = true;
+
+/// What takes a database from one version to the next, from the empty one on.
+///
+/// Once published, one of these never changes; a new one is added at the end. State in the commit what an older program
+/// does with the new tables.
+pub(crate) const MIGRATIONS: &[&str] = &[include_str!("sqlite.sql")];
+
+/// Which index finds an instance's latest records.
+pub(crate) const BY_COUNTER: &str = " INDEXED BY morango_store_by_counter";
+
+/// The function that gives the lesser of two numbers.
+pub(crate) const LEAST: &str = "min";
 
 /// Pages of the cache of one connection, in KiB: what one connection may keep in memory.
 const CACHE_KIBIBYTES: u32 = 8 * 1024;
@@ -30,25 +50,45 @@ const JOURNAL_BYTES_KEPT_MAX: u32 = 64 * 1024 * 1024;
 /// How long to wait before asking again for what SQLite refuses at once instead of waiting itself.
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
 
-/// How a connection waits and what it may expect of the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ConnectionOptions {
+/// A SQLite file, and how a connection to it waits.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    /// The file.
+    pub(crate) path: PathBuf,
     /// How long a statement waits for another connection's lock.
     pub(crate) busy_timeout: Duration,
 }
 
-/// What a commit promises.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Durability {
-    /// It is on the disk when the commit returns: for everything that raises a counter or that a peer builds upon.
-    Durable,
-    /// It survives the program, and a power failure takes it back together with everything after it, or not at all:
-    /// for what can be fetched again from where it stopped.
-    Buffered,
+impl Target {
+    /// Where it is, for people.
+    pub(crate) fn location(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// How long to wait for what another holds.
+    pub(crate) fn patience(&self) -> Duration {
+        self.busy_timeout
+    }
+}
+
+/// The rows of a model that registered itself.
+///
+/// # Errors
+/// It has none on SQLite.
+pub(crate) fn registered_rows(definition: &'static ModelDefinition) -> morango::Result<TableRows> {
+    let is_same = |rows: &SqliteModel| ((rows.definition)().type_id)() == (definition.type_id)();
+    inventory::iter::<SqliteModel>().copied().find(is_same).map(TableRows::Sqlite).ok_or_else(|| {
+        Error::new(
+            ErrorKind::Configuration,
+            format!("keep the rows of {} in SQLite: they were not derived for it", definition.describe()),
+        )
+        .with_hint("derive `morango_diesel::Syncable` with the feature `sqlite` of `morango-diesel`")
+    })
 }
 
 /// Opens a connection to the file, which is created if it is not there.
-pub(crate) fn connect(path: &Path, options: ConnectionOptions) -> morango::Result<SqliteConnection> {
+pub(crate) fn connect(target: &Target) -> morango::Result<SqliteConnection> {
+    let path = target.path.as_path();
     check_path(path)?;
     let operation = || format!("open the database {}", path.display());
     let text = path.to_str().ok_or_else(|| {
@@ -56,7 +96,7 @@ pub(crate) fn connect(path: &Path, options: ConnectionOptions) -> morango::Resul
     })?;
     let mut connection =
         SqliteConnection::establish(text).map_err(|error| from_connection_error(operation(), error))?;
-    prepare(&mut connection, options).map_err(|error| from_diesel(operation(), error))?;
+    prepare(&mut connection, target.busy_timeout).map_err(|error| from_diesel(operation(), error))?;
     check_text_encoding(&mut connection, path)?;
     Ok(connection)
 }
@@ -69,6 +109,14 @@ pub(crate) fn set_durability(connection: &mut SqliteConnection, durability: Dura
     })
 }
 
+/// Begins a transaction that only reads, and sees one state throughout.
+pub(crate) fn read_transaction<R, E: From<DieselError>>(
+    connection: &mut SqliteConnection,
+    work: impl FnOnce(&mut SqliteConnection) -> Result<R, E>,
+) -> Result<R, E> {
+    connection.transaction(work)
+}
+
 /// Begins a write transaction, in which nobody else writes.
 pub(crate) fn write_transaction<R, E: From<DieselError>>(
     connection: &mut SqliteConnection,
@@ -77,12 +125,32 @@ pub(crate) fn write_transaction<R, E: From<DieselError>>(
     connection.immediate_transaction(work)
 }
 
-/// Begins a transaction that only reads, and sees one state throughout.
-pub(crate) fn read_transaction<R, E: From<DieselError>>(
-    connection: &mut SqliteConnection,
-    work: impl FnOnce(&mut SqliteConnection) -> Result<R, E>,
-) -> Result<R, E> {
-    connection.transaction(work)
+/// What there is under a name. Names are the same in upper and lower case.
+pub(crate) fn table(connection: &mut Connection<'_>, name: &str) -> Result<Table, Fault> {
+    let kinds = sql("SELECT type FROM sqlite_schema WHERE type IN ('table', 'view') AND lower(name) = lower(")
+        .bind(name)
+        .sql(")")
+        .returns::<Text>()
+        .load::<String>(connection)?;
+    match kinds.first().map(String::as_str) {
+        Some("table") => {}
+        Some(_) => return Ok(Table::View),
+        None => return Ok(Table::Missing),
+    }
+    let columns = sql("SELECT name, pk FROM pragma_table_info(").bind(name).sql(")").returns::<(Text, BigInt)>();
+    let columns = columns.load::<(String, i64)>(connection)?;
+    Ok(Table::Columns(columns.into_iter().map(|(name, pk)| Column { name, is_in_key: pk > 0 }).collect()))
+}
+
+/// Whether the engine's own tables are there.
+pub(crate) fn has_own_tables(connection: &mut Connection<'_>) -> Result<bool, Fault> {
+    let tables = sql("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'morango_fact'");
+    Ok(tables.returns::<BigInt>().get_result::<i64>(connection)? > 0)
+}
+
+/// Adds the condition that a mark is of the row of this record: a column may hold its id as text or as bytes.
+pub(crate) fn has_row_id<'a>(statement: Statement<'a>, id: &'a SyncId) -> Statement<'a> {
+    statement.sql("row_id IN (").bind(id.to_string()).sql(", ").bind(id).sql(")")
 }
 
 fn check_path(path: &Path) -> morango::Result<()> {
@@ -98,8 +166,8 @@ fn check_path(path: &Path) -> morango::Result<()> {
     }
 }
 
-fn prepare(connection: &mut SqliteConnection, options: ConnectionOptions) -> QueryResult<()> {
-    let busy_milliseconds = options.busy_timeout.as_millis();
+fn prepare(connection: &mut SqliteConnection, busy_timeout: Duration) -> QueryResult<()> {
+    let busy_milliseconds = busy_timeout.as_millis();
     // The time to wait comes first: the others may already have to wait. Cascades and replacements fire triggers. On Apple's
     // systems a disk says that it has what is still in its own cache, unless it is asked for more; elsewhere that changes nothing.
     connection.batch_execute(&format!(
@@ -113,14 +181,14 @@ fn prepare(connection: &mut SqliteConnection, options: ConnectionOptions) -> Que
          PRAGMA journal_size_limit = {JOURNAL_BYTES_KEPT_MAX};
          PRAGMA temp_store = MEMORY;"
     ))?;
-    use_write_ahead_log(connection, options.busy_timeout)
+    use_write_ahead_log(connection, busy_timeout)
 }
 
 /// Readers and a writer at the same time need the write-ahead log. SQLite does not wait while it changes to it.
 fn use_write_ahead_log(connection: &mut SqliteConnection, busy_timeout: Duration) -> QueryResult<()> {
     let started = Instant::now();
     loop {
-        match sql("PRAGMA journal_mode = WAL").returns::<Text>().get_result::<String>(connection) {
+        match sql("PRAGMA journal_mode = WAL").returns::<Text>().get_result::<String>(&mut connection.as_connection()) {
             Ok(mode) if mode.eq_ignore_ascii_case("wal") => return Ok(()),
             Ok(mode) => {
                 let message = format!("unable to open database file with a write-ahead log: its journal stays {mode}");
@@ -138,7 +206,7 @@ fn use_write_ahead_log(connection: &mut SqliteConnection, busy_timeout: Duration
 fn check_text_encoding(connection: &mut SqliteConnection, path: &Path) -> morango::Result<()> {
     let encoding = sql("PRAGMA encoding")
         .returns::<Text>()
-        .get_result::<String>(connection)
+        .get_result::<String>(&mut connection.as_connection())
         .map_err(|error| from_diesel(format!("open the database {}", path.display()), error))?;
     if encoding == "UTF-8" {
         return Ok(());

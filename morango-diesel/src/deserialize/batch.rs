@@ -1,8 +1,6 @@
 //! One transaction of deserializing: how much it may take, and what it does to one record.
 
-use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary};
-use diesel::sqlite::SqliteConnection;
 use morango::counter::{RecordMaxCounters, Stamp};
 use morango::id::SyncId;
 use morango::limits;
@@ -13,13 +11,15 @@ use super::Scene;
 use super::failure::{Failure, FailureKind};
 use super::foreign_keys::{Deletion, Target, Targets, Verdict};
 use super::waiting::{Gone, Waiting};
+use crate::backend;
+use crate::connection::Connection;
 use crate::error::Fault;
 use crate::models::InstalledModel;
 use crate::statement::sql;
 use crate::transaction::raise_counter;
 
 /// What is left of the amount that one transaction may take.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Budget {
     pub(super) records: usize,
     pub(super) bytes: usize,
@@ -64,7 +64,7 @@ pub(super) enum Outcome {
 
 /// One transaction over the records of one model: its connection, and what was found out and done within it.
 pub(super) struct Batch<'a> {
-    pub(super) connection: &'a mut SqliteConnection,
+    pub(super) connection: Connection<'a>,
     pub(super) scene: &'a Scene<'a>,
     model: InstalledModel,
     /// Whether any row of the model was changed here and could not be serialized.
@@ -80,14 +80,15 @@ pub(super) struct Batch<'a> {
 impl<'a> Batch<'a> {
     /// Before: what could be serialized of the application's changes is.
     pub(super) fn new(
-        connection: &'a mut SqliteConnection,
+        mut connection: Connection<'a>,
         scene: &'a Scene<'a>,
         model: InstalledModel,
         budget: Budget,
         refusal: Option<Failure>,
     ) -> Result<Self, Fault> {
-        let marks = sql("SELECT EXISTS (SELECT 1 FROM morango_mark WHERE model = ").bind(model.number).sql(")");
-        let has_marks = marks.returns::<BigInt>().get_result::<i64>(connection)? != 0;
+        let marks = sql("SELECT count(*) FROM (SELECT 1 FROM morango_mark WHERE model = ").bind(model.number);
+        let marks = marks.sql(" LIMIT 1) AS found");
+        let has_marks = marks.returns::<BigInt>().get_result::<i64>(&mut connection)? != 0;
         Ok(Self {
             connection,
             scene,
@@ -118,12 +119,12 @@ impl<'a> Batch<'a> {
             Ok(fields) => fields,
             Err(error) => return Ok(Outcome::Waits(Failure::new(FailureKind::Malformed, error))),
         };
-        match self.targets.check(self.connection, self.scene, definition, &record.id, &fields)? {
+        match self.targets.check(&mut self.connection, self.scene, definition, &record.id, &fields)? {
             Verdict::Stands => {}
             Verdict::Spreads(deletion) => return self.spread(record, deletion),
             Verdict::Fails(failure) => return Ok(Outcome::Waits(failure)),
         }
-        if let Err(error) = (self.model.rows.apply)(self.connection, record.id, &fields) {
+        if let Err(error) = self.model.rows.apply(&mut self.connection, record.id, &fields) {
             return Failure::of_apply(error).map(Outcome::Waits);
         }
         self.report.written += 1;
@@ -141,7 +142,7 @@ impl<'a> Batch<'a> {
         if self.is_marked(&record.id)? {
             return Ok(Outcome::Waits(Failure::local_change()));
         }
-        match (self.model.rows.delete)(self.connection, &record.id) {
+        match self.model.rows.delete(&mut self.connection, &record.id) {
             Ok(deleted) => {
                 self.report.deleted += deleted as u64;
                 self.settle(record.sequence)?;
@@ -155,13 +156,13 @@ impl<'a> Batch<'a> {
     ///
     /// Before: the record waits. After: its row is gone, and it is marked deleted in the store as saved by this instance.
     fn spread(&mut self, record: &Waiting, deletion: Deletion) -> Result<Outcome, Fault> {
-        match (self.model.rows.delete)(self.connection, &record.id) {
+        match self.model.rows.delete(&mut self.connection, &record.id) {
             Ok(deleted) => self.report.deleted += deleted as u64,
             Err(error) => return Failure::of_database(error).map(Outcome::Waits),
         }
         let saved = self.stamp()?;
         let counters = sql("SELECT record_max_counters FROM morango_store WHERE sequence = ").bind(record.sequence);
-        let counters = counters.returns::<Binary>().get_result::<Vec<u8>>(self.connection)?;
+        let counters = counters.returns::<Binary>().get_result::<Vec<u8>>(&mut self.connection)?;
         let mut counters = RecordMaxCounters::from_bytes(&counters)?;
         counters.raise(saved);
         let marked = sql("UPDATE morango_store SET is_deleted = 1, is_dirty = 0, transfer_session = NULL,
@@ -175,7 +176,7 @@ impl<'a> Batch<'a> {
             Deletion::Plain => marked,
             Deletion::Hard => marked.sql(", is_hard_deleted = 1, serialized = '', conflicting_serialized_data = ''"),
         };
-        marked.sql(" WHERE sequence = ").bind(record.sequence).execute(self.connection)?;
+        marked.sql(" WHERE sequence = ").bind(record.sequence).execute(&mut self.connection)?;
         self.targets.note(self.model.definition, record.id, Target::Deleted(deletion));
         Ok(Outcome::Settled)
     }
@@ -185,21 +186,16 @@ impl<'a> Batch<'a> {
         if !self.has_marks {
             return Ok(false);
         }
-        let marked = sql("SELECT EXISTS (SELECT 1 FROM morango_mark WHERE model = ")
-            .bind(self.model.number)
-            .sql(" AND row_id IN (")
-            .bind(id.to_string())
-            .sql(", ")
-            .bind(id)
-            .sql("))");
-        Ok(marked.returns::<BigInt>().get_result::<i64>(self.connection)? != 0)
+        let marks = sql("SELECT count(*) FROM morango_mark WHERE model = ").bind(self.model.number).sql(" AND ");
+        let marks = backend::has_row_id(&self.connection, marks, id).returns::<BigInt>();
+        Ok(marks.get_result::<i64>(&mut self.connection)? != 0)
     }
 
     /// The stamp of what this transaction itself saves: the counter is raised before the first of it.
     fn stamp(&mut self) -> Result<Stamp, Fault> {
         match self.saved {
             Some(saved) => Ok(saved),
-            None => Ok(*self.saved.insert(raise_counter(self.connection)?)),
+            None => Ok(*self.saved.insert(raise_counter(&mut self.connection)?)),
         }
     }
 
@@ -207,7 +203,7 @@ impl<'a> Batch<'a> {
     fn settle(&mut self, sequence: i64) -> Result<(), Fault> {
         sql("UPDATE morango_store SET is_dirty = 0, failure_kind = NULL, failure_reason = NULL WHERE sequence = ")
             .bind(sequence)
-            .execute(self.connection)?;
+            .execute(&mut self.connection)?;
         Ok(())
     }
 
@@ -220,12 +216,12 @@ impl<'a> Batch<'a> {
             .bind(&failure.reason)
             .sql(" WHERE sequence = ")
             .bind(sequence)
-            .sql(" AND (failure_kind IS NOT ")
+            .sql(" AND (failure_kind IS DISTINCT FROM ")
             .bind(kind)
-            .sql(" OR failure_reason IS NOT ")
+            .sql(" OR failure_reason IS DISTINCT FROM ")
             .bind(&failure.reason)
             .sql(")")
-            .execute(self.connection)?;
+            .execute(&mut self.connection)?;
         self.report.failures_total += 1;
         if self.report.failures.len() < REPORTED_MAX {
             let (model, kind) = (self.model.definition.name.to_owned(), kind.to_owned());

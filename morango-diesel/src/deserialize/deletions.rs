@@ -56,7 +56,7 @@ impl Deletions {
                 return Ok(Step::More);
             }
             let (definition, filter) = (self.model.definition, batch.scene.filter);
-            let page = previous_gone(batch.connection, definition, filter, self.before, batch.budget.records)?;
+            let page = previous_gone(&mut batch.connection, definition, filter, self.before, batch.budget.records)?;
             let Some(seen_to) = page.seen_to else {
                 return Ok(Step::Done);
             };
@@ -81,7 +81,7 @@ impl Deletions {
             && !batch.budget.is_spent()
         {
             let (parent, filter) = (&open.record.id, batch.scene.filter);
-            if let Some(child) = next_child_gone(batch.connection, definition, filter, parent, open.after)? {
+            if let Some(child) = next_child_gone(&mut batch.connection, definition, filter, parent, open.after)? {
                 open.after = child.sequence;
                 self.meet(batch, child)?;
             } else if let Some(Open { record, .. }) = self.open.pop()

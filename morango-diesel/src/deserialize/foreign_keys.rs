@@ -5,13 +5,13 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
-use diesel::sql_types::{Integer, Text};
-use diesel::sqlite::SqliteConnection;
+use diesel::sql_types::{BigInt, Text};
 use morango::id::SyncId;
 use morango::model::{Fields, ForeignKey, ModelDefinition};
 
 use super::Scene;
 use super::failure::{Failure, FailureKind};
+use crate::connection::Connection;
 use crate::error::Fault;
 use crate::statement::sql;
 
@@ -61,7 +61,7 @@ impl Targets {
     /// Looks at every foreign key of a record. A deletion at the end of one outweighs whatever is wrong with another.
     pub(super) fn check(
         &mut self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection<'_>,
         scene: &Scene<'_>,
         definition: &ModelDefinition,
         id: &SyncId,
@@ -93,7 +93,7 @@ impl Targets {
 
     fn find(
         &mut self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection<'_>,
         scene: &Scene<'_>,
         key: &ForeignKey,
         id: SyncId,
@@ -118,7 +118,7 @@ fn fails(kind: FailureKind, key: &ForeignKey, target: SyncId) -> Failure {
 }
 
 fn find(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     scene: &Scene<'_>,
     definition: &'static ModelDefinition,
     id: &SyncId,
@@ -126,8 +126,8 @@ fn find(
     let found = sql("SELECT profile, model_name, is_deleted, is_hard_deleted, is_dirty FROM morango_store
          WHERE record_id = ")
     .bind(id)
-    .returns::<(Text, Text, Integer, Integer, Integer)>()
-    .get_result::<(String, String, i32, i32, i32)>(connection)
+    .returns::<(Text, Text, BigInt, BigInt, BigInt)>()
+    .get_result::<(String, String, i64, i64, i64)>(connection)
     .optional()?;
     let Some((profile, model_name, is_deleted, is_hard_deleted, is_dirty)) = found else {
         return Ok(Target::Missing);
@@ -148,7 +148,7 @@ fn find(
 
 /// Whether a record that waits has a row from before, to which others may point.
 fn has_row(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     scene: &Scene<'_>,
     definition: &ModelDefinition,
     id: &SyncId,
@@ -157,6 +157,6 @@ fn has_row(
         return Ok(false);
     };
     let mut is_there = false;
-    (model.rows.load)(connection, std::slice::from_ref(id), &mut |_| is_there = true)?;
+    model.rows.load(connection, std::slice::from_ref(id), &mut |_| is_there = true)?;
     Ok(is_there)
 }

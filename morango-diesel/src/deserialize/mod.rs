@@ -17,10 +17,11 @@ use morango::port::{DeserializeReport, Progress, REPORTED_MAX, Watch};
 use morango::scope::Filter;
 use morango::{Error, ErrorKind, limits};
 
+use crate::connection::AsConnection as _;
 use crate::error::Fault;
 use crate::models::InstalledModel;
 use crate::serialize::{serialize, serialize_new_changes};
-use crate::storage::SqliteStorage;
+use crate::storage::DieselStorage;
 use crate::transaction::without_capture;
 
 use batch::{Batch, Budget};
@@ -43,7 +44,7 @@ pub(crate) struct Scene<'a> {
 ///
 /// Called again after it was stopped or failed, it goes on.
 pub(crate) fn deserialize(
-    storage: &SqliteStorage,
+    storage: &DieselStorage,
     profile: &str,
     filter: &Filter,
     watch: Watch<'_>,
@@ -75,7 +76,7 @@ pub(crate) fn deserialize(
 
 /// One call of [`deserialize`].
 struct Run<'a> {
-    storage: &'a SqliteStorage,
+    storage: &'a DieselStorage,
     scene: &'a Scene<'a>,
     watch: Watch<'a>,
     operation: String,
@@ -84,7 +85,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(storage: &'a SqliteStorage, scene: &'a Scene<'a>, watch: Watch<'a>, operation: String) -> Self {
+    fn new(storage: &'a DieselStorage, scene: &'a Scene<'a>, watch: Watch<'a>, operation: String) -> Self {
         let progress = Progress { done: 0, total: None };
         Self { storage, scene, watch, operation, report: DeserializeReport::default(), progress }
     }
@@ -136,22 +137,22 @@ impl<'a> Run<'a> {
         let mut single_records = 0;
         let mut refusal = None;
         loop {
-            let before = work.clone();
             let budget = if single_records > 0 { Budget::one_record() } else { Budget::default() };
-            let is_refused = refusal.is_some();
+            let refused: Option<Failure> = refusal.take();
+            // The transaction may be run more than once: each time it begins with the work as it was.
             let done = self.storage.write(&self.operation, |connection| {
+                let mut work = work.clone();
                 let serialized = serialize_new_changes(connection, &self.scene.models)?;
                 without_capture(connection, |connection| {
-                    let mut batch = Batch::new(connection, self.scene, model, budget, refusal.take())?;
+                    let mut batch = Batch::new(connection.as_connection(), self.scene, model, budget, refused.clone())?;
                     batch.report.conflicts += serialized.conflicts;
                     let step = go_on(&mut work, &mut batch)?;
-                    Ok::<_, Fault>((step, batch.report))
+                    Ok::<_, Fault>((step, batch.report, work))
                 })
             });
-            let (step, report) = match done {
+            let (step, report, after) = match done {
                 Ok(done) => done,
-                Err(error) if error.kind() == ErrorKind::InvalidInput && !is_refused => {
-                    work = before;
+                Err(error) if error.kind() == ErrorKind::InvalidInput && refused.is_none() => {
                     if single_records > 0 {
                         refusal = Some(Failure::new(FailureKind::Constraint, cause(&error)));
                     } else {
@@ -161,6 +162,7 @@ impl<'a> Run<'a> {
                 }
                 Err(error) => return Err(error),
             };
+            work = after;
             single_records = single_records.saturating_sub(1);
             self.progress.done += report.written + report.deleted + report.failures_total;
             add(report, &mut self.report);

@@ -1,13 +1,14 @@
 //! What waits in the store to become a row: dirty records, read a page at a time.
 
-use diesel::connection::DefaultLoadingMode;
+use std::ops::ControlFlow;
+
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Nullable, Text};
-use diesel::sqlite::SqliteConnection;
 use morango::id::SyncId;
 use morango::model::ModelDefinition;
 use morango::scope::Filter;
 
+use crate::connection::Connection;
 use crate::error::Fault;
 use crate::statement::{Statement, sql};
 
@@ -52,7 +53,7 @@ fn waiting(columns: &'static str, definition: &ModelDefinition) -> Statement<'st
 ///
 /// It ends after `limit` records, or after the one with which their texts reach `bytes_max`.
 pub(super) fn next_page(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     definition: &ModelDefinition,
     filter: &Filter,
     after: i64,
@@ -67,24 +68,21 @@ pub(super) fn next_page(
         .returns::<(BigInt, Binary, Text, Text)>();
     let mut page = Page { records: Vec::new(), seen: 0, seen_to: None };
     let mut bytes = 0;
-    for record in statement.load_iter::<Waiting, DefaultLoadingMode>(connection)? {
-        let record = record?;
+    statement.for_each(connection, |record: Waiting| {
         page.seen += 1;
         page.seen_to = Some(record.sequence);
         if filter.contains(&record.partition) {
             bytes += record.serialized.len();
             page.records.push(record);
-            if bytes >= bytes_max {
-                break;
-            }
         }
-    }
+        Ok::<_, Fault>(if bytes < bytes_max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    })?;
     Ok(page)
 }
 
 /// The next record whose row is to be deleted, backwards: what came later mostly points at what came before.
 pub(super) fn previous_gone(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     definition: &ModelDefinition,
     filter: &Filter,
     before: i64,
@@ -104,7 +102,7 @@ pub(super) fn previous_gone(
 
 /// The next child of a record in its tree whose row is to be written, among those between two places.
 pub(super) fn next_child(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     definition: &ModelDefinition,
     filter: &Filter,
     parent: &SyncId,
@@ -124,7 +122,7 @@ pub(super) fn next_child(
 
 /// The next child of a record in its tree whose row is to be deleted.
 pub(super) fn next_child_gone(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     definition: &ModelDefinition,
     filter: &Filter,
     parent: &SyncId,
@@ -182,7 +180,7 @@ fn next_under<Record: Placed>(
 
 /// How many records of a model wait, counted in the index alone, to at most `limit`.
 pub(super) fn count(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     profile: &str,
     model_name: &str,
     limit: i64,
@@ -193,7 +191,7 @@ pub(super) fn count(
         .bind(model_name)
         .sql(" LIMIT ")
         .bind(limit)
-        .sql(")")
+        .sql(") AS waiting")
         .returns::<BigInt>()
         .get_result::<i64>(connection)?;
     Ok(u64::try_from(count).unwrap_or(0))
@@ -201,7 +199,7 @@ pub(super) fn count(
 
 /// The name, next in order, of a model of which records wait: leaps through the index, whatever waits between.
 pub(super) fn next_model_name(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     profile: &str,
     after: &str,
 ) -> Result<Option<String>, Fault> {

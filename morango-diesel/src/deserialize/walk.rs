@@ -64,7 +64,7 @@ impl Walk {
                 return Ok(Step::More);
             }
             let (records, bytes) = (batch.budget.records, batch.budget.bytes);
-            let page = next_page(batch.connection, definition, batch.scene.filter, self.after, records, bytes)?;
+            let page = next_page(&mut batch.connection, definition, batch.scene.filter, self.after, records, bytes)?;
             let Some(seen_to) = page.seen_to else {
                 if self.round == Round::Rest || !self.has_passed_over {
                     return Ok(Step::Done);
@@ -92,8 +92,14 @@ impl Walk {
         while let Some(open) = self.open.last_mut()
             && !batch.budget.is_spent()
         {
-            let child =
-                next_child(batch.connection, definition, batch.scene.filter, &open.parent, open.after, self.after)?;
+            let child = next_child(
+                &mut batch.connection,
+                definition,
+                batch.scene.filter,
+                &open.parent,
+                open.after,
+                self.after,
+            )?;
             match child {
                 Some(child) => {
                     open.after = child.sequence;

@@ -11,6 +11,8 @@ mod sqlite;
 mod statement;
 mod syncable;
 mod table_model;
+#[cfg(feature = "sqlite")]
+mod table_rows;
 mod typed;
 
 pub use connection::RecordConnection;
@@ -21,6 +23,8 @@ pub use typed::Rows;
 
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteModel;
+#[cfg(feature = "sqlite")]
+pub(crate) use table_rows::TableRows;
 
 /// Does a model's rows for every database that is switched on. The derive calls it and knows no database.
 ///

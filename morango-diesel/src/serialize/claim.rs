@@ -1,11 +1,11 @@
 //! What this database says of itself after serializing: up to which count of its own it has everything under a prefix.
 
-use diesel::sqlite::SqliteConnection;
 use morango::scope::Filter;
 
+use crate::connection::Connection;
 use crate::counters;
 use crate::error::Fault;
-use crate::storage::SqliteStorage;
+use crate::storage::DieselStorage;
 use crate::transaction::{current_stamp, raise_counter};
 
 /// Raises this instance's own database max counter for each prefix of the filter to its counter.
@@ -13,7 +13,7 @@ use crate::transaction::{current_stamp, raise_counter};
 /// Before: every change that bears a stamp up to the counter is committed, since each was stamped in the transaction that
 /// raised it. After: the entries say so. Where nothing was stamped and they said so already, nothing is written.
 pub(super) fn claim(
-    storage: &SqliteStorage,
+    storage: &DieselStorage,
     operation: &str,
     filter: &Filter,
     has_stamped: bool,
@@ -27,7 +27,7 @@ pub(super) fn claim(
     })
 }
 
-fn is_claimed(connection: &mut SqliteConnection, filter: &Filter) -> Result<bool, Fault> {
+fn is_claimed(connection: &mut Connection<'_>, filter: &Filter) -> Result<bool, Fault> {
     let stamp = current_stamp(connection)?;
     for prefix in filter.prefixes() {
         if counters::counter_of(connection, prefix, &stamp.instance)? != Some(stamp.counter) {

@@ -3,11 +3,11 @@
 use std::fmt;
 
 use diesel::deserialize::{self, FromSql, FromSqlRow};
-use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
-use diesel::sqlite::{Sqlite, SqliteConnection, SqliteType, SqliteValue};
+use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+use diesel::sqlite::{Sqlite, SqliteType, SqliteValue};
 use morango::id::SyncId;
 
+use crate::connection::Connection;
 use crate::error::Fault;
 use crate::models::InstalledModel;
 use crate::statement::{Statement, Value, sql};
@@ -86,7 +86,7 @@ pub(super) struct Mark {
 }
 
 /// How many rows of these models are marked.
-pub(super) fn count(connection: &mut SqliteConnection, models: &[InstalledModel]) -> Result<u64, Fault> {
+pub(super) fn count(connection: &mut Connection<'_>, models: &[InstalledModel]) -> Result<u64, Fault> {
     let count = sql("SELECT count(*) FROM morango_mark WHERE model IN (")
         .bind_all(models.iter().map(|model| model.number))
         .sql(")")
@@ -97,13 +97,13 @@ pub(super) fn count(connection: &mut SqliteConnection, models: &[InstalledModel]
 
 /// The next marks of a model, in the order of their ids.
 pub(super) fn page(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     model: &InstalledModel,
     which: Which,
     after: Option<&RowId>,
     limit: usize,
 ) -> Result<Vec<Mark>, Fault> {
-    type Row = (RowId, i32, Option<String>, Option<String>);
+    type Row = (RowId, i64, Option<String>, Option<String>);
     let mut marks =
         sql("SELECT row_id, is_hard, source_id, partition FROM morango_mark WHERE model = ").bind(model.number);
     if let Some(after) = after {
@@ -115,7 +115,7 @@ pub(super) fn page(
     let rows = marks
         .sql(" ORDER BY row_id LIMIT ")
         .bind(limit)
-        .returns::<(Binary, Integer, Nullable<Text>, Nullable<Text>)>()
+        .returns::<(Binary, BigInt, Nullable<Text>, Nullable<Text>)>()
         .load::<Row>(connection)?;
     let mark = |(row_id, is_hard, source_id, partition): Row| Mark {
         row_id,
@@ -126,11 +126,7 @@ pub(super) fn page(
 }
 
 /// Whether the table has a row of this id, however the model reads it.
-pub(super) fn has_row(
-    connection: &mut SqliteConnection,
-    model: &InstalledModel,
-    row_id: &RowId,
-) -> Result<bool, Fault> {
+pub(super) fn has_row(connection: &mut Connection<'_>, model: &InstalledModel, row_id: &RowId) -> Result<bool, Fault> {
     let found = sql("SELECT count(*) FROM ")
         .identifier(model.definition.table)
         .sql(" WHERE ")
@@ -147,20 +143,20 @@ pub(super) fn has_row(
 }
 
 /// Takes a mark away: what it stands for is in the store.
-pub(super) fn remove(connection: &mut SqliteConnection, model: &InstalledModel, row_id: &RowId) -> Result<(), Fault> {
+pub(super) fn remove(connection: &mut Connection<'_>, model: &InstalledModel, row_id: &RowId) -> Result<(), Fault> {
     of(sql("DELETE FROM morango_mark"), model, row_id).execute(connection)?;
     Ok(())
 }
 
 /// Notes why a row was set aside; nothing is written where that is known already.
 pub(super) fn set_aside(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     model: &InstalledModel,
     mark: &Mark,
     reason: &str,
 ) -> Result<(), Fault> {
     of(sql("UPDATE morango_mark SET reason = ").bind(reason), model, &mark.row_id)
-        .sql(" AND reason IS NOT ")
+        .sql(" AND reason IS DISTINCT FROM ")
         .bind(reason)
         .execute(connection)?;
     Ok(())

@@ -14,7 +14,6 @@ mod stored;
 
 use std::collections::{HashMap, HashSet};
 
-use diesel::sqlite::SqliteConnection;
 use morango::counter::Stamp;
 use morango::id::SyncId;
 use morango::port::{Progress, REPORTED_MAX, SerializeReport, SetAside, Watch};
@@ -25,10 +24,11 @@ use decide::Decision;
 use mark::{Mark, RowId, Which};
 use stored::Stored;
 
+use crate::connection::Connection;
 use crate::error::Fault;
 use crate::models::InstalledModel;
 use crate::rows::LoadedRow;
-use crate::storage::SqliteStorage;
+use crate::storage::DieselStorage;
 use crate::transaction::raise_counter;
 
 /// Marks whose rows and records are in memory at one time.
@@ -40,7 +40,7 @@ const PAGE_MARKS: usize = 100;
 /// by one with each transaction that stamps something; where there was nothing to stamp it moves by one if a database max
 /// counter has to be raised, and not at all, like everything else, if none has.
 pub(crate) fn serialize(
-    storage: &SqliteStorage,
+    storage: &DieselStorage,
     profile: &str,
     filter: &Filter,
     watch: Watch<'_>,
@@ -53,7 +53,8 @@ pub(crate) fn serialize(
     let mut has_stamped = false;
     let mut done = 0;
     while total > 0 && position.model < models.len() {
-        let step = storage.write(&operation, |connection| Step::new(Which::All, position).run(connection, &models))?;
+        let step =
+            storage.write(&operation, |connection| Step::new(Which::All, position.clone()).run(connection, &models))?;
         add(&mut report, step.report);
         has_stamped |= step.stamp.is_some();
         position = step.position;
@@ -73,7 +74,7 @@ pub(crate) fn serialize(
 /// aside. The counter moves by one if anything was stamped. No database max counter is raised: the next [`serialize`]
 /// does it.
 pub(crate) fn serialize_new_changes(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     models: &[InstalledModel],
 ) -> Result<SerializeReport, Fault> {
     let mut step = Step::new(Which::Untried, Position::default());
@@ -86,7 +87,7 @@ pub(crate) fn serialize_new_changes(
 }
 
 /// How far a serialization is: the models before this one are done, and of this one the marks up to a row.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Position {
     model: usize,
     after: Option<RowId>,
@@ -108,7 +109,7 @@ impl Step {
         Self { which, position, report: SerializeReport::default(), stamp: None, marks: 0, bytes: 0 }
     }
 
-    fn run(mut self, connection: &mut SqliteConnection, models: &[InstalledModel]) -> Result<Self, Fault> {
+    fn run(mut self, connection: &mut Connection<'_>, models: &[InstalledModel]) -> Result<Self, Fault> {
         while let Some(model) = models.get(self.position.model) {
             let marks = mark::page(connection, model, self.which, self.position.after.as_ref(), PAGE_MARKS)?;
             self.marks += marks.len();
@@ -126,7 +127,7 @@ impl Step {
 
     fn take_page(
         &mut self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection<'_>,
         model: &InstalledModel,
         marks: &[Mark],
     ) -> Result<(), Fault> {
@@ -155,7 +156,7 @@ impl Step {
 
     fn carry_out(
         &mut self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection<'_>,
         model: &InstalledModel,
         mark: &Mark,
         stored: Option<&Stored>,
@@ -190,7 +191,7 @@ impl Step {
     }
 
     /// The law of counters: the counter is raised in the transaction that stamps, once, before it stamps.
-    fn stamp(&mut self, connection: &mut SqliteConnection) -> Result<Stamp, Fault> {
+    fn stamp(&mut self, connection: &mut Connection<'_>) -> Result<Stamp, Fault> {
         match self.stamp {
             Some(stamp) => Ok(stamp),
             None => Ok(*self.stamp.insert(raise_counter(connection)?)),
@@ -199,7 +200,7 @@ impl Step {
 
     fn set_aside(
         &mut self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection<'_>,
         model: &InstalledModel,
         mark: &Mark,
         reason: String,
@@ -214,7 +215,7 @@ impl Step {
 
 /// Loads the rows and decides about each while it is in memory. An id without a row gets no decision.
 fn decide_all(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     model: &InstalledModel,
     marks: &[Mark],
     ids: &[SyncId],
@@ -223,7 +224,7 @@ fn decide_all(
     let marks: HashMap<SyncId, &Mark> =
         marks.iter().rev().filter_map(|mark| Some((mark.row_id.record_id()?, mark))).collect();
     let mut decisions = HashMap::with_capacity(ids.len());
-    (model.rows.load)(connection, ids, &mut |loaded| {
+    model.rows.load(connection, ids, &mut |loaded| {
         let (id, decision) = match loaded {
             LoadedRow::Row(row) => {
                 let Some(mark) = marks.get(&row.id()) else { return };

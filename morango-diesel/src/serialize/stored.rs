@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Binary, Integer, Text};
-use diesel::sqlite::SqliteConnection;
+use diesel::sql_types::{BigInt, Binary, Text};
 use morango::counter::{CounterError, RecordMaxCounters, Stamp};
 use morango::id::SyncId;
 use morango::model::Origin;
 use morango::record::put_before;
 
 use super::decide::{Content, Deletion};
+use crate::connection::Connection;
 use crate::error::Fault;
 use crate::models::InstalledModel;
 use crate::statement::sql;
@@ -66,18 +66,18 @@ struct Row {
     model_name: String,
     partition: String,
     source_id: String,
-    is_deleted: i32,
-    is_hard_deleted: i32,
-    is_dirty: i32,
+    is_deleted: i64,
+    is_hard_deleted: i64,
+    is_dirty: i64,
     record_max_counters: Vec<u8>,
     serialized: String,
     conflicting_while_dirty: String,
 }
 
-type Types = (BigInt, Binary, Text, Text, Text, Text, Integer, Integer, Integer, Binary, Text, Text);
+type Types = (BigInt, Binary, Text, Text, Text, Text, BigInt, BigInt, BigInt, Binary, Text, Text);
 
 /// The records with these ids.
-pub(super) fn load(connection: &mut SqliteConnection, ids: &[SyncId]) -> Result<HashMap<SyncId, Stored>, Fault> {
+pub(super) fn load(connection: &mut Connection<'_>, ids: &[SyncId]) -> Result<HashMap<SyncId, Stored>, Fault> {
     let mut found = HashMap::with_capacity(ids.len());
     for page in ids.chunks(RECORDS_LOADED) {
         let last = page.last().expect("a chunk is not empty");
@@ -118,7 +118,7 @@ impl From<Row> for Stored {
 ///
 /// Before: none of this id. After: one, clean, saved at the stamp.
 pub(super) fn insert(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     model: &InstalledModel,
     origin: &Origin,
     content: &Content,
@@ -159,7 +159,7 @@ const SAVED: &str = "UPDATE morango_store SET is_dirty = 0, transfer_session = N
 /// Before: any state. After: live and clean, saved at the stamp. What had arrived and was not yet a row has lost, and goes
 /// before the texts that lost earlier.
 pub(super) fn update(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     stored: &Stored,
     content: &Content,
     stamp: Stamp,
@@ -186,7 +186,7 @@ pub(super) fn update(
 ///
 /// Before: any state. After: deleted and clean, saved at the stamp; after a hard deletion without any content.
 pub(super) fn delete(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     stored: &Stored,
     deletion: Deletion,
     stamp: Stamp,

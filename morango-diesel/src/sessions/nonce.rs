@@ -1,7 +1,6 @@
 //! Nonces that wait for their one use.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use morango::id::NonceId;
 use morango::identity::Nonce;
@@ -9,10 +8,10 @@ use morango::limits;
 
 use super::columns::{milliseconds, time};
 use crate::statement::sql;
-use crate::storage::SqliteStorage;
+use crate::storage::DieselStorage;
 
 /// Keeps a new nonce, and forgets those that are too old or too many.
-pub(crate) fn issue_nonce(storage: &SqliteStorage, nonce: &Nonce, stale_before: DateTime<Utc>) -> morango::Result<()> {
+pub(crate) fn issue_nonce(storage: &DieselStorage, nonce: &Nonce, stale_before: DateTime<Utc>) -> morango::Result<()> {
     storage.write_buffered("issue a nonce", |connection| {
         sql("DELETE FROM morango_nonce WHERE issued_at < ").bind(milliseconds(stale_before)).execute(connection)?;
         sql("INSERT INTO morango_nonce (id, issued_at, ip) VALUES (")
@@ -23,16 +22,17 @@ pub(crate) fn issue_nonce(storage: &SqliteStorage, nonce: &Nonce, stale_before: 
             .bind(&nonce.ip)
             .sql(")")
             .execute(connection)?;
-        sql("DELETE FROM morango_nonce WHERE id IN (SELECT id FROM morango_nonce ORDER BY issued_at DESC, id LIMIT -1 OFFSET ")
-            .bind(limits::NONCES_OUTSTANDING_MAX)
-            .sql(")")
-            .execute(connection)?;
+        sql("DELETE FROM morango_nonce WHERE (issued_at, id) <= (SELECT issued_at, id FROM morango_nonce
+             ORDER BY issued_at DESC, id DESC LIMIT 1 OFFSET ")
+        .bind(limits::NONCES_OUTSTANDING_MAX)
+        .sql(")")
+        .execute(connection)?;
         Ok(())
     })
 }
 
 /// Takes a nonce out, so that it can never be taken again.
-pub(crate) fn take_nonce(storage: &SqliteStorage, id: &NonceId) -> morango::Result<Option<Nonce>> {
+pub(crate) fn take_nonce(storage: &DieselStorage, id: &NonceId) -> morango::Result<Option<Nonce>> {
     storage.write_buffered("take a nonce", |connection| {
         let taken = sql("DELETE FROM morango_nonce WHERE id = ")
             .bind(id)

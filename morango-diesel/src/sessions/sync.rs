@@ -10,10 +10,10 @@ use morango::{Error, ErrorKind};
 use super::columns::{milliseconds, side, side_text, time};
 use crate::error::Fault;
 use crate::statement::sql;
-use crate::storage::SqliteStorage;
+use crate::storage::DieselStorage;
 
 /// Keeps a new sync session.
-pub(crate) fn create_sync_session(storage: &SqliteStorage, session: &SyncSession) -> morango::Result<()> {
+pub(crate) fn create_sync_session(storage: &DieselStorage, session: &SyncSession) -> morango::Result<()> {
     storage.write_buffered("create a sync session", |connection| {
         let inserted =
             sql("INSERT INTO morango_sync_session (id, client_certificate, server_certificate, client_instance,
@@ -51,7 +51,7 @@ pub(crate) fn create_sync_session(storage: &SqliteStorage, session: &SyncSession
 }
 
 /// One sync session, open or closed.
-pub(crate) fn sync_session(storage: &SqliteStorage, id: &SyncSessionId) -> morango::Result<Option<SyncSession>> {
+pub(crate) fn sync_session(storage: &DieselStorage, id: &SyncSessionId) -> morango::Result<Option<SyncSession>> {
     storage.read("read a sync session", |connection| {
         let found =
             sql("SELECT id, side, profile, client_certificate, server_certificate, client_instance, server_instance,
@@ -65,7 +65,7 @@ pub(crate) fn sync_session(storage: &SqliteStorage, id: &SyncSessionId) -> moran
 
 /// Closes a sync session and every transfer session in it, and deletes their buffers.
 pub(crate) fn close_sync_session(
-    storage: &SqliteStorage,
+    storage: &DieselStorage,
     id: &SyncSessionId,
     now: DateTime<Utc>,
 ) -> morango::Result<()> {

@@ -2,7 +2,6 @@
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Nullable, Text};
-use diesel::sqlite::SqliteConnection;
 use morango::counter::Fsic;
 use morango::id::{SyncSessionId, TransferSessionId};
 use morango::scope::Filter;
@@ -10,13 +9,14 @@ use morango::session::{Direction, TransferSession};
 use morango::{Error, ErrorKind};
 
 use super::columns::{count, damaged, direction, milliseconds, number, side, side_text, time};
+use crate::connection::Connection;
 use crate::error::Fault;
 use crate::statement::{Statement, Value, sql};
-use crate::storage::SqliteStorage;
+use crate::storage::DieselStorage;
 
 /// Keeps a new transfer session, or takes up the open one of the same sync session and direction.
 pub(crate) fn create_transfer_session(
-    storage: &SqliteStorage,
+    storage: &DieselStorage,
     session: &TransferSession,
 ) -> morango::Result<TransferSession> {
     storage.write_buffered("create a transfer session", |connection| {
@@ -43,7 +43,7 @@ pub(crate) fn create_transfer_session(
 
 /// One transfer session, open or closed.
 pub(crate) fn transfer_session(
-    storage: &SqliteStorage,
+    storage: &DieselStorage,
     id: &TransferSessionId,
 ) -> morango::Result<Option<TransferSession>> {
     storage.read("read a transfer session", |connection| load(connection, id))
@@ -51,7 +51,7 @@ pub(crate) fn transfer_session(
 
 /// Changes a transfer session in one transaction. Id, sync session, side, direction and profile stay what they are.
 pub(crate) fn update_transfer_session(
-    storage: &SqliteStorage,
+    storage: &DieselStorage,
     id: &TransferSessionId,
     change: &mut dyn FnMut(&mut TransferSession),
 ) -> morango::Result<Option<TransferSession>> {
@@ -69,7 +69,7 @@ pub(crate) fn update_transfer_session(
     })
 }
 
-fn insert(connection: &mut SqliteConnection, session: &TransferSession) -> Result<(), Fault> {
+fn insert(connection: &mut Connection<'_>, session: &TransferSession) -> Result<(), Fault> {
     sql("INSERT INTO morango_transfer_session (id, sync_session, side, direction, profile")
         .sql(columns(|_| true))
         .sql(") VALUES (")
@@ -90,7 +90,7 @@ fn columns(is_taken: impl Fn(&Column) -> bool) -> String {
 }
 
 fn save_changes(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     before: &TransferSession,
     after: &TransferSession,
 ) -> Result<(), Fault> {
@@ -145,12 +145,12 @@ const CHANGING: [Column; 13] = [
     column!(is_active, |session| session.is_active),
 ];
 
-fn load(connection: &mut SqliteConnection, id: &TransferSessionId) -> Result<Option<TransferSession>, Fault> {
+fn load(connection: &mut Connection<'_>, id: &TransferSessionId) -> Result<Option<TransferSession>, Fault> {
     first(connection, select().sql("id = ").bind(id))
 }
 
 fn open(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection<'_>,
     sync_session: &SyncSessionId,
     direction: Direction,
 ) -> Result<Option<TransferSession>, Fault> {
@@ -164,7 +164,7 @@ fn select<'a>() -> Statement<'a> {
          is_active FROM morango_transfer_session WHERE ")
 }
 
-fn first(connection: &mut SqliteConnection, statement: Statement<'_>) -> Result<Option<TransferSession>, Fault> {
+fn first(connection: &mut Connection<'_>, statement: Statement<'_>) -> Result<Option<TransferSession>, Fault> {
     let found = statement.returns::<Types>().get_result::<Row>(connection).optional()?;
     found.map(Row::into_session).transpose()
 }

@@ -4,11 +4,10 @@
 //! only what has been in it for years. A conflict clause of the statement outside (`INSERT OR REPLACE`, `OR IGNORE`)
 //! reaches into triggers and overrides the clauses there, except that of an upsert: hence the upserts.
 
-use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
-use diesel::sql_types::Text;
-use diesel::sqlite::SqliteConnection;
+use diesel::sql_types::{BigInt, Text};
 
+use crate::backend::Capture;
+use crate::connection::Connection;
 use crate::error::Fault;
 use crate::models::{InstalledModel, InstalledModels};
 use crate::statement::sql;
@@ -40,7 +39,9 @@ impl Trigger {
 /// Where a model's table had no capture so far, or lost it (a table that is built anew loses its triggers), all of its
 /// rows are marked: they were there before, or may have changed meanwhile. A row that did not change is found to be the
 /// same when it is serialized, and keeps its stamp.
-pub(crate) fn install(connection: &mut SqliteConnection, models: &InstalledModels) -> Result<(), Fault> {
+pub(crate) fn install(connection: &mut Connection<'_>, models: &InstalledModels) -> Result<(), Fault> {
+    // Should a transaction that switched it off have been committed in the middle of a panic.
+    sql("UPDATE morango_capture SET mode = 1 WHERE mode <> 1").execute(connection)?;
     let found = found(connection)?;
     let wanted: Vec<(InstalledModel, [Trigger; 3])> =
         models.all().iter().map(|model| (*model, triggers_of(model))).collect();
@@ -60,11 +61,32 @@ pub(crate) fn install(connection: &mut SqliteConnection, models: &InstalledModel
     Ok(())
 }
 
+/// Switches capture for every connection, so within a write transaction that switches it back.
+pub(crate) fn switch(connection: &mut Connection<'_>, capture: Capture) -> Result<Capture, Fault> {
+    // A transaction that begins by reading is refused, without waiting, if another one wrote since. So this writes.
+    let before =
+        sql("UPDATE morango_capture SET mode = mode RETURNING mode").returns::<BigInt>().get_result(connection)?;
+    sql("UPDATE morango_capture SET mode = ").bind(mode_of(capture)).execute(connection)?;
+    Ok(match before {
+        0 => Capture::Off,
+        2 => Capture::Hard,
+        _ => Capture::On,
+    })
+}
+
+fn mode_of(capture: Capture) -> i64 {
+    match capture {
+        Capture::Off => 0,
+        Capture::On => 1,
+        Capture::Hard => 2,
+    }
+}
+
 /// Marks the rows that are gone without a trace: records that live in the store, wait for nothing, and have no row.
 ///
 /// On SQLite an `INSERT OR REPLACE` that displaces another row by a unique constraint fires no delete trigger, unless the
 /// connection has `recursive_triggers` on. Returns how many rows were marked.
-pub(crate) fn mark_displaced(connection: &mut SqliteConnection, model: &InstalledModel) -> Result<u64, Fault> {
+pub(crate) fn mark_displaced(connection: &mut Connection<'_>, model: &InstalledModel) -> Result<u64, Fault> {
     let definition = model.definition;
     let marked = sql("INSERT INTO morango_mark (model, row_id) SELECT ")
         .bind(model.number)
@@ -83,7 +105,7 @@ pub(crate) fn mark_displaced(connection: &mut SqliteConnection, model: &Installe
     Ok(marked as u64)
 }
 
-fn found(connection: &mut SqliteConnection) -> Result<Vec<Trigger>, Fault> {
+fn found(connection: &mut Connection<'_>) -> Result<Vec<Trigger>, Fault> {
     let found = sql("SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'trigger' AND ")
         .starts_with("name", NAME_PREFIX)
         .returns::<(Text, Text, Text)>()
@@ -91,7 +113,7 @@ fn found(connection: &mut SqliteConnection) -> Result<Vec<Trigger>, Fault> {
     Ok(found.into_iter().map(|(name, table, text)| Trigger { name, table, text }).collect())
 }
 
-fn mark_all(connection: &mut SqliteConnection, model: &InstalledModel) -> Result<(), Fault> {
+fn mark_all(connection: &mut Connection<'_>, model: &InstalledModel) -> Result<(), Fault> {
     sql("INSERT INTO morango_mark (model, row_id) SELECT ")
         .bind(model.number)
         .sql(", coalesce(")

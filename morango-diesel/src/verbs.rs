@@ -1,0 +1,163 @@
+//! The table of contents of the storage's verbs: what each public storage answers to the engine, said once for all of them.
+
+/// Implements [`Storage`](morango::port::Storage) for a storage that wraps a `DieselStorage`.
+macro_rules! implement_storage {
+    ($storage:ty) => {
+        const _: () = {
+            use std::sync::Arc;
+
+            use chrono::{DateTime, Utc};
+            use morango::Result;
+            use morango::counter::{Fsic, Lack};
+            use morango::id::{CertificateId, DatabaseId, NonceId, SyncSessionId, TransferSessionId};
+            use morango::identity::{Certificate, Instance, Nonce, PrivateKey};
+            use morango::model::Registry;
+            use morango::port::{
+                CertificateQuery, Chunk, DequeueReport, DeserializeReport, Rejection, SerializeReport, Storage,
+                StoredCertificate, Watch,
+            };
+            use morango::record::{BufferRecord, StoreRecord};
+            use morango::scope::Filter;
+            use morango::session::{Role, SyncSession, TransferSession};
+
+            use crate::{
+                certificates, counters, dequeue, deserialize, instance, queue, receive, records, serialize, sessions,
+            };
+
+            impl Storage for $storage {
+                fn prepare(&self, registry: &Arc<Registry>) -> Result<()> {
+                    self.0.install(registry)
+                }
+
+                fn database_id(&self) -> Result<DatabaseId> {
+                    instance::database_id(&self.0)
+                }
+
+                fn renew_database_id(&self) -> Result<DatabaseId> {
+                    instance::renew_database_id(&self.0)
+                }
+
+                fn location(&self) -> String {
+                    self.0.target().location()
+                }
+
+                fn kind(&self) -> &'static str {
+                    self.0.target().kind()
+                }
+
+                fn adopt_instance(&self, instance: &Instance) -> Result<()> {
+                    instance::adopt_instance(&self.0, instance)
+                }
+
+                fn save_certificates(
+                    &self,
+                    certificates: &[Certificate],
+                    key: Option<(&CertificateId, &PrivateKey)>,
+                ) -> Result<()> {
+                    certificates::save_certificates(&self.0, certificates, key)
+                }
+
+                fn certificate(&self, id: &CertificateId) -> Result<Option<StoredCertificate>> {
+                    certificates::certificate(&self.0, id)
+                }
+
+                fn certificates(&self, query: &CertificateQuery) -> Result<Vec<StoredCertificate>> {
+                    certificates::certificates(&self.0, query)
+                }
+
+                fn private_key(&self, id: &CertificateId) -> Result<Option<PrivateKey>> {
+                    certificates::private_key(&self.0, id)
+                }
+
+                fn issue_nonce(&self, nonce: &Nonce, stale_before: DateTime<Utc>) -> Result<()> {
+                    sessions::issue_nonce(&self.0, nonce, stale_before)
+                }
+
+                fn take_nonce(&self, id: &NonceId) -> Result<Option<Nonce>> {
+                    sessions::take_nonce(&self.0, id)
+                }
+
+                fn create_sync_session(&self, session: &SyncSession) -> Result<()> {
+                    sessions::create_sync_session(&self.0, session)
+                }
+
+                fn sync_session(&self, id: &SyncSessionId) -> Result<Option<SyncSession>> {
+                    sessions::sync_session(&self.0, id)
+                }
+
+                fn close_sync_session(&self, id: &SyncSessionId, now: DateTime<Utc>) -> Result<()> {
+                    sessions::close_sync_session(&self.0, id, now)
+                }
+
+                fn create_transfer_session(&self, session: &TransferSession) -> Result<TransferSession> {
+                    sessions::create_transfer_session(&self.0, session)
+                }
+
+                fn transfer_session(&self, id: &TransferSessionId) -> Result<Option<TransferSession>> {
+                    sessions::transfer_session(&self.0, id)
+                }
+
+                fn update_transfer_session(
+                    &self,
+                    id: &TransferSessionId,
+                    change: &mut dyn FnMut(&mut TransferSession),
+                ) -> Result<Option<TransferSession>> {
+                    sessions::update_transfer_session(&self.0, id, change)
+                }
+
+                fn serialize(&self, profile: &str, filter: &Filter, watch: Watch<'_>) -> Result<SerializeReport> {
+                    serialize::serialize(&self.0, profile, filter, watch)
+                }
+
+                fn fsic(&self, profile: &str, filter: &Filter, role: Role) -> Result<Fsic> {
+                    counters::fsic(&self.0, profile, filter, role)
+                }
+
+                fn queue(&self, session: &TransferSession, lacks: &[Lack]) -> Result<u64> {
+                    queue::queue(&self.0, session, lacks)
+                }
+
+                fn queued_chunk(&self, session: &TransferSessionId, offset: u64, limit: usize) -> Result<Chunk> {
+                    queue::queued_chunk(&self.0, session, offset, limit)
+                }
+
+                fn receive_chunk(
+                    &self,
+                    session: &TransferSessionId,
+                    digest: &[u8; 32],
+                    records: &[BufferRecord],
+                    rejections: &[Rejection],
+                ) -> Result<u64> {
+                    receive::receive_chunk(&self.0, session, digest, records, rejections)
+                }
+
+                fn dequeue(&self, session: &TransferSession, watch: Watch<'_>) -> Result<DequeueReport> {
+                    dequeue::dequeue(&self.0, session, watch)
+                }
+
+                fn deserialize(&self, profile: &str, filter: &Filter, watch: Watch<'_>) -> Result<DeserializeReport> {
+                    deserialize::deserialize(&self.0, profile, filter, watch)
+                }
+
+                fn clean_up(&self, session: &TransferSessionId, now: DateTime<Utc>) -> Result<()> {
+                    receive::clean_up(&self.0, session, now)
+                }
+
+                fn rejections(&self, session: &TransferSessionId, limit: usize) -> Result<Vec<Rejection>> {
+                    receive::rejections(&self.0, session, limit)
+                }
+
+                fn for_each_record(
+                    &self,
+                    profile: &str,
+                    filter: &Filter,
+                    each: &mut dyn FnMut(StoreRecord) -> Result<()>,
+                ) -> Result<()> {
+                    records::for_each_record(&self.0, profile, filter, each)
+                }
+            }
+        };
+    };
+}
+
+pub(crate) use implement_storage;
