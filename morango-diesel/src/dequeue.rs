@@ -1,5 +1,7 @@
 //! *Dequeue*: what was received is merged into the store, and at the very end the database max counters are raised.
 //!
+//! Records that were new when they came are in the store since then; here come those that have to be merged.
+//!
 //! The work is cut into transactions of whole chunks, each of which leaves a true state behind:
 //! - a chunk is deleted in the transaction that merges its records, so each is merged once; and merging one twice would change nothing,
 //!   since a record that was merged is from then on already seen;
@@ -16,6 +18,7 @@ use morango::counter::{RecordMaxCounters, Stamp};
 use morango::id::{InstanceId, TransferSessionId};
 use morango::port::{DequeueReport, Progress, Rejection, Watch};
 use morango::record::{RecordError, Relation, StoreRecord, merge_conflict, relation};
+use morango::scope::Filter;
 use morango::session::TransferSession;
 use morango::{Error, ErrorKind, limits};
 
@@ -83,14 +86,15 @@ fn merge_chunks(connection: &mut Connection<'_>, session: &TransferSession) -> R
     let mut merged = Merged::default();
     let mut bytes = 0;
     while let Some((number, content)) = next_chunk(connection, &session.id)? {
-        let records = incoming::decode(&content)?;
+        let part = incoming::decode(&content)?;
         bytes += content.len();
-        let records_after = merged.records + records.len() as u64;
+        let records_after = merged.records + part.records.len() as u64;
         let is_full = records_after > limits::TRANSACTION_RECORDS_MAX as u64 || bytes > limits::TRANSACTION_BYTES_MAX;
         if is_full && merged.records > 0 {
             break;
         }
-        for record in &records {
+        merged.report.new += part.inserted;
+        for record in &part.records {
             match merge(connection, session, saved, record)? {
                 Some(Relation::New) => merged.report.new += 1,
                 Some(Relation::FastForward) => merged.report.fast_forwarded += 1,
@@ -128,8 +132,8 @@ fn merge(
         let error = RecordError::OutsideFilter { partition: theirs.partition.clone() };
         return set_aside(connection, session, theirs, &error);
     }
-    // Most records of a first transfer are new: one statement finds that out and inserts them.
-    if insert(connection, session, theirs)? {
+    // It was in the store when its chunk came. Should it have gone since, it is new.
+    if insert_new(connection, &session.id, theirs)? {
         return Ok(Some(Relation::New));
     }
     let ours = head(connection, theirs)?;
@@ -186,8 +190,27 @@ fn head(connection: &mut Connection<'_>, theirs: &StoreRecord) -> Result<Head, F
     Ok(head.returns::<(BigInt, Text, Text, Text, Text, Binary, BigInt, Binary)>().get_result(connection)?)
 }
 
+/// Where the records of a session belong. Who may write what hangs on that, so it is asked again of what passed the gate.
+pub(crate) struct Place {
+    pub(crate) profile: String,
+    pub(crate) filter: Filter,
+}
+
+impl Place {
+    /// Whether a record belongs there.
+    pub(crate) fn holds(&self, record: &StoreRecord) -> bool {
+        record.profile == self.profile && self.filter.contains(&record.partition)
+    }
+}
+
 /// Inserts a received record, to become a row, and says whether it was new.
-fn insert(connection: &mut Connection<'_>, session: &TransferSession, theirs: &StoreRecord) -> Result<bool, Fault> {
+///
+/// Before: the record belongs to the session. After: it is in the store as it came, or nothing has changed. No counter moves.
+pub(crate) fn insert_new(
+    connection: &mut Connection<'_>,
+    session: &TransferSessionId,
+    theirs: &StoreRecord,
+) -> Result<bool, Fault> {
     let inserted = sql("INSERT INTO morango_store (record_id, profile, model_name, partition, source_id,
          last_saved_instance, last_saved_counter, is_deleted, is_hard_deleted, is_dirty, self_reference,
          transfer_session, record_max_counters, serialized, conflicting_serialized_data) VALUES (")
@@ -205,7 +228,7 @@ fn insert(connection: &mut Connection<'_>, session: &TransferSession, theirs: &S
     .sql(", 1, ")
     .bind(&theirs.self_ref_fk)
     .sql(", ")
-    .bind(&session.id)
+    .bind(session)
     .sql(", ")
     .bind(theirs.counters.to_bytes())
     .sql(", ")

@@ -1,7 +1,8 @@
 //! What a received chunk looks like while it waits in the buffer: its records one after another, in a compact form.
 //!
-//! *Shape*: a byte for the form, then of each record: id, flags, last stamp; then its texts and record max counters, each with its
-//! length before it in four bytes. All numbers have their highest byte first. Nothing here knows a database or a wire.
+//! *Shape*: a byte for the form; how many records of the chunk are in the store already, in eight bytes; then of each other record: id,
+//! flags, last stamp; then its texts and record max counters, each with its length before it in four bytes. All numbers have their
+//! highest byte first. Nothing here knows a database or a wire.
 
 use morango::counter::{RecordMaxCounters, Stamp};
 use morango::id::{InstanceId, SyncId};
@@ -9,7 +10,7 @@ use morango::record::{BufferRecord, StoreRecord};
 use morango::{Error, ErrorKind};
 
 /// The first byte of a chunk in this form.
-const FORM: u8 = 1;
+const FORM: u8 = 2;
 
 const DELETED: u8 = 1;
 const HARD_DELETED: u8 = 2;
@@ -34,11 +35,21 @@ fn texts(record: &StoreRecord) -> [&str; 7] {
     ]
 }
 
-/// The compact form of these records.
-pub(crate) fn encode(records: &[BufferRecord]) -> Vec<u8> {
+/// What a part of a received chunk holds.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Part {
+    /// How many of its records were new and are in the store already.
+    pub(crate) inserted: u64,
+    /// The others.
+    pub(crate) records: Vec<StoreRecord>,
+}
+
+/// The compact form of these records, of a chunk of which others are in the store already.
+pub(crate) fn encode(inserted: u64, records: &[&BufferRecord]) -> Vec<u8> {
     let length: usize = records.iter().map(|received| encoded_length(received.record())).sum();
-    let mut bytes = Vec::with_capacity(1 + length);
+    let mut bytes = Vec::with_capacity(1 + 8 + length);
     bytes.push(FORM);
+    bytes.extend_from_slice(&inserted.to_be_bytes());
     for received in records {
         let record = received.record();
         bytes.extend_from_slice(record.id.as_bytes());
@@ -63,17 +74,18 @@ fn put(bytes: &mut Vec<u8>, piece: &[u8]) {
 ///
 /// # Errors
 /// [`ErrorKind::StorageCorrupt`]: the bytes are not what [`encode`] wrote.
-pub(crate) fn decode(bytes: &[u8]) -> morango::Result<Vec<StoreRecord>> {
+pub(crate) fn decode(bytes: &[u8]) -> morango::Result<Part> {
     let damaged = || Error::new(ErrorKind::StorageCorrupt, format!("read a received chunk of {} bytes", bytes.len()));
     let mut reader = Reader { rest: bytes };
     if reader.array::<1>() != Some([FORM]) {
         return Err(damaged());
     }
+    let inserted = u64::from_be_bytes(reader.array().ok_or_else(damaged)?);
     let mut records = Vec::new();
     while !reader.rest.is_empty() {
         records.push(reader.record().ok_or_else(damaged)?);
     }
-    Ok(records)
+    Ok(Part { inserted, records })
 }
 
 /// What is still to be read. Every answer is `None` where the bytes end too early or cannot be what they stand for.
@@ -155,23 +167,23 @@ mod tests {
     fn encoded(records: &[StoreRecord]) -> Vec<u8> {
         let session = TransferSessionId::hash_of("session");
         let received: Vec<_> = records.iter().map(|record| BufferRecord::from_store(session, record.clone())).collect();
-        encode(&received)
+        encode(7, &received.iter().collect::<Vec<_>>())
     }
 
     #[test]
     fn a_chunk_is_read_as_it_was_written() {
         let records: Vec<StoreRecord> = ["", "{}", "no json", "{\"title\":\"Milch für Ödön\"}"].map(record).to_vec();
         let bytes = encoded(&records);
-        assert_eq!(decode(&bytes).expect("its own form"), records);
-        assert_eq!(bytes.len(), 1 + records.iter().map(encoded_length).sum::<usize>());
-        assert!(decode(&encoded(&[])).expect("an empty chunk").is_empty());
+        assert_eq!(bytes.len(), 1 + 8 + records.iter().map(encoded_length).sum::<usize>());
+        assert_eq!(decode(&bytes).expect("its own form"), Part { inserted: 7, records });
+        assert_eq!(decode(&encoded(&[])).expect("an empty chunk"), Part { inserted: 7, records: Vec::new() });
     }
 
     #[test]
     fn a_chunk_that_was_cut_or_changed_is_an_error_and_no_panic() {
         let bytes = encoded(&[record("one"), record("two")]);
-        let one = 1 + encoded_length(&record("one"));
-        for end in (0..bytes.len()).filter(|end| *end != 1 && *end != one) {
+        let one = 1 + 8 + encoded_length(&record("one"));
+        for end in (0..bytes.len()).filter(|end| *end != 1 + 8 && *end != one) {
             assert!(decode(&bytes[..end]).is_err(), "cut at {end}");
         }
         for position in 0..bytes.len() {

@@ -10,10 +10,12 @@ use diesel::sql_types::{BigInt, Text};
 use morango::id::TransferSessionId;
 use morango::port::Rejection;
 use morango::record::BufferRecord;
+use morango::scope::Filter;
 use morango::{Error, ErrorKind, limits};
 
 use crate::backend;
 use crate::connection::Connection;
+use crate::dequeue::{Place, insert_new};
 use crate::error::Fault;
 use crate::incoming::{encode, encoded_length};
 use crate::queue::delete_queue;
@@ -22,8 +24,12 @@ use crate::storage::DieselStorage;
 
 /// Keeps a received chunk and what was refused of it, counts both as transferred, and returns how many were so far.
 ///
-/// Before: the session is open. After: its chunk is in the buffer, in parts that one transaction of dequeuing can take; if it was there
-/// already, nothing has changed. The commit may be taken back by a power failure, together with the count by which the peer goes on.
+/// A record that is new here has nothing to be merged with and goes into the store at once; nothing is claimed of it before all have come
+/// and the database max counters are raised. Only the others wait in the buffer for dequeuing, which may have to stamp what it merges.
+///
+/// Before: the session is open. After: its chunk is in the store and the buffer, there in parts that one transaction of dequeuing can take;
+/// if it was there already, nothing has changed. The commit may be taken back by a power failure, together with the count by which the peer
+/// goes on: nothing in it carries a stamp of this instance.
 pub(crate) fn receive_chunk(
     storage: &DieselStorage,
     session: &TransferSessionId,
@@ -36,11 +42,10 @@ pub(crate) fn receive_chunk(
         let message = format!("{operation}: its record {} is of another session", stray.record().id);
         return Err(Error::new(ErrorKind::RecordRejected, message));
     }
-    // Encoded before the transaction begins, which is then short.
-    let parts: Vec<(i64, Vec<u8>)> = parts_of(records).map(|part| (count_of(part.len()), encode(part))).collect();
     storage.write_buffered(&operation, |connection| {
-        for (number, (records, content)) in (0_u32..).zip(&parts) {
-            if !keep_part(connection, session, &part_digest(digest, number), *records, content)? {
+        let place = place(connection, session)?;
+        for (number, part) in (0_u32..).zip(parts_of(records)) {
+            if !keep_part(connection, session, &place, &part_digest(digest, number), part)? {
                 return transferred(connection, session);
             }
         }
@@ -49,6 +54,21 @@ pub(crate) fn receive_chunk(
         }
         count_as_transferred(connection, session, count_of(records.len() + rejections.len()))
     })
+}
+
+/// Where the records of an open session belong.
+fn place(connection: &mut Connection<'_>, session: &TransferSessionId) -> Result<Place, Fault> {
+    let found = sql("SELECT profile, filter FROM morango_transfer_session WHERE is_active = 1 AND id = ")
+        .bind(session)
+        .returns::<(Text, Text)>()
+        .get_result::<(String, String)>(connection)
+        .optional()?;
+    let (profile, filter) = found.ok_or_else(|| not_open(session))?;
+    let filter = Filter::from_wire(&filter).map_err(|error| {
+        Error::new(ErrorKind::StorageCorrupt, format!("read the filter of transfer session {session}"))
+            .with_source(error)
+    })?;
+    Ok(Place { profile, filter })
 }
 
 fn count_of(length: usize) -> i64 {
@@ -83,21 +103,37 @@ fn part_digest(digest: &[u8; 32], number: u32) -> Cow<'_, [u8]> {
 fn keep_part(
     connection: &mut Connection<'_>,
     session: &TransferSessionId,
+    place: &Place,
     digest: &[u8],
-    records: i64,
-    content: &[u8],
+    part: &[BufferRecord],
 ) -> Result<bool, Fault> {
-    let kept = sql("INSERT INTO morango_incoming (transfer_session, digest, records, content) VALUES (")
+    let is_here = sql("SELECT count(*) FROM morango_incoming WHERE transfer_session = ")
+        .bind(session)
+        .sql(" AND digest = ")
+        .bind(digest)
+        .returns::<BigInt>()
+        .get_result::<i64>(connection)?;
+    if is_here > 0 {
+        return Ok(false);
+    }
+    let mut others = Vec::new();
+    for received in part {
+        let record = received.record();
+        if !(place.holds(record) && insert_new(connection, session, record)?) {
+            others.push(received);
+        }
+    }
+    sql("INSERT INTO morango_incoming (transfer_session, digest, records, content) VALUES (")
         .bind(session)
         .sql(", ")
         .bind(digest)
         .sql(", ")
-        .bind(records)
+        .bind(count_of(others.len()))
         .sql(", ")
-        .bind(content)
-        .sql(") ON CONFLICT (transfer_session, digest) DO NOTHING")
+        .bind(encode((part.len() - others.len()) as u64, &others))
+        .sql(")")
         .execute(connection)?;
-    Ok(kept == 1)
+    Ok(true)
 }
 
 /// Adds to what an open session transferred; never beyond its total, where that is known.
@@ -131,10 +167,12 @@ fn transferred(connection: &mut Connection<'_>, session: &TransferSessionId) -> 
 }
 
 fn unsigned(session: &TransferSessionId, transferred: Option<i64>) -> Result<u64, Fault> {
-    let unknown =
-        || Error::new(ErrorKind::SessionUnknown, format!("count for transfer session {session}: none is open"));
-    let transferred = transferred.ok_or_else(unknown)?;
+    let transferred = transferred.ok_or_else(|| not_open(session))?;
     Ok(u64::try_from(transferred).unwrap_or(0))
+}
+
+fn not_open(session: &TransferSessionId) -> Error {
+    Error::new(ErrorKind::SessionUnknown, format!("keep records for transfer session {session}: none is open"))
 }
 
 /// Keeps a refused record with its reason. A peer that sends nothing but refuse fills a bounded place only: past the session's

@@ -105,21 +105,44 @@ fn what_was_refused_takes_bounded_room() {
 #[test]
 fn a_call_that_was_stopped_between_transactions_goes_on_and_claims_only_at_the_end() {
     let device = Device::new("laptop");
+    let shelf = |chunk: u32, number: u32| foreign_shelf(&format!("{chunk}/{number}"), None);
+    device.dequeue((0..3).flat_map(|chunk| (0..1_500).map(move |number| shelf(chunk, number))).collect());
     let mut session = device.receiving(&everything());
     session.server_fsic.sub.insert(String::new(), [(stamp("other", 0).instance, 9)].into());
     for chunk in 0..3 {
-        device.take(&session, (0..1_500).map(|number| foreign_shelf(&format!("{chunk}/{number}"), None)).collect());
+        device.take(
+            &session,
+            (0..1_500).map(|number| crate::deserialize::changed(&shelf(chunk, number), 9, |_| ())).collect(),
+        );
     }
     let error = device.storage.dequeue(&session, &|_| ControlFlow::Break(())).expect_err("it was stopped");
     assert_eq!(error.kind(), ErrorKind::Cancelled);
-    assert_eq!(device.records().len(), 1_500);
+    let newer = |device: &Device| device.records().iter().filter(|record| record.last_saved.counter == 9).count();
+    assert_eq!(newer(&device), 1_500);
     let claims = |device: &Device| {
         let fsic = device.storage.fsic(PROFILE, &everything(), morango::session::Role::Receiver).expect("the counters");
         fsic.sub.get("").and_then(|counters| counters.get(&stamp("other", 0).instance).copied())
     };
     assert_eq!(claims(&device), None);
-    assert_eq!(device.storage.dequeue(&session, &go_on).expect("it goes on").new, 3_000);
-    assert_eq!(device.records().len(), 4_500);
+    assert_eq!(device.storage.dequeue(&session, &go_on).expect("it goes on").fast_forwarded, 3_000);
+    assert_eq!(newer(&device), 4_500);
+    assert_eq!(claims(&device), Some(9));
+}
+
+#[test]
+fn new_records_are_in_the_store_as_they_come_and_claimed_only_when_all_have_come() {
+    let device = Device::new("laptop");
+    let mut session = device.receiving(&everything());
+    session.server_fsic.sub.insert(String::new(), [(stamp("other", 0).instance, 9)].into());
+    let claims = |device: &Device| {
+        let fsic = device.storage.fsic(PROFILE, &everything(), morango::session::Role::Receiver).expect("the counters");
+        fsic.sub.get("").and_then(|counters| counters.get(&stamp("other", 0).instance).copied())
+    };
+    device.take(&session, vec![foreign_shelf("first", None), foreign_shelf("second", None)]);
+    assert_eq!(device.records().len(), 2);
+    assert_eq!(claims(&device), None);
+    let report = device.storage.dequeue(&session, &go_on).expect("it dequeues");
+    assert_eq!(report, DequeueReport { new: 2, ..DequeueReport::default() });
     assert_eq!(claims(&device), Some(9));
 }
 

@@ -13,7 +13,7 @@ fn kinds(failures: &[ApplyFailure]) -> Vec<&str> {
 }
 
 /// The same record, saved once more by the other.
-fn changed(record: &StoreRecord, counter: i64, change: impl FnOnce(&mut StoreRecord)) -> StoreRecord {
+pub(crate) fn changed(record: &StoreRecord, counter: i64, change: impl FnOnce(&mut StoreRecord)) -> StoreRecord {
     let mut record = record.clone();
     record.last_saved = stamp("other", counter);
     record.counters.raise(record.last_saved);

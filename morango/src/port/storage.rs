@@ -284,6 +284,9 @@ pub trait Storage: Send + Sync + 'static {
     /// Keeps a received chunk, with what was refused of it, and counts both as transferred, in one transaction.
     /// A chunk that is here already (by its digest) changes nothing. Returns how many were transferred so far.
     ///
+    /// A record of which the store has nothing may go into it at once; [`dequeue`](Self::dequeue) counts it all the same. No
+    /// counter moves before that.
+    ///
     /// # Errors
     /// The database fails.
     fn receive_chunk(
