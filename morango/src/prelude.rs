@@ -3,7 +3,7 @@
 #[cfg(feature = "client")]
 pub use crate::client::HttpPeer;
 pub use crate::engine::{CancelToken, Engine, SyncOptions, SyncReport, SyncTask, TransferReport};
-pub use crate::hook::{Event, Phase};
+pub use crate::hook::{Event, Hook, Phase, TransferEnd, TransferInfo};
 pub use crate::id::{CertificateId, InstanceId, SyncId};
 pub use crate::identity::Certificate;
 pub use crate::port::{Accounts, Credentials, GrantRequest, NoAccounts, Peer, Storage};

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::Engine;
-use crate::hook::{Event, Watcher};
+use crate::hook::{Event, Hook};
 use crate::identity::{Instance, SystemFacts};
 use crate::model::Registry;
 use crate::port::{Clock, Storage, SystemClock};
 use crate::session::Capabilities;
-use crate::transfer::{Home, Workers};
+use crate::transfer::{Guests, Home, SingleUserScope, Workers};
 use crate::{Error, ErrorKind, Result, limits};
 
 /// Makes an [`Engine`]. All that it may be told has a default.
@@ -22,7 +22,8 @@ pub struct EngineBuilder {
     facts: Option<SystemFacts>,
     capabilities: Capabilities,
     instance_info: Map<String, Value>,
-    watchers: Vec<Watcher>,
+    guests: Guests,
+    single_user_scopes: Vec<SingleUserScope>,
 }
 
 impl EngineBuilder {
@@ -34,7 +35,8 @@ impl EngineBuilder {
             facts: None,
             capabilities: Capabilities::ours(),
             instance_info: Map::new(),
-            watchers: Vec::new(),
+            guests: Guests::default(),
+            single_user_scopes: Vec::new(),
         }
     }
 
@@ -76,7 +78,23 @@ impl EngineBuilder {
     /// Somebody who is told of everything that happens. It is called on the engine's threads and should return soon.
     #[must_use]
     pub fn on_event(mut self, watcher: impl Fn(&Event) + Send + Sync + 'static) -> Self {
-        self.watchers.push(Arc::new(watcher));
+        self.guests.watchers.push(Arc::new(watcher));
+        self
+    }
+
+    /// Somebody who is told before and after every transfer, in the order in which they are named here.
+    #[must_use]
+    pub fn hook(mut self, hook: impl Hook) -> Self {
+        self.guests.hooks.push(Arc::new(hook));
+        self
+    }
+
+    /// Says that the certificates of a scope definition are single users', and which of its parameters is the user's id.
+    /// Hooks and operations are then told whether either side has such a certificate, and whose it is.
+    #[must_use]
+    pub fn single_user_scope(mut self, definition: impl Into<String>, user_parameter: impl Into<String>) -> Self {
+        let (definition, user_parameter) = (definition.into(), user_parameter.into());
+        self.single_user_scopes.push(SingleUserScope { definition, user_parameter });
         self
     }
 
@@ -101,7 +119,8 @@ impl EngineBuilder {
             instance,
             instance_info: self.instance_info,
             capabilities: self.capabilities,
-            watchers: self.watchers,
+            guests: self.guests,
+            single_user_scopes: self.single_user_scopes,
             workers: Workers::default(),
         };
         if home.instance_json().len() > limits::INSTANCE_BYTES_MAX {

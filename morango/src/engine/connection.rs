@@ -98,7 +98,7 @@ pub(super) fn sync(
 
 fn tell(home: &Home, options: &SyncOptions, event: &Event) {
     home.tell(event);
-    options.watchers.iter().for_each(|watcher| watcher(event));
+    options.guests.tell(event);
 }
 
 /// Tells the peer what we can do, learns what it can, and says what both can.
@@ -314,7 +314,7 @@ fn transfers(
 ) -> Result<Transfers> {
     let (mut pull, mut push) = (None, None);
     let root = client.root();
-    let is_shared = root_of(home, server)? == Some(root);
+    let is_shared = certificates::root_of(home, server)? == Some(root);
     let scope = server.scope(&*home.registry)?;
     for (direction, filter) in options.directions.iter().zip(&agreement.0) {
         let filter = filter.as_ref().expect("a certificate was chosen that allows every direction");
@@ -330,7 +330,7 @@ fn transfers(
                 },
             },
             chunk_records: options.chunk_records,
-            watchers: &options.watchers,
+            guests: &options.guests,
             cancel: &options.cancel,
         };
         let report = transfer(home, peer, &order)?;
@@ -340,17 +340,6 @@ fn transfers(
         }
     }
     Ok((pull, push))
-}
-
-/// The root above a certificate; none where the chain is not all here.
-fn root_of(home: &Home, certificate: &Certificate) -> Result<Option<CertificateId>> {
-    let (mut id, mut parent) = (certificate.id(), certificate.parent_id());
-    for _ in 0..limits::CHAIN_CERTIFICATES_MAX {
-        let Some(above) = parent else { return Ok(Some(id)) };
-        let Some(stored) = home.storage.certificate(&above)? else { return Ok(None) };
-        (id, parent) = (above, stored.certificate.parent_id());
-    }
-    Ok(None)
 }
 
 /// Closes the session here, and there as far as the peer can be reached.

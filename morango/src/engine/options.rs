@@ -3,12 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::hook::{Event, Watcher};
+use crate::hook::{Event, Hook};
 use crate::id::CertificateId;
 use crate::limits;
 use crate::scope::Filter;
 use crate::session::Direction;
-use crate::transfer::CancelToken;
+use crate::transfer::{CancelToken, Guests};
 
 /// What one sync is to do.
 #[derive(Clone)]
@@ -18,7 +18,7 @@ pub struct SyncOptions {
     pub(super) filter: Option<Filter>,
     pub(super) chunk_records: usize,
     pub(super) server_certificate: Option<CertificateId>,
-    pub(super) watchers: Vec<Watcher>,
+    pub(super) guests: Guests,
     pub(super) cancel: CancelToken,
 }
 
@@ -29,7 +29,7 @@ impl SyncOptions {
             filter: None,
             chunk_records: limits::CHUNK_RECORDS_DEFAULT,
             server_certificate: None,
-            watchers: Vec::new(),
+            guests: Guests::default(),
             cancel: CancelToken::new(),
         }
     }
@@ -73,7 +73,14 @@ impl SyncOptions {
     /// Somebody who is told of everything that happens in this sync: for a progress bar. It should return soon.
     #[must_use]
     pub fn on_event(mut self, watcher: impl Fn(&Event) + Send + Sync + 'static) -> Self {
-        self.watchers.push(Arc::new(watcher));
+        self.guests.watchers.push(Arc::new(watcher));
+        self
+    }
+
+    /// A hook that is told before and after each transfer of this sync, after those of the engine.
+    #[must_use]
+    pub fn hook(mut self, hook: impl Hook) -> Self {
+        self.guests.hooks.push(Arc::new(hook));
         self
     }
 

@@ -1,10 +1,14 @@
 //! Events: what happens in a sync, as it happens, for progress bars and logs.
+//!
+//! For each stage of a transfer that a side goes through, it tells that the stage started, then how far it is, then that it
+//! completed or errored; and the next stage starts after that. A stage that is tried again starts again.
 
 use std::sync::Arc;
 
+use super::transfer::HookFailure;
 use crate::id::{SyncSessionId, TransferSessionId};
 use crate::port::Progress;
-use crate::session::{Direction, Side, Stage};
+use crate::session::{Direction, Side, Stage, TransferSession};
 
 /// How far a stage is on this side.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +21,31 @@ pub enum Phase {
     Completed,
     /// It failed; the text says why.
     Errored(String),
+}
+
+/// What has gone over in a transfer so far, as this side knows it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// How many records there are to send; not known before queuing.
+    pub records_total: Option<u64>,
+    /// How many have been sent or received.
+    pub records_transferred: u64,
+    /// Bytes of bodies that we sent.
+    pub bytes_sent: u64,
+    /// Bytes of bodies that we received.
+    pub bytes_received: u64,
+}
+
+impl Totals {
+    /// What a transfer session says.
+    pub(crate) fn of(session: &TransferSession) -> Self {
+        Self {
+            records_total: session.records_total,
+            records_transferred: session.records_transferred,
+            bytes_sent: session.bytes_sent,
+            bytes_received: session.bytes_received,
+        }
+    }
 }
 
 /// One thing that happened.
@@ -42,6 +71,17 @@ pub enum Event {
         stage: Stage,
         /// What happened to it.
         phase: Phase,
+        /// What has gone over so far.
+        totals: Totals,
+    },
+    /// A hook failed. The transfer goes on all the same.
+    HookFailed {
+        /// The sync session.
+        sync_session: SyncSessionId,
+        /// The transfer; none where it has not begun.
+        transfer_session: Option<TransferSessionId>,
+        /// What the hook did wrong.
+        failure: HookFailure,
     },
     /// A sync session was closed.
     SessionClosed {

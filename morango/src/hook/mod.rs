@@ -1,5 +1,7 @@
-//! Who is watching: what the engine tells while it works.
+//! Who is watching: what the engine tells while it works, and whom it tells before and after.
 
 mod event;
+mod transfer;
 
-pub use event::{Event, Phase, Watcher};
+pub use event::{Event, Phase, Totals, Watcher};
+pub use transfer::{GuestError, Hook, HookFailure, HookMoment, Party, TransferEnd, TransferInfo};

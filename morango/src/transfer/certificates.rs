@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use super::context::Home;
 use crate::id::CertificateId;
 use crate::identity::{Certificate, UnverifiedCertificate, verify_chain};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, limits};
 
 /// Verifies a chain that ends with the certificate expected. Those of it that are new come back, and are not yet kept.
 pub(crate) fn verify(
@@ -35,4 +35,15 @@ pub(crate) fn known(home: &Home, id: &CertificateId) -> Result<Certificate> {
         Error::new(ErrorKind::CertificateUnknown, format!("find the certificate {id}: it is not in this store"))
     })?;
     Ok(stored.certificate)
+}
+
+/// The root above a certificate; none where the chain is not all here.
+pub(crate) fn root_of(home: &Home, certificate: &Certificate) -> Result<Option<CertificateId>> {
+    let (mut id, mut parent) = (certificate.id(), certificate.parent_id());
+    for _ in 0..limits::CHAIN_CERTIFICATES_MAX {
+        let Some(above) = parent else { return Ok(Some(id)) };
+        let Some(stored) = home.storage.certificate(&above)? else { return Ok(None) };
+        (id, parent) = (above, stored.certificate.parent_id());
+    }
+    Ok(None)
 }

@@ -8,9 +8,11 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::cancel::CancelToken;
+use super::guests::Guests;
+use super::info::SingleUserScope;
 use super::workers::Workers;
 use crate::counter::Fsic;
-use crate::hook::{Event, Phase, Watcher};
+use crate::hook::{Event, Phase, Totals};
 use crate::id::{CertificateId, TransferSessionId};
 use crate::identity::Instance;
 use crate::model::Registry;
@@ -30,7 +32,9 @@ pub(crate) struct Home {
     /// What the application says of this instance beside what the engine says.
     pub(crate) instance_info: Map<String, Value>,
     pub(crate) capabilities: Capabilities,
-    pub(crate) watchers: Vec<Watcher>,
+    /// Whom the application brought along for every sync.
+    pub(crate) guests: Guests,
+    pub(crate) single_user_scopes: Vec<SingleUserScope>,
     pub(crate) workers: Workers,
 }
 
@@ -59,7 +63,7 @@ impl Home {
     }
 
     pub(crate) fn tell(&self, event: &Event) {
-        self.watchers.iter().for_each(|watcher| watcher(event));
+        self.guests.tell(event);
     }
 }
 
@@ -78,8 +82,8 @@ pub(super) struct Context<'a> {
     pub(super) home: &'a Home,
     /// The session as it is in the store.
     pub(super) session: TransferSession,
-    /// Who watches this sync only, beside those who watch the whole engine.
-    pub(super) watchers: &'a [Watcher],
+    /// Whom the application brought along for this sync only.
+    pub(super) guests: &'a Guests,
     pub(super) cancel: CancelToken,
     /// The counters that a client told with its request: of the side that answers.
     pub(super) told: Option<Fsic>,
@@ -109,8 +113,8 @@ impl Results {
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn new(home: &'a Home, session: TransferSession, watchers: &'a [Watcher], cancel: CancelToken) -> Self {
-        Self { home, session, watchers, cancel, told: None, results: Results::default(), durations: Vec::new() }
+    pub(super) fn new(home: &'a Home, session: TransferSession, guests: &'a Guests, cancel: CancelToken) -> Self {
+        Self { home, session, guests, cancel, told: None, results: Results::default(), durations: Vec::new() }
     }
 
     pub(super) fn role(&self) -> Role {
@@ -170,9 +174,10 @@ impl<'a> Context<'a> {
             direction: self.session.direction,
             stage,
             phase,
+            totals: Totals::of(&self.session),
         };
         self.home.tell(&event);
-        self.watchers.iter().for_each(|watcher| watcher(&event));
+        self.guests.tell(&event);
     }
 
     /// What a long verb of the storage is given: it tells of progress and stops where somebody cancelled.

@@ -4,6 +4,7 @@
 //! noted in the session: `started` where the peer's part of the stage is still to come, `completed` where both are done.
 
 use super::context::{Context, Home};
+use super::hooks;
 use super::order::Order;
 use super::remote;
 use super::report::TransferReport;
@@ -18,14 +19,21 @@ use crate::{Error, ErrorKind, Result};
 /// # Errors
 /// Whatever fails first, on this side or the other. Then the session is closed on both sides as far as they can be reached.
 pub(crate) fn transfer(home: &Home, peer: &dyn Peer, order: &Order<'_>) -> Result<TransferReport> {
-    let mut context = open(home, peer, order)?;
-    match lead(&mut context, peer, order.chunk_records) {
-        Ok(()) => Ok(TransferReport::of(context)),
+    let mut failures = hooks::before_it_begins(home, order);
+    let mut context = match open(home, peer, order) {
+        Ok(context) => context,
         Err(error) => {
-            abandon(&context, peer, &error);
-            Err(error)
+            hooks::never_begun(home, order, error.report());
+            return Err(error);
         }
+    };
+    let outcome = lead(&mut context, peer, order.chunk_records);
+    if let Err(error) = &outcome {
+        abandon(&context, peer, error);
     }
+    let failure = outcome.as_ref().err().map(Error::report);
+    failures.extend(hooks::ended(home, order.guests, order.sync_session, &context.session, failure));
+    outcome.map(|()| TransferReport::of(context, failures))
 }
 
 /// Makes the session there, and then here under the id and with the filter that the peer answered.
@@ -49,7 +57,7 @@ fn open<'a>(home: &'a Home, peer: &dyn Peer, order: &Order<'a>) -> Result<Contex
         records_total: None,
     };
     let session = initialize::run(home, &new)?;
-    let mut context = Context::new(home, session, order.watchers, order.cancel.clone());
+    let mut context = Context::new(home, session, order.guests, order.cancel.clone());
     context.stage(Stage::Initializing, |_| Ok(()))?;
     Ok(context)
 }

@@ -10,6 +10,9 @@ mod context;
 mod controller;
 mod fsic;
 mod gate;
+mod guests;
+mod hooks;
+mod info;
 mod local;
 mod order;
 mod remote;
@@ -25,5 +28,7 @@ pub use responder::{Caller, Responder};
 
 pub(crate) use context::Home;
 pub(crate) use controller::transfer;
+pub(crate) use guests::Guests;
+pub(crate) use info::SingleUserScope;
 pub(crate) use order::{Order, Widening};
 pub(crate) use workers::Workers;

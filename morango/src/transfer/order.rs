@@ -1,7 +1,7 @@
 //! What a client wants of one transfer, and how far the peer may change that.
 
 use super::cancel::CancelToken;
-use crate::hook::Watcher;
+use super::guests::Guests;
 use crate::scope::{Filter, Reach};
 use crate::session::{Direction, SyncSession};
 use crate::{Error, ErrorKind, Result};
@@ -14,7 +14,7 @@ pub(crate) struct Order<'a> {
     /// How far a peer may widen the filter.
     pub(crate) widening: Widening<'a>,
     pub(crate) chunk_records: usize,
-    pub(crate) watchers: &'a [Watcher],
+    pub(crate) guests: &'a Guests,
     pub(crate) cancel: &'a CancelToken,
 }
 

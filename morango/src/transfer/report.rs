@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::context::Context;
+use crate::hook::HookFailure;
 use crate::id::TransferSessionId;
 use crate::port::{DequeueReport, DeserializeReport, Rejection, SerializeReport};
 use crate::scope::Filter;
@@ -35,11 +36,13 @@ pub struct TransferReport {
     pub deserialize: Option<DeserializeReport>,
     /// How long each stage took, in their order.
     pub stages: Vec<(Stage, Duration)>,
+    /// What hooks did wrong before and after it, which stopped nothing.
+    pub hook_failures: Vec<HookFailure>,
 }
 
 impl TransferReport {
     /// What a transfer did whose last stage is done.
-    pub(super) fn of(context: Context<'_>) -> Self {
+    pub(super) fn of(context: Context<'_>, hook_failures: Vec<HookFailure>) -> Self {
         let Context { session, results, durations, .. } = context;
         Self {
             direction: session.direction,
@@ -53,6 +56,7 @@ impl TransferReport {
             dequeue: results.dequeue,
             deserialize: results.deserialize,
             stages: durations,
+            hook_failures,
         }
     }
 

@@ -1,9 +1,11 @@
 //! Stories of two engines in one process: they meet over `LocalPeer`, without a line and without SQL.
 
+mod hooks;
 mod memory;
 
 use std::sync::{Arc, Mutex, OnceLock};
 
+use morango::engine::EngineBuilder;
 use morango::identity::SystemFacts;
 use morango::model::Registry;
 use morango::port::{
@@ -52,10 +54,14 @@ impl Accounts for Ada {
     }
 }
 
-fn engine(memory: &Memory) -> Engine {
+fn builder(memory: &Memory) -> EngineBuilder {
     let registry = Registry::builder().scope(&WHOLE).scope(&READER).build().expect("two good definitions");
     let facts = SystemFacts { hostname: "test".to_owned(), ..SystemFacts::default() };
-    Engine::builder(memory.clone()).registry(registry).system_facts(facts).build().expect("an engine")
+    Engine::builder(memory.clone()).registry(registry).system_facts(facts)
+}
+
+fn engine(memory: &Memory) -> Engine {
+    builder(memory).build().expect("an engine")
 }
 
 /// The storages of a laptop and a phone with their certificates, from which every story begins: making keys is slow.
@@ -89,12 +95,21 @@ impl Pair {
     }
 
     fn granted(scope: &str) -> Self {
+        Self::built(scope, |laptop| laptop, |phone| phone)
+    }
+
+    /// The same, with engines that are told more.
+    fn built(
+        scope: &str,
+        laptop_with: impl FnOnce(EngineBuilder) -> EngineBuilder,
+        phone_with: impl FnOnce(EngineBuilder) -> EngineBuilder,
+    ) -> Self {
         let (laptop, phone, certificates) = PREPARED.get_or_init(prepare);
         let certificate = certificates.iter().find(|certificate| certificate.scope_definition_id() == scope);
         let (laptop, phone) = (Memory::with_certificates_of(laptop), Memory::with_certificates_of(phone));
         Self {
-            responder: engine(&laptop).responder(Ada),
-            engine: engine(&phone),
+            responder: laptop_with(builder(&laptop)).build().expect("an engine").responder(Ada),
+            engine: phone_with(builder(&phone)).build().expect("an engine"),
             certificate: certificate.expect("it was granted").clone(),
             laptop,
             phone,

@@ -2,13 +2,14 @@
 //!
 //! Whoever knows the random id of an open transfer session may fetch or send its records: that is all that existing peers show.
 
-use super::Responder;
 use super::proceed::transmission;
+use super::{Responder, telling};
 use crate::id::TransferSessionId;
 use crate::port::{Chunk, ReceivedRecord};
 use crate::session::{Direction, Stage, StageStatus};
 use crate::transfer::cancel::CancelToken;
 use crate::transfer::context::Context;
+use crate::transfer::guests::Guests;
 use crate::transfer::stages::{self, transmit};
 use crate::{Error, ErrorKind, Result, limits};
 
@@ -57,7 +58,8 @@ impl Responder {
             let message = format!("take {} records of the transfer session {id}: fewer were promised", records.len());
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
-        let mut context = Context::new(&self.home, session, &[], CancelToken::new());
+        let before = session.clone();
+        let mut context = Context::new(&self.home, session, Guests::NONE, CancelToken::new());
         let transferred = transmit::keep(&mut context, None, records)?;
         let status = transmission(&context.session);
         if (context.session.stage, context.session.status) != (Stage::Transferring, status) {
@@ -69,6 +71,7 @@ impl Responder {
                 }
             })?;
         }
+        telling::tell(&self.home, &before, &context.session);
         Ok(transferred)
     }
 

@@ -7,6 +7,7 @@ mod buffers;
 mod certificates;
 mod proceed;
 mod sync_sessions;
+mod telling;
 mod transfer_sessions;
 
 use std::fmt;

@@ -6,13 +6,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::Responder;
 use super::transfer_sessions::check_total;
+use super::{Responder, telling};
 use crate::counter::Fsic;
 use crate::id::TransferSessionId;
 use crate::port::ProceedRequest;
 use crate::session::{Capability, Direction, Role, Stage, StageStatus, TransferSession};
 use crate::transfer::context::{Context, Home, update};
+use crate::transfer::guests::Guests;
 use crate::transfer::stages::{self, dequeue};
 use crate::transfer::workers::{Claim, Patience};
 use crate::{Error, ErrorKind, Result, limits};
@@ -94,7 +95,7 @@ impl Responder {
         if session == before {
             return Ok(session);
         }
-        update(&self.home, &session.id, |stored| {
+        let noted = update(&self.home, &session.id, |stored| {
             stored.records_total = session.records_total;
             if session.direction == Direction::Pull {
                 stored.records_transferred = session.records_transferred;
@@ -106,7 +107,9 @@ impl Responder {
                 stored.stage = session.stage;
                 stored.status = session.status;
             }
-        })
+        })?;
+        telling::tell(&self.home, &before, &noted);
+        Ok(noted)
     }
 
     /// Does the stages up to a target in the background, and waits for them as long as patience lasts.
@@ -145,7 +148,7 @@ fn work_off(home: &Home, id: TransferSessionId, target: Stage, client_fsic: Opti
     if !session.is_active {
         return;
     }
-    let mut context = Context::new(home, session, &[], claim.cancel.clone());
+    let mut context = Context::new(home, session, Guests::NONE, claim.cancel.clone());
     context.told = client_fsic;
     for stage in stages::ahead(&context.session, target) {
         claim.enter(stage);
@@ -243,13 +246,13 @@ fn known_bytes(told: Option<u64>, known: u64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::id::SyncSessionId;
     use crate::scope::Filter;
     use crate::session::Side;
 
-    fn session(stage: Stage, status: StageStatus) -> TransferSession {
+    pub(in crate::transfer::responder) fn session(stage: Stage, status: StageStatus) -> TransferSession {
         let now = chrono::DateTime::from_timestamp(1_700_000_000, 0).expect("a time");
         TransferSession {
             id: TransferSessionId::hash_of("transfer"),

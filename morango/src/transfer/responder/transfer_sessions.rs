@@ -1,13 +1,16 @@
 //! Transfer sessions: they are opened within the scopes of both certificates, and closed when all is done.
 
-use super::Responder;
 use super::proceed::has_arrived;
+use super::{Responder, telling};
 use crate::id::TransferSessionId;
 use crate::port::TransferSessionRequest;
 use crate::scope::Filter;
 use crate::session::{Capability, Direction, Role, Side, Stage, StageStatus, SyncSession, TransferSession};
-use crate::transfer::context::unknown_transfer;
-use crate::transfer::stages::{cleanup, initialize};
+use crate::transfer::cancel::CancelToken;
+use crate::transfer::context::{Context, unknown_transfer};
+use crate::transfer::guests::Guests;
+use crate::transfer::hooks;
+use crate::transfer::stages::{self, cleanup, initialize};
 use crate::transfer::workers::Patience;
 use crate::{Error, ErrorKind, Result, limits};
 
@@ -37,7 +40,12 @@ impl Responder {
             filter: &request.filter,
             records_total,
         };
+        let is_known = self.home.storage.transfer_session(&request.id)?.is_some();
         let session = initialize::run(&self.home, &new)?;
+        if !is_known && session.id == request.id {
+            hooks::begun(&self.home, Guests::NONE, &sync_session, &session);
+            telling::tell_opened(&self.home, &session);
+        }
         if sync_session.capabilities.has(Capability::AsyncOperations) {
             return Ok(session);
         }
@@ -75,8 +83,11 @@ impl Responder {
         }
         let claim = self.home.workers.claim(*id, session.sync_session, Patience::Unlimited);
         let session = self.open_transfer(id)?;
-        cleanup::run(&self.home, id)?;
+        let mut context = Context::new(&self.home, session, Guests::NONE, CancelToken::new());
+        context.stage(Stage::Cleanup, |context| cleanup::run(context.home, id))?;
         drop(claim);
+        let session = context.session;
+        hooks::ended(&self.home, Guests::NONE, &sync_session, &session, why_in_vain(&session));
         match session.error {
             Some(error) if is_legacy && session.status == StageStatus::Errored => {
                 let message = format!("finish the transfer session {id}: its stage {} failed", session.stage);
@@ -124,6 +135,20 @@ impl Responder {
             }
         }
         Ok(())
+    }
+}
+
+/// Why a transfer that is closed came to nothing; none where it did not.
+fn why_in_vain(session: &TransferSession) -> Option<String> {
+    let is_whole = match session.role() {
+        Role::Receiver => stages::ahead(session, Stage::Deserializing).is_empty(),
+        Role::Producer => has_arrived(session),
+    };
+    match (&session.error, session.status) {
+        (Some(error), _) => Some(error.clone()),
+        (None, StageStatus::Errored) => Some(format!("the stage {} failed", session.stage)),
+        (None, _) if is_whole => None,
+        (None, _) => Some(format!("it was closed at the stage {}", session.stage)),
     }
 }
 

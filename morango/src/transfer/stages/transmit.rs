@@ -60,6 +60,7 @@ pub(in crate::transfer) fn pull(context: &mut Context<'_>, peer: &dyn Peer, chun
             let offset = kept;
             kept += records.len() as u64;
             keep(context, Some(offset), records)?;
+            count_bytes(context, peer.traffic() - before);
             context.tell(Stage::Transferring, progress(kept, total));
             report(context, peer, kept, before)?;
         }
@@ -102,6 +103,8 @@ pub(in crate::transfer) fn push(context: &mut Context<'_>, peer: &dyn Peer, chun
             context.cancel.check()?;
             peer.send_chunk(&id, &chunk.records)?;
             sent += chunk.records.len() as u64;
+            context.session.records_transferred = sent;
+            count_bytes(context, peer.traffic() - before);
             context.tell(Stage::Transferring, progress(sent, total));
         }
         Ok(())
@@ -115,6 +118,12 @@ pub(in crate::transfer) fn push(context: &mut Context<'_>, peer: &dyn Peer, chun
         session.bytes_sent = transferred.bytes_sent;
         session.bytes_received = transferred.bytes_received;
     })
+}
+
+/// Keeps for those who watch how much went over so far. The store is told at the end.
+fn count_bytes(context: &mut Context<'_>, traffic: Traffic) {
+    context.session.bytes_sent = traffic.bytes_sent;
+    context.session.bytes_received = traffic.bytes_received;
 }
 
 /// Lets one side fill a bounded channel on a thread of its own while the other empties it here.

@@ -1,0 +1,76 @@
+//! What the server tells of stages that it merely takes note of: they are events like those at which it works.
+
+use crate::hook::Phase;
+use crate::port::Progress;
+use crate::session::{Stage, StageStatus, TransferSession};
+use crate::transfer::cancel::CancelToken;
+use crate::transfer::context::{Context, Home};
+use crate::transfer::guests::Guests;
+
+/// Tells which stages a transfer came through from one state to another, and how far its chunks are.
+pub(super) fn tell(home: &Home, before: &TransferSession, after: &TransferSession) {
+    let phases = phases(before, after);
+    if phases.is_empty() {
+        return;
+    }
+    let context = Context::new(home, after.clone(), Guests::NONE, CancelToken::new());
+    for (stage, phase) in phases {
+        context.tell(stage, phase);
+    }
+}
+
+/// Tells that a transfer was opened.
+pub(super) fn tell_opened(home: &Home, session: &TransferSession) {
+    let context = Context::new(home, session.clone(), Guests::NONE, CancelToken::new());
+    for phase in [Phase::Started, Phase::Completed] {
+        context.tell(Stage::Initializing, phase);
+    }
+}
+
+fn phases(before: &TransferSession, after: &TransferSession) -> Vec<(Stage, Phase)> {
+    let mut phases = Vec::new();
+    for stage in Stage::ALL.into_iter().filter(|stage| (before.stage..=after.stage).contains(stage)) {
+        let was_done = stage == before.stage && before.status == StageStatus::Completed;
+        if was_done {
+            continue;
+        }
+        if stage > before.stage {
+            phases.push((stage, Phase::Started));
+        }
+        if stage == Stage::Transferring && after.records_transferred > before.records_transferred {
+            let progress = Progress { done: after.records_transferred, total: after.records_total };
+            phases.push((stage, Phase::InProgress(progress)));
+        }
+        if stage < after.stage || after.status == StageStatus::Completed {
+            phases.push((stage, Phase::Completed));
+        }
+    }
+    phases
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::proceed::tests::session;
+    use super::*;
+    use crate::session::StageStatus::{Completed, Pending};
+
+    #[test]
+    fn each_stage_that_is_passed_is_told_once_and_in_order() {
+        let at = |stage, status, transferred| {
+            let mut session = session(stage, status);
+            session.records_total = Some(5);
+            session.records_transferred = transferred;
+            session
+        };
+        let progress = |done| Phase::InProgress(Progress { done, total: Some(5) });
+        let queued = at(Stage::Queuing, Completed, 0);
+        let (some, all) = (at(Stage::Transferring, Pending, 2), at(Stage::Transferring, Completed, 5));
+        assert_eq!(phases(&queued, &some), [(Stage::Transferring, Phase::Started), (Stage::Transferring, progress(2))]);
+        assert_eq!(phases(&some, &all), [(Stage::Transferring, progress(5)), (Stage::Transferring, Phase::Completed)]);
+        assert_eq!(phases(&some, &some), []);
+        assert_eq!(phases(&all, &all), []);
+        let dequeued = at(Stage::Dequeuing, Completed, 5);
+        let of_dequeuing = [(Stage::Dequeuing, Phase::Started), (Stage::Dequeuing, Phase::Completed)];
+        assert_eq!(phases(&all, &dequeued), of_dequeuing);
+    }
+}
