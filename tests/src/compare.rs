@@ -16,6 +16,7 @@ use morango_examples::school::{
 };
 use serde_json::{Value, json};
 
+use crate::database::over;
 use crate::device::Device;
 use crate::python::PythonPeer;
 use crate::sampler::{Sampler, sampler};
@@ -154,12 +155,12 @@ pub fn counters_of_python(peer: &mut PythonPeer) -> BTreeSet<(String, String, i6
 pub fn rows_of_device(device: &Device, prefixes: &[&str]) -> BTreeMap<String, Told> {
     let origins: BTreeMap<SyncId, (String, String)> =
         device.store().into_values().map(|record| (record.id, (record.source_id, record.partition))).collect();
-    let mut connection = device.connect();
     let mut rows = BTreeMap::new();
     macro_rules! gather {
         ($($model:ident from $table:ident),+ $(,)?) => {$(
             let loaded: Vec<$model> =
-                $table::table.select($model::as_select()).load(&mut connection).expect("the rows can be read");
+                over!(&mut device.connection(), connection => $table::table.select($model::as_select()).load(connection))
+                    .expect("the rows can be read");
             for row in loaded {
                 let (source_id, partition) = origins.get(&row.id()).cloned().unwrap_or_default();
                 if is_under(&partition, prefixes) {

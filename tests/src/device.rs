@@ -1,49 +1,73 @@
-//! A device of ours: a database file, an engine on it, and a port on loopback where it answers.
+//! A device of ours: a database, an engine on it, and a port on loopback where it answers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use diesel::prelude::*;
-use diesel::sql_query;
-use diesel::sql_types::{BigInt, Binary, Text};
+use diesel::sqlite::SqliteConnection;
 use morango::client::HttpPeer;
-use morango::port::{Accounts, Credentials, GrantRequest};
+use morango::port::{Accounts, Credentials, GrantRequest, Storage};
 use morango::prelude::*;
 use morango::record::StoreRecord;
 use morango::scope::Filter;
 use morango::server::Server;
-use morango_diesel::{SqliteStorage, Syncable};
+use morango_diesel::SqliteStorage;
 use morango_examples::school::{self, Dataset};
 use tempfile::TempDir;
+
+use crate::database::{AnyRow, Connection, Database, Home, over};
 
 /// A device with the school's tables.
 pub struct Device {
     /// What the story calls it.
     pub name: &'static str,
-    /// Its storage.
-    pub storage: SqliteStorage,
     /// Its engine.
     pub engine: Engine,
+    home: Home,
     server: Option<Server>,
     folder: TempDir,
 }
 
 impl Device {
-    /// A new device with an empty school.
+    /// A new device with an empty school, on SQLite.
     pub fn new(name: &'static str) -> Self {
-        let folder = tempfile::Builder::new().prefix(name).tempdir().expect("a folder for the device");
-        let storage = SqliteStorage::open(folder.path().join("school.db")).expect("a database file");
-        let mut connection = storage.connect().expect("a connection to it");
-        school::create_tables(&mut connection).expect("the school's tables");
-        crate::sampler::create_table(&mut connection).expect("the sampler's table");
-        let engine = Engine::builder(storage.clone()).build().expect("an engine on the database");
-        Self { name, storage, engine, server: None, folder }
+        Self::on(Database::Sqlite, name)
     }
 
-    /// The database file.
+    /// A new device with an empty school, on a database of this kind.
+    pub fn on(database: Database, name: &'static str) -> Self {
+        let folder = tempfile::Builder::new().prefix(name).tempdir().expect("a folder for the device");
+        let home = Home::new(database, folder.path());
+        let engine = home.engine();
+        Self { name, engine, home, server: None, folder }
+    }
+
+    /// Its storage, as the engine knows it.
+    pub fn storage(&self) -> &dyn Storage {
+        self.engine.storage().as_ref()
+    }
+
+    /// The storage of a device on SQLite.
+    pub fn sqlite(&self) -> &SqliteStorage {
+        match &self.home {
+            Home::Sqlite(storage) => storage,
+        }
+    }
+
+    /// Goes on with another storage over the same file.
+    pub fn reopen(&mut self, storage: SqliteStorage) {
+        self.home = Home::Sqlite(storage);
+        self.engine = self.home.engine();
+    }
+
+    /// The database file of a device on SQLite.
     pub fn database(&self) -> PathBuf {
         self.folder.path().join("school.db")
+    }
+
+    /// This device's folder, which is deleted with it.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// A file of this device's folder, for whatever a story needs beside the database.
@@ -51,9 +75,45 @@ impl Device {
         self.folder.path().join(name)
     }
 
-    /// A connection as the application has it.
+    /// A connection as the application of a device on SQLite has it.
     pub fn connect(&self) -> SqliteConnection {
-        self.storage.connect().expect("a connection to the database")
+        self.sqlite().connect().expect("a connection to the database")
+    }
+
+    /// A connection as the application has it, on whichever database it is.
+    pub(crate) fn connection(&self) -> Connection {
+        self.home.connect()
+    }
+
+    /// The application makes a row.
+    pub fn create<M: AnyRow>(&self, row: M) -> M {
+        over!(&mut self.connection(), connection => row.create(connection)).expect("the row is created")
+    }
+
+    /// The application makes many rows at once.
+    pub fn create_many<M: AnyRow>(&self, rows: impl IntoIterator<Item = M>) -> Vec<M> {
+        over!(&mut self.connection(), connection => M::create_many(rows, connection)).expect("the rows are created")
+    }
+
+    /// The application deletes a row and what hangs on it, for good; whether it was there.
+    pub fn hard_delete<M: AnyRow>(&self, id: SyncId) -> bool {
+        over!(&mut self.connection(), connection => M::hard_delete_by_id(id, connection)).expect("the row is deleted")
+    }
+
+    /// Runs SQL as any program could that knows nothing of the engine, over a connection set up like the storage's own.
+    pub fn sql(&self, statements: &str) {
+        self.writer()(statements);
+    }
+
+    /// What runs SQL like [`Device::sql`], from wherever it is called.
+    pub fn writer(&self) -> impl Fn(&str) + Send + Sync + use<> {
+        let home = self.home.clone();
+        move |statements| home.connect().run(statements).unwrap_or_else(|error| panic!("{statements}: {error}"))
+    }
+
+    /// Runs one statement in the same way; how many rows it touched.
+    pub fn execute(&self, statement: &str) -> usize {
+        self.connection().execute(statement).unwrap_or_else(|error| panic!("{statement}: {error}"))
     }
 
     /// Begins to answer on loopback, and says where.
@@ -75,9 +135,7 @@ impl Device {
             .engine
             .create_root_certificate(school::PROFILE, school::FULL_FACILITY, &[])
             .expect("a root certificate");
-        Dataset { id: root.id().into(), description: "Harbour School".to_owned(), allow_guests: true }
-            .create(&mut self.connect())
-            .expect("the dataset's row");
+        self.create(Dataset { id: root.id().into(), description: "Harbour School".to_owned(), allow_guests: true });
         root
     }
 
@@ -118,14 +176,14 @@ impl Device {
 
     /// Brings local changes into the store.
     pub fn serialize(&self) {
-        let report = self.storage.serialize(school::PROFILE, &Filter::everything(), &|_| ControlFlow::Continue(()));
+        let report = self.storage().serialize(school::PROFILE, &Filter::everything(), &|_| ControlFlow::Continue(()));
         report.expect("local changes are serialized");
     }
 
     /// Every store record.
     pub fn store(&self) -> BTreeMap<SyncId, StoreRecord> {
         let mut records = BTreeMap::new();
-        self.storage
+        self.storage()
             .for_each_record(school::PROFILE, &Filter::everything(), &mut |record| {
                 records.insert(record.id, record);
                 Ok(())
@@ -141,32 +199,12 @@ impl Device {
 
     /// The ids of the records in the store whose rows wait.
     pub fn waiting(&self) -> BTreeSet<SyncId> {
-        #[derive(QueryableByName)]
-        struct Row {
-            #[diesel(sql_type = Binary)]
-            record_id: SyncId,
-        }
-        let rows: Vec<Row> = sql_query("SELECT record_id FROM morango_store WHERE is_dirty = 1")
-            .load(&mut self.connect())
-            .expect("the store can be read");
-        rows.into_iter().map(|row| row.record_id).collect()
+        self.connection().waiting()
     }
 
     /// The database max counters: partition, instance, counter.
     pub fn counters(&self) -> BTreeSet<(String, String, i64)> {
-        #[derive(QueryableByName)]
-        struct Row {
-            #[diesel(sql_type = Text)]
-            partition: String,
-            #[diesel(sql_type = Binary)]
-            instance: InstanceId,
-            #[diesel(sql_type = BigInt)]
-            counter: i64,
-        }
-        let rows: Vec<Row> = sql_query("SELECT partition, instance, counter FROM morango_database_max_counter")
-            .load(&mut self.connect())
-            .expect("the counters can be read");
-        rows.into_iter().map(|row| (row.partition, row.instance.to_string(), row.counter)).collect()
+        self.connection().counters()
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod compare;
+pub mod database;
 pub mod device;
 pub mod http;
 pub mod proxy;

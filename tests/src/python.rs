@@ -1,14 +1,21 @@
 //! A real Python peer in a process of its own, and how a story speaks to it.
 //!
 //! The peer is `tests/python_peer/peer.py`; its README lists the commands. The interpreter is named in the environment
-//! variable `MORANGO_PYTHON`, which `cargo xtask test` sets after it has made the virtual environment.
+//! variable `MORANGO_PYTHON`, and for older versions of the package in such as `MORANGO_PYTHON_0_7_1`; `cargo xtask test`
+//! sets them after it has made the virtual environments.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
+
+use crate::database::Database;
+
+/// The version of the package that `MORANGO_PYTHON` runs.
+const CURRENT: &str = "0.8.15";
 
 /// How many lines of what a peer said are shown where a story fails.
 const LAST_WORDS: usize = 40;
@@ -27,25 +34,83 @@ pub struct PythonPeer {
     pub instance_id: String,
 }
 
+/// What kind of Python peer a story meets.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    version: &'static str,
+    database: Database,
+    without: &'static [&'static str],
+}
+
+impl Kind {
+    /// The current version with all that it can do, on this database.
+    pub const fn on(database: Database) -> Self {
+        Self { version: CURRENT, database, without: &[] }
+    }
+
+    /// The same, but this version of the package.
+    #[must_use]
+    pub const fn of_version(self, version: &'static str) -> Self {
+        Self { version, ..self }
+    }
+
+    /// The same, with these capabilities switched off.
+    #[must_use]
+    pub const fn without(self, capabilities: &'static [&'static str]) -> Self {
+        Self { without: capabilities, ..self }
+    }
+
+    /// Whether peers of this kind have a capability.
+    pub fn is_capable_of(&self, capability: &str) -> bool {
+        let never_had_it = match capability {
+            "ASYNC_OPERATIONS" => matches!(self.version, "0.5.6"),
+            "FSIC_V2_FORMAT" => matches!(self.version, "0.5.6" | "0.6.7"),
+            _ => false,
+        };
+        !never_had_it && !self.without.contains(&capability)
+    }
+
+    fn interpreter(&self) -> OsString {
+        let variable = match self.version {
+            CURRENT => "MORANGO_PYTHON".to_owned(),
+            older => format!("MORANGO_PYTHON_{}", older.replace('.', "_")),
+        };
+        std::env::var_os(&variable).unwrap_or_else(|| {
+            panic!(
+                "the stories with the Python peer need its virtual environment: run `cargo xtask test`, \
+                 or set {variable} to what `cargo xtask python` prints"
+            )
+        })
+    }
+}
+
 /// The peer answered a command with an error.
 #[derive(Debug)]
 pub struct Refused(pub Value);
 
 impl PythonPeer {
-    /// Starts a peer on a database file, which is made if it is not there.
+    /// Starts a peer of the current version on a SQLite file, which is made if it is not there.
     pub fn start(database: &Path, flags: &[&str]) -> Self {
-        let interpreter = std::env::var_os("MORANGO_PYTHON").expect(
-            "the stories with the Python peer need its virtual environment: run `cargo xtask test`, \
-             or set MORANGO_PYTHON to what `cargo xtask python` prints",
-        );
+        Self::launch(Kind::on(Database::Sqlite), database.as_os_str(), database.with_extension("log"), flags)
+    }
+
+    /// Starts a peer of this kind on a new database. What it needs of files has this name and lies in this folder.
+    pub fn of_kind(kind: Kind, folder: &Path, name: &str, flags: &[&str]) -> Self {
+        let log = folder.join(name).with_extension("log");
+        match kind.database {
+            Database::Sqlite => Self::launch(kind, log.with_extension("db").as_os_str(), log, flags),
+        }
+    }
+
+    fn launch(kind: Kind, database: &OsStr, log: PathBuf, flags: &[&str]) -> Self {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("python_peer").join("peer.py");
-        let log = database.with_extension("log");
         let errors = File::create(&log).expect("a file beside the database");
-        let mut child = Command::new(interpreter)
+        let mut child = Command::new(kind.interpreter())
             .arg(program)
             .arg("--database")
             .arg(database)
             .args(flags)
+            .args(kind.without.iter().flat_map(|capability| ["--without", capability]))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(errors)

@@ -2,7 +2,7 @@
 
 use morango::ErrorKind;
 use morango::id::CertificateId;
-use morango::port::{Credentials, Storage as _};
+use morango::port::Credentials;
 use morango_examples::school::{FULL_FACILITY, PROFILE, SINGLE_USER};
 use morango_tests::http::{Answer, Request};
 use serde_json::{Value, json};
@@ -86,7 +86,7 @@ fn a_request_that_fits_no_parent_is_refused_with_its_reason() {
     let learner = Papers::learner(&school.ada.to_string());
     school
         .city
-        .storage
+        .storage()
         .save_certificates(&learner.certificates(), Some((&learner.body.id, &learner.key)))
         .expect("certificates are kept");
     let before = count(&school);

@@ -41,8 +41,7 @@ fn refusal(path: &Path, kind: ErrorKind) -> morango::Error {
 
 /// Gives a device a storage that is not patient with locks.
 fn make_impatient(device: &mut Device) {
-    device.storage = SqliteStorage::builder(device.database()).busy_timeout(PATIENCE).open().expect("the database");
-    device.engine = Engine::builder(device.storage.clone()).build().expect("an engine");
+    device.reopen(SqliteStorage::builder(device.database()).busy_timeout(PATIENCE).open().expect("the database"));
 }
 
 /// Locks a device's database against writers, as another program would, until it is dropped.

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use morango::client::HttpPeer;
-use morango::port::Storage as _;
 use morango::prelude::*;
 use morango_tests::clock::HandClock;
 use morango_tests::device::{Device, SchoolAccounts};
@@ -236,7 +235,7 @@ fn a_peer_that_never_ends_a_stage_is_given_up() {
     let school = School::open();
     let clock = HandClock::default();
     let mut home = member("home");
-    home.engine = Engine::builder(home.storage.clone()).clock(clock.clone()).build().expect("an engine");
+    home.engine = Engine::builder(home.sqlite().clone()).clock(clock.clone()).build().expect("an engine");
     let proxy = Proxy::start(&school.url, move |request, onward| {
         let reply = onward.forward(request);
         if !request.call().ends_with(" transfersessions/ID/") {
@@ -298,7 +297,7 @@ fn a_device_without_papers_does_not_sync() {
     let error = failure(&stranger, &school.url, SyncOptions::both_ways());
     assert_eq!(error.kind(), ErrorKind::CertificateUnknown);
     let papers = Papers::member();
-    stranger.storage.save_certificates(&papers.certificates(), None).expect("certificates are kept");
+    stranger.storage().save_certificates(&papers.certificates(), None).expect("certificates are kept");
     let error = failure(&stranger, &school.url, SyncOptions::both_ways());
     assert_eq!(error.kind(), ErrorKind::PrivateKeyMissing);
     assert!(error.hint().is_some());

@@ -3,7 +3,6 @@
 use diesel::RunQueryDsl as _;
 use morango::ErrorKind;
 use morango::id::{SyncId, TransferSessionId};
-use morango::port::Storage as _;
 use morango::prelude::*;
 use morango::scope::Filter;
 use morango_examples::school::PROFILE;
@@ -75,7 +74,7 @@ fn bad_records_among_good_ones_are_set_aside_with_their_reasons() {
 
     assert_eq!(visitor.push(&chunk).status, 201, "what is good is taken");
     let session: TransferSessionId = push.parse().expect("an id");
-    let rejections = school.city.storage.rejections(&session, 100).expect("they can be listed");
+    let rejections = school.city.storage().rejections(&session, 100).expect("they can be listed");
     assert_eq!(rejections.len(), bad.len());
     for rejection in &rejections {
         assert!(!rejection.reason.is_empty() && rejection.reason.len() < 500, "{rejection:?}");

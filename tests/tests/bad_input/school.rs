@@ -6,7 +6,6 @@ use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::BigInt;
 use morango::client::{HttpPeer, RetryPolicy};
-use morango::port::Storage as _;
 use morango::prelude::*;
 use morango_diesel::Syncable;
 use morango_examples::school::{Classroom, Dataset, Facility, User};
@@ -35,7 +34,7 @@ impl School {
         let root = Papers::root();
         let clock = HandClock::default();
         let mut city = Device::new("city");
-        let builder = Engine::builder(city.storage.clone()).clock(clock.clone());
+        let builder = Engine::builder(city.sqlite().clone()).clock(clock.clone());
         city.engine = builder.build().expect("an engine on the database");
         keep(&city, &root);
         let connection = &mut city.connect();
@@ -132,7 +131,7 @@ pub(crate) fn device_with(name: &'static str, papers: &Papers) -> Device {
 /// Gives a device certificates and the key of the last.
 pub(crate) fn keep(device: &Device, papers: &Papers) {
     let key = Some((&papers.body.id, &papers.key));
-    device.storage.save_certificates(&papers.certificates(), key).expect("certificates are kept");
+    device.storage().save_certificates(&papers.certificates(), key).expect("certificates are kept");
 }
 
 /// How many certificates a device keeps, its own and those of others.

@@ -5,11 +5,11 @@
 
 use serde_json::json;
 
-use super::meeting::{Caller, Meeting};
+use super::meeting::{Cast, Meeting};
 use super::school::{School, furnish};
 
-fn begin(caller: Caller) -> (Meeting, School) {
-    let mut meeting = Meeting::begin(caller);
+fn begin(cast: Cast) -> (Meeting, School) {
+    let mut meeting = Meeting::begin(cast);
     let dataset = meeting.dataset.clone();
     let school = furnish(&mut meeting.server(), &dataset);
     meeting.pull();
@@ -21,8 +21,8 @@ fn change_apart(meeting: &mut Meeting, user: &str, time: &str) {
     meeting.client().update("user", user, "full_name", &format!("{time} at the client"));
 }
 
-pub(super) fn what_both_changed_is_merged_and_the_loser_kept(caller: Caller) {
-    let (mut meeting, school) = begin(caller);
+pub(super) fn what_both_changed_is_merged_and_the_loser_kept(cast: Cast) {
+    let (mut meeting, school) = begin(cast);
     change_apart(&mut meeting, &school.ada, "once");
 
     assert_eq!(meeting.pull(), 1);
@@ -37,8 +37,8 @@ pub(super) fn what_both_changed_is_merged_and_the_loser_kept(caller: Caller) {
     assert_eq!((meeting.pull(), meeting.push()), (0, 0));
 }
 
-pub(super) fn a_second_conflict_puts_its_loser_before_the_first(caller: Caller) {
-    let (mut meeting, school) = begin(caller);
+pub(super) fn a_second_conflict_puts_its_loser_before_the_first(cast: Cast) {
+    let (mut meeting, school) = begin(cast);
     for time in ["once", "twice"] {
         change_apart(&mut meeting, &school.ada, time);
         meeting.pull();
@@ -57,8 +57,8 @@ pub(super) fn a_second_conflict_puts_its_loser_before_the_first(caller: Caller) 
     meeting.assert_equal();
 }
 
-pub(super) fn an_edit_and_a_deletion_of_one_record_end_in_the_deletion(caller: Caller) {
-    let (mut meeting, school) = begin(caller);
+pub(super) fn an_edit_and_a_deletion_of_one_record_end_in_the_deletion(cast: Cast) {
+    let (mut meeting, school) = begin(cast);
     meeting.server().update("contentlog", &school.log_of_ada, "seconds", "900");
     meeting.client().delete("contentlog", &school.log_of_ada);
 

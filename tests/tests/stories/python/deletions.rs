@@ -5,11 +5,11 @@
 
 use serde_json::{Value, json};
 
-use super::meeting::{Caller, Meeting};
+use super::meeting::{Cast, Meeting};
 use super::school::{School, furnish};
 
-fn begin(caller: Caller) -> (Meeting, School) {
-    let mut meeting = Meeting::begin(caller);
+fn begin(cast: Cast) -> (Meeting, School) {
+    let mut meeting = Meeting::begin(cast);
     let dataset = meeting.dataset.clone();
     let school = furnish(&mut meeting.server(), &dataset);
     meeting.pull();
@@ -28,8 +28,8 @@ fn assert_upper_school_is_gone(meeting: &mut Meeting, school: &School) {
     assert_eq!(meeting.rust().record(&school.upper)["serialized"][0]["name"], "Upper school");
 }
 
-pub(super) fn a_deletion_pushed_takes_along_what_hangs_on_it(caller: Caller) {
-    let (mut meeting, school) = begin(caller);
+pub(super) fn a_deletion_pushed_takes_along_what_hangs_on_it(cast: Cast) {
+    let (mut meeting, school) = begin(cast);
     meeting.client().delete("classroom", &school.upper);
 
     assert_eq!(meeting.push(), 4);
@@ -38,8 +38,8 @@ pub(super) fn a_deletion_pushed_takes_along_what_hangs_on_it(caller: Caller) {
     assert_eq!((meeting.pull(), meeting.push()), (0, 0), "the receiver notes no deletion of its own");
 }
 
-pub(super) fn a_deletion_pulled_takes_along_what_hangs_on_it(caller: Caller) {
-    let (mut meeting, school) = begin(caller);
+pub(super) fn a_deletion_pulled_takes_along_what_hangs_on_it(cast: Cast) {
+    let (mut meeting, school) = begin(cast);
     meeting.server().delete("classroom", &school.upper);
 
     assert_eq!(meeting.pull(), 4);
@@ -59,8 +59,8 @@ fn assert_nothing_is_left_of_bert(meeting: &mut Meeting, school: &School) {
     }
 }
 
-pub(super) fn a_hard_deletion_pushed_leaves_nothing_of_the_text(caller: Caller) {
-    let (mut meeting, school) = begin(caller);
+pub(super) fn a_hard_deletion_pushed_leaves_nothing_of_the_text(cast: Cast) {
+    let (mut meeting, school) = begin(cast);
     meeting.client().hard_delete("user", &school.bert);
 
     // Bert, his membership, his assignment, his log, his feedback.
@@ -69,8 +69,8 @@ pub(super) fn a_hard_deletion_pushed_leaves_nothing_of_the_text(caller: Caller) 
     assert_nothing_is_left_of_bert(&mut meeting, &school);
 }
 
-pub(super) fn a_hard_deletion_pulled_leaves_nothing_of_the_text(caller: Caller) {
-    let (mut meeting, school) = begin(caller);
+pub(super) fn a_hard_deletion_pulled_leaves_nothing_of_the_text(cast: Cast) {
+    let (mut meeting, school) = begin(cast);
     meeting.server().hard_delete("user", &school.bert);
 
     assert_eq!(meeting.pull(), 5);
@@ -78,8 +78,8 @@ pub(super) fn a_hard_deletion_pulled_leaves_nothing_of_the_text(caller: Caller) 
     assert_nothing_is_left_of_bert(&mut meeting, &school);
 }
 
-pub(super) fn a_membership_made_again_after_its_deletion_is_back_on_both_sides(caller: Caller) {
-    let (mut meeting, school) = begin(caller);
+pub(super) fn a_membership_made_again_after_its_deletion_is_back_on_both_sides(cast: Cast) {
+    let (mut meeting, school) = begin(cast);
     let fields = json!({"dataset_id": meeting.dataset, "user_id": school.ada, "classroom_id": school.lower});
     meeting.client().delete("membership", &school.membership_of_ada);
     meeting.push();

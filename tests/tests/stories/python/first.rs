@@ -6,11 +6,11 @@
 
 use morango::prelude::Direction;
 
-use super::meeting::{Caller, Meeting};
+use super::meeting::{Cast, Meeting};
 use super::school::{FURNITURE, furnish};
 
-pub(super) fn a_first_pull_brings_everything(caller: Caller) {
-    let mut meeting = Meeting::begin(caller);
+pub(super) fn a_first_pull_brings_everything(cast: Cast) {
+    let mut meeting = Meeting::begin(cast);
     let dataset = meeting.dataset.clone();
     furnish(&mut meeting.server(), &dataset);
 
@@ -19,8 +19,8 @@ pub(super) fn a_first_pull_brings_everything(caller: Caller) {
     meeting.assert_equal();
 }
 
-pub(super) fn a_first_push_brings_everything(caller: Caller) {
-    let mut meeting = Meeting::begin(caller);
+pub(super) fn a_first_push_brings_everything(cast: Cast) {
+    let mut meeting = Meeting::begin(cast);
     let dataset = meeting.dataset.clone();
     assert_eq!(meeting.pull(), 1, "so far the school is its dataset");
     furnish(&mut meeting.client(), &dataset);
@@ -30,8 +30,8 @@ pub(super) fn a_first_push_brings_everything(caller: Caller) {
     meeting.assert_equal();
 }
 
-pub(super) fn where_nothing_is_new_nothing_moves(caller: Caller) {
-    let mut meeting = Meeting::begin(caller);
+pub(super) fn where_nothing_is_new_nothing_moves(cast: Cast) {
+    let mut meeting = Meeting::begin(cast);
     let dataset = meeting.dataset.clone();
     furnish(&mut meeting.server(), &dataset);
     meeting.pull();
@@ -44,8 +44,8 @@ pub(super) fn where_nothing_is_new_nothing_moves(caller: Caller) {
     meeting.assert_equal();
 }
 
-pub(super) fn changes_on_both_sides_reach_the_other(caller: Caller) {
-    let mut meeting = Meeting::begin(caller);
+pub(super) fn changes_on_both_sides_reach_the_other(cast: Cast) {
+    let mut meeting = Meeting::begin(cast);
     let dataset = meeting.dataset.clone();
     let school = furnish(&mut meeting.server(), &dataset);
     meeting.pull();
@@ -63,8 +63,8 @@ pub(super) fn changes_on_both_sides_reach_the_other(caller: Caller) {
     assert_eq!(rows[&school.log_of_ada]["seconds"], 900);
 }
 
-pub(super) fn a_filter_narrows_what_is_pulled(caller: Caller) {
-    let mut meeting = Meeting::begin(caller);
+pub(super) fn a_filter_narrows_what_is_pulled(cast: Cast) {
+    let mut meeting = Meeting::begin(cast);
     let dataset = meeting.dataset.clone();
     let school = furnish(&mut meeting.server(), &dataset);
     let of_all = format!("{dataset}:allusers-ro");

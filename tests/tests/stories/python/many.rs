@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::meeting::{Caller, Meeting};
+use super::meeting::{Cast, Meeting};
 use super::school::{log, user};
 
 const RECORDS: usize = 5_000;
@@ -13,8 +13,8 @@ fn logs(dataset: &str, user: &str) -> Vec<Value> {
     (0..RECORDS).map(|number| log(dataset, user, &format!("lesson {number}"))).collect()
 }
 
-pub(super) fn five_thousand_records_are_pulled_in_chunks(caller: Caller) {
-    let mut meeting = Meeting::begin(caller);
+pub(super) fn five_thousand_records_are_pulled_in_chunks(cast: Cast) {
+    let mut meeting = Meeting::begin(cast);
     let dataset = meeting.dataset.clone();
     let ada = meeting.server().create("user", &user(&dataset, "ada", None));
     meeting.server().create_many("contentlog", &logs(&dataset, &ada));
@@ -24,8 +24,8 @@ pub(super) fn five_thousand_records_are_pulled_in_chunks(caller: Caller) {
     meeting.assert_equal();
 }
 
-pub(super) fn five_thousand_records_are_pushed_in_chunks(caller: Caller) {
-    let mut meeting = Meeting::begin(caller);
+pub(super) fn five_thousand_records_are_pushed_in_chunks(cast: Cast) {
+    let mut meeting = Meeting::begin(cast);
     let dataset = meeting.dataset.clone();
     meeting.pull();
     let ada = meeting.client().create("user", &user(&dataset, "ada", None));

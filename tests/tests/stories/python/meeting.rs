@@ -9,8 +9,9 @@ use morango_examples::school::{FULL_FACILITY, SINGLE_USER};
 use morango_tests::compare::{
     assert_counters_cover, assert_equal_records_to_python, assert_equal_to_python, counters_of_python,
 };
+use morango_tests::database::Database;
 use morango_tests::device::{Device, SchoolAccounts};
-use morango_tests::python::{PythonPeer, Refused, text};
+use morango_tests::python::{Kind, PythonPeer, Refused, text};
 use serde_json::{Value, json};
 
 use super::side::Side;
@@ -22,9 +23,19 @@ pub(super) enum Caller {
     Python,
 }
 
+/// Who calls whom in a story, and what each of them is.
+#[derive(Clone, Copy)]
+pub(super) struct Cast {
+    pub(super) caller: Caller,
+    /// The database that we are on.
+    pub(super) ours: Database,
+    /// What the Python peer is.
+    pub(super) theirs: Kind,
+}
+
 /// Two peers that meet.
 pub(super) struct Meeting {
-    pub(super) caller: Caller,
+    pub(super) cast: Cast,
     pub(super) python: PythonPeer,
     pub(super) rust: Device,
     /// The id of the school, which is that of its root certificate.
@@ -43,35 +54,35 @@ struct Granted {
 
 impl Meeting {
     /// The server has a school, and the client a certificate for all of it. Nothing is synced yet.
-    pub(super) fn begin(caller: Caller) -> Self {
-        Self::begin_with(caller, &[])
+    pub(super) fn begin(cast: Cast) -> Self {
+        Self::begin_with(cast, &[])
     }
 
     /// The same; the Python peer is started with these flags.
-    pub(super) fn begin_with(caller: Caller, flags: &[&str]) -> Self {
-        let mut meeting = Self::of_strangers(caller, flags);
+    pub(super) fn begin_with(cast: Cast, flags: &[&str]) -> Self {
+        let mut meeting = Self::of_strangers(cast, flags);
         meeting.open(None);
         meeting.request(FULL_FACILITY, None, "admin", "secret").expect("an administrator may have all");
         meeting
     }
 
     /// The server has a school. It does not answer yet, and the client has no certificate.
-    pub(super) fn of_strangers(caller: Caller, flags: &[&str]) -> Self {
-        let rust = Device::new("Rust");
-        let mut python = PythonPeer::start(&rust.file("python.db"), flags);
-        let dataset = match caller {
+    pub(super) fn of_strangers(cast: Cast, flags: &[&str]) -> Self {
+        let rust = Device::on(cast.ours, "Rust");
+        let mut python = PythonPeer::of_kind(cast.theirs, rust.folder(), "python", flags);
+        let dataset = match cast.caller {
             Caller::Rust => {
                 let fields = json!({"dataset": {"description": "Harbour School", "allow_guests": true}});
                 text(&python.run("create_root", fields)["dataset"], "id")
             }
             Caller::Python => rust.found_school().id().to_string(),
         };
-        Self { caller, python, rust, dataset, url: String::new(), granted: None }
+        Self { cast, python, rust, dataset, url: String::new(), granted: None }
     }
 
     /// The server opens, with accounts for `admin` and, where there is one, a learner of this name and id.
     pub(super) fn open(&mut self, learner: Option<(&str, &str)>) {
-        match self.caller {
+        match self.cast.caller {
             Caller::Rust => {
                 self.python.run("add_user", json!({"username": "admin", "password": "secret", "role": "admin"}));
                 if let Some((name, id)) = learner {
@@ -102,7 +113,7 @@ impl Meeting {
         let dataset = self.dataset.clone();
         let mut params = vec![("dataset_id", dataset.as_str())];
         params.extend(learner.map(|id| ("user_id", id)));
-        let (ours, id) = match self.caller {
+        let (ours, id) = match self.cast.caller {
             Caller::Rust => {
                 let peer = HttpPeer::new(&self.url).expect("the peer's address");
                 let root: CertificateId = dataset.parse().expect("the root's id");
@@ -143,7 +154,7 @@ impl Meeting {
 
     /// The peer that calls.
     pub(super) fn client(&mut self) -> Side<'_> {
-        match self.caller {
+        match self.cast.caller {
             Caller::Rust => self.rust(),
             Caller::Python => self.python(),
         }
@@ -151,7 +162,7 @@ impl Meeting {
 
     /// The peer that answers.
     pub(super) fn server(&mut self) -> Side<'_> {
-        match self.caller {
+        match self.cast.caller {
             Caller::Rust => self.python(),
             Caller::Python => self.rust(),
         }
@@ -185,7 +196,7 @@ impl Meeting {
 
     /// What the Python peer has and we lack comes to us, whoever calls.
     pub(super) fn bring_from_python(&mut self) -> u64 {
-        match self.caller {
+        match self.cast.caller {
             Caller::Rust => self.pull(),
             Caller::Python => self.push(),
         }
@@ -193,7 +204,7 @@ impl Meeting {
 
     /// What we have and the Python peer lacks goes there, whoever calls.
     pub(super) fn bring_to_python(&mut self) -> u64 {
-        match self.caller {
+        match self.cast.caller {
             Caller::Rust => self.push(),
             Caller::Python => self.pull(),
         }
@@ -201,7 +212,7 @@ impl Meeting {
 
     /// A transfer under a filter, or under all that the certificate lets through. The error is the status of the refusal.
     pub(super) fn transfer(&mut self, direction: Direction, filter: Option<&[&str]>) -> Result<u64, u64> {
-        match self.caller {
+        match self.cast.caller {
             Caller::Rust => {
                 let mut options = match direction {
                     Direction::Pull => SyncOptions::pull(),
@@ -240,12 +251,12 @@ impl Meeting {
 
     /// The certificate in whose name our side speaks: a parent for those of others.
     pub(super) fn certificate_of_rust(&self) -> &str {
-        if self.caller == Caller::Rust { &self.granted().id } else { &self.dataset }
+        if self.cast.caller == Caller::Rust { &self.granted().id } else { &self.dataset }
     }
 
     /// The certificate in whose name the Python side speaks.
     pub(super) fn certificate_of_python(&self) -> &str {
-        if self.caller == Caller::Python { &self.granted().id } else { &self.dataset }
+        if self.cast.caller == Caller::Python { &self.granted().id } else { &self.dataset }
     }
 
     /// Asserts that both sides hold the same records and rows, all of them.
@@ -273,7 +284,7 @@ impl Meeting {
         let prefixes: Vec<&str> = prefixes.iter().map(String::as_str).collect();
         let ours = self.rust.counters();
         let theirs = counters_of_python(&mut self.python);
-        let we_receive = (self.caller == Caller::Rust) == (direction == Direction::Pull);
+        let we_receive = (self.cast.caller == Caller::Rust) == (direction == Direction::Pull);
         if we_receive {
             let records = self.python().records(&prefixes);
             assert_counters_cover(&ours, &theirs, &records, &prefixes);

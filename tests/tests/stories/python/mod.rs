@@ -1,6 +1,7 @@
-//! One peer of ours and one of the Python package. Each story is told twice: once we call, once Python does.
+//! One peer of ours and one of the Python package.
 //!
-//! A story is written once, over who calls whom; the list below gives it a name for each role.
+//! A story is written once, over who calls whom and what each of them is; the lists below tell it with each cast. `cargo xtask
+//! test` reads the matrix of who met whom off the names of the modules.
 
 mod certificates;
 mod conflicts;
@@ -15,50 +16,86 @@ mod single_user;
 mod trees;
 mod unknown;
 
-macro_rules! told_in_both_roles {
-    ($($room:ident::$story:ident,)+) => {
-        mod rust_is_client {
-            $(#[test]
-            fn $story() {
-                super::$room::$story(super::meeting::Caller::Rust);
-            })+
-        }
-
-        mod python_is_client {
-            $(#[test]
-            fn $story() {
-                super::$room::$story(super::meeting::Caller::Python);
-            })+
+/// Tells every story with one cast.
+macro_rules! stories {
+    ($cast:expr) => {
+        told_with! { $cast;
+            certificates::an_administrator_is_given_the_whole_school,
+            certificates::a_learner_is_given_their_own_scope,
+            certificates::a_learner_is_refused_the_scope_of_another,
+            certificates::a_wrong_password_is_refused,
+            first::a_first_pull_brings_everything,
+            first::a_first_push_brings_everything,
+            first::where_nothing_is_new_nothing_moves,
+            first::changes_on_both_sides_reach_the_other,
+            first::a_filter_narrows_what_is_pulled,
+            conflicts::what_both_changed_is_merged_and_the_loser_kept,
+            conflicts::a_second_conflict_puts_its_loser_before_the_first,
+            conflicts::an_edit_and_a_deletion_of_one_record_end_in_the_deletion,
+            deletions::a_deletion_pushed_takes_along_what_hangs_on_it,
+            deletions::a_deletion_pulled_takes_along_what_hangs_on_it,
+            deletions::a_hard_deletion_pushed_leaves_nothing_of_the_text,
+            deletions::a_hard_deletion_pulled_leaves_nothing_of_the_text,
+            deletions::a_membership_made_again_after_its_deletion_is_back_on_both_sides,
+            trees::a_deep_tree_is_pulled_in_one_go,
+            trees::a_deep_tree_is_pushed_in_one_go,
+            unknown::what_we_do_not_know_is_kept_and_passed_on,
+            unknown::what_python_does_not_know_is_kept_and_passed_on,
+            many::five_thousand_records_are_pulled_in_chunks,
+            many::five_thousand_records_are_pushed_in_chunks,
+            samples::every_kind_of_field_travels_from_python_to_us,
+            samples::every_kind_of_field_travels_from_us_to_python,
+            single_user::only_what_is_a_learners_own_travels,
+            single_user::a_learner_cannot_reach_for_more_than_is_theirs,
         }
     };
 }
 
-told_in_both_roles! {
-    certificates::an_administrator_is_given_the_whole_school,
-    certificates::a_learner_is_given_their_own_scope,
-    certificates::a_learner_is_refused_the_scope_of_another,
-    certificates::a_wrong_password_is_refused,
-    first::a_first_pull_brings_everything,
-    first::a_first_push_brings_everything,
-    first::where_nothing_is_new_nothing_moves,
-    first::changes_on_both_sides_reach_the_other,
-    first::a_filter_narrows_what_is_pulled,
-    conflicts::what_both_changed_is_merged_and_the_loser_kept,
-    conflicts::a_second_conflict_puts_its_loser_before_the_first,
-    conflicts::an_edit_and_a_deletion_of_one_record_end_in_the_deletion,
-    deletions::a_deletion_pushed_takes_along_what_hangs_on_it,
-    deletions::a_deletion_pulled_takes_along_what_hangs_on_it,
-    deletions::a_hard_deletion_pushed_leaves_nothing_of_the_text,
-    deletions::a_hard_deletion_pulled_leaves_nothing_of_the_text,
-    deletions::a_membership_made_again_after_its_deletion_is_back_on_both_sides,
-    trees::a_deep_tree_is_pulled_in_one_go,
-    trees::a_deep_tree_is_pushed_in_one_go,
-    unknown::what_we_do_not_know_is_kept_and_passed_on,
-    unknown::what_python_does_not_know_is_kept_and_passed_on,
-    many::five_thousand_records_are_pulled_in_chunks,
-    many::five_thousand_records_are_pushed_in_chunks,
-    samples::every_kind_of_field_travels_from_python_to_us,
-    samples::every_kind_of_field_travels_from_us_to_python,
-    single_user::only_what_is_a_learners_own_travels,
-    single_user::a_learner_cannot_reach_for_more_than_is_theirs,
+macro_rules! told_with {
+    ($cast:expr; $($room:ident::$story:ident,)+) => {$(
+        #[test]
+        fn $story() {
+            crate::python::$room::$story($cast);
+        }
+    )+};
+}
+
+/// One module for each role; in it one for the database that we are on; in it one for what the other side is, with the
+/// stories that are told there.
+macro_rules! casts {
+    ($(
+        $role:ident = $caller:ident {$(
+            $home:ident = $ours:ident {$(
+                $other:ident = $theirs:expr => $stories:ident,
+            )+}
+        )+}
+    )+) => {$(
+        mod $role {$(
+            mod $home {$(
+                mod $other {
+                    use morango_tests::database::Database;
+                    use morango_tests::python::Kind;
+
+                    use crate::python::meeting::{Caller, Cast};
+
+                    const CAST: Cast = Cast { caller: Caller::$caller, ours: Database::$ours, theirs: $theirs };
+
+                    $stories!(CAST);
+                }
+            )+}
+        )+}
+    )+};
+}
+
+casts! {
+    rust_is_client = Rust {
+        on_sqlite = Sqlite {
+            python_0_8_15_on_sqlite = Kind::on(Database::Sqlite) => stories,
+        }
+    }
+    python_is_client = Python {
+        on_sqlite = Sqlite {
+            python_0_8_15_on_sqlite = Kind::on(Database::Sqlite) => stories,
+        }
+    }
 }

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::meeting::{Caller, Meeting};
+use super::meeting::{Caller, Cast, Meeting};
 use super::side::Side;
 
 /// Samples, from the plainest to the edges of each kind.
@@ -82,10 +82,10 @@ fn parsed(text: &Value) -> Value {
     serde_json::from_str(text.as_str().expect("a text that holds JSON")).expect("JSON")
 }
 
-pub(super) fn every_kind_of_field_travels_from_python_to_us(caller: Caller) {
-    let mut meeting = Meeting::begin(caller);
+pub(super) fn every_kind_of_field_travels_from_python_to_us(cast: Cast) {
+    let mut meeting = Meeting::begin(cast);
     let dataset = meeting.dataset.clone();
-    if caller == Caller::Python {
+    if cast.caller == Caller::Python {
         meeting.pull();
     }
     let mut samples = samples(&dataset);
@@ -103,10 +103,10 @@ pub(super) fn every_kind_of_field_travels_from_python_to_us(caller: Caller) {
     assert_stored_as_made(&mut meeting, &ids, &samples);
 }
 
-pub(super) fn every_kind_of_field_travels_from_us_to_python(caller: Caller) {
-    let mut meeting = Meeting::begin(caller);
+pub(super) fn every_kind_of_field_travels_from_us_to_python(cast: Cast) {
+    let mut meeting = Meeting::begin(cast);
     let dataset = meeting.dataset.clone();
-    if caller == Caller::Rust {
+    if cast.caller == Caller::Rust {
         meeting.pull();
     }
     let mut samples = samples(&dataset);

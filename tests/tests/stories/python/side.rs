@@ -3,15 +3,11 @@
 //! Values of fields are given as they travel. On our side a row is created by the derive and changed by raw SQL, so that
 //! both ways of writing are told of.
 
-use diesel::prelude::*;
-use diesel::sql_query;
-use diesel::sql_types::Text;
-use diesel::sqlite::SqliteConnection;
-use morango::model::Fields;
+use morango::model::{Fields, Model};
 use morango::prelude::*;
-use morango_diesel::{Rows, Syncable};
 use morango_examples::school::{Assignment, Classroom, ContentLog, Dataset, Facility, Feedback, Membership, User};
 use morango_tests::compare::{Told, rows_of_device, rows_of_python, told_by_device, told_by_python};
+use morango_tests::database::quoted;
 use morango_tests::device::Device;
 use morango_tests::python::PythonPeer;
 use morango_tests::sampler::Sampler;
@@ -74,8 +70,7 @@ impl Side<'_> {
     pub(super) fn create(&mut self, model: &str, fields: &Value) -> String {
         match self {
             Self::Rust(device) => {
-                let connection = &mut device.connect();
-                with_model!(model, Model => create_row::<Model>(connection, fields))
+                with_model!(model, Model => device.create(read_row::<Model>(fields)).id().to_string())
             }
             Self::Python(peer) => peer.create(model, fields),
         }
@@ -85,10 +80,8 @@ impl Side<'_> {
     pub(super) fn create_many(&mut self, model: &str, rows: &[Value]) {
         match self {
             Self::Rust(device) => {
-                let connection = &mut device.connect();
                 with_model!(model, Model => {
-                    let rows: Vec<Model> = rows.iter().map(read_row).collect();
-                    Model::create_many(rows, connection).expect("the rows are created");
+                    device.create_many(rows.iter().map(read_row::<Model>));
                 });
             }
             Self::Python(peer) => {
@@ -101,11 +94,9 @@ impl Side<'_> {
     pub(super) fn update(&mut self, model: &str, id: &str, field: &str, value: &str) {
         match self {
             Self::Rust(device) => {
-                let changed = sql_query(format!("UPDATE \"{model}\" SET \"{field}\" = ? WHERE id = ?"))
-                    .bind::<Text, _>(value)
-                    .bind::<Text, _>(id)
-                    .execute(&mut device.connect());
-                assert_eq!(changed.expect("the row is updated"), 1, "there is one {model} {id}");
+                let (value, id) = (quoted(value), quoted(id));
+                let changed = device.execute(&format!("UPDATE \"{model}\" SET \"{field}\" = {value} WHERE id = {id}"));
+                assert_eq!(changed, 1, "there is one {model} {id}");
             }
             Self::Python(peer) => peer.update(model, id, &json!({field: value})),
         }
@@ -115,10 +106,8 @@ impl Side<'_> {
     pub(super) fn delete(&mut self, model: &str, id: &str) {
         match self {
             Self::Rust(device) => {
-                let deleted = sql_query(format!("DELETE FROM \"{model}\" WHERE id = ?"))
-                    .bind::<Text, _>(id)
-                    .execute(&mut device.connect());
-                assert_eq!(deleted.expect("the row is deleted"), 1, "there is one {model} {id}");
+                let deleted = device.execute(&format!("DELETE FROM \"{model}\" WHERE id = {}", quoted(id)));
+                assert_eq!(deleted, 1, "there is one {model} {id}");
             }
             Self::Python(peer) => {
                 peer.run("delete", json!({"model": model, "id": id}));
@@ -130,9 +119,9 @@ impl Side<'_> {
     pub(super) fn hard_delete(&mut self, model: &str, id: &str) {
         match self {
             Self::Rust(device) => {
-                let (id, connection) = (id.parse().expect("an id"), &mut device.connect());
-                let was_there = with_model!(model, Model => Model::hard_delete_by_id(id, connection));
-                assert!(was_there.expect("the row is deleted"), "there is one {model} {id}");
+                let id = id.parse().expect("an id");
+                let was_there = with_model!(model, Model => device.hard_delete::<Model>(id));
+                assert!(was_there, "there is one {model} {id}");
             }
             Self::Python(peer) => {
                 peer.run("hard_delete", json!({"model": model, "id": id}));
@@ -170,12 +159,8 @@ impl Side<'_> {
     }
 }
 
-fn read_row<M: Syncable>(fields: &Value) -> M {
+fn read_row<M: Model>(fields: &Value) -> M {
     let text = fields.to_string();
     let fields = Fields::parse(&text).expect("fields are an object");
     M::read_fields(SyncId::unset(), &fields).unwrap_or_else(|error| panic!("{text} is no row: {error}"))
-}
-
-fn create_row<M: Syncable + Rows<SqliteConnection>>(connection: &mut SqliteConnection, fields: &Value) -> String {
-    read_row::<M>(fields).create(connection).expect("the row is created").id().to_string()
 }

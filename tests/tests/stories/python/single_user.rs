@@ -7,11 +7,11 @@ use morango::prelude::Direction;
 use morango_examples::school::SINGLE_USER;
 use serde_json::json;
 
-use super::meeting::{Caller, Meeting};
+use super::meeting::{Cast, Meeting};
 use super::school::{School, furnish, log};
 
-fn begin(caller: Caller) -> (Meeting, School) {
-    let mut meeting = Meeting::of_strangers(caller, &[]);
+fn begin(cast: Cast) -> (Meeting, School) {
+    let mut meeting = Meeting::of_strangers(cast, &[]);
     let dataset = meeting.dataset.clone();
     let school = furnish(&mut meeting.server(), &dataset);
     meeting.open(Some(("ada", &school.ada)));
@@ -19,8 +19,8 @@ fn begin(caller: Caller) -> (Meeting, School) {
     (meeting, school)
 }
 
-pub(super) fn only_what_is_a_learners_own_travels(caller: Caller) {
-    let (mut meeting, school) = begin(caller);
+pub(super) fn only_what_is_a_learners_own_travels(cast: Cast) {
+    let (mut meeting, school) = begin(cast);
     let dataset = meeting.dataset.clone();
     let under = |what: &str| format!("{dataset}:{what}:{}", school.ada);
     let readable = [format!("{dataset}:allusers-ro"), under("user-ro"), under("user-rw")];
@@ -44,8 +44,8 @@ pub(super) fn only_what_is_a_learners_own_travels(caller: Caller) {
     assert_eq!((meeting.pull(), meeting.push()), (0, 0));
 }
 
-pub(super) fn a_learner_cannot_reach_for_more_than_is_theirs(caller: Caller) {
-    let (mut meeting, school) = begin(caller);
+pub(super) fn a_learner_cannot_reach_for_more_than_is_theirs(cast: Cast) {
+    let (mut meeting, school) = begin(cast);
     let dataset = meeting.dataset.clone();
     let of_bert = format!("{dataset}:user-rw:{}", school.bert);
     let read_only = format!("{dataset}:allusers-ro");

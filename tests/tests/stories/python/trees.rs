@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::meeting::{Caller, Meeting};
+use super::meeting::{Cast, Meeting};
 use super::school::classroom;
 use super::side::Side;
 
@@ -34,8 +34,8 @@ fn assert_stands(meeting: &mut Meeting, line: &[String]) {
     }
 }
 
-pub(super) fn a_deep_tree_is_pulled_in_one_go(caller: Caller) {
-    let mut meeting = Meeting::begin(caller);
+pub(super) fn a_deep_tree_is_pulled_in_one_go(cast: Cast) {
+    let mut meeting = Meeting::begin(cast);
     let dataset = meeting.dataset.clone();
     let line = plant(&mut meeting.server(), &dataset);
 
@@ -44,8 +44,8 @@ pub(super) fn a_deep_tree_is_pulled_in_one_go(caller: Caller) {
     assert_stands(&mut meeting, &line);
 }
 
-pub(super) fn a_deep_tree_is_pushed_in_one_go(caller: Caller) {
-    let mut meeting = Meeting::begin(caller);
+pub(super) fn a_deep_tree_is_pushed_in_one_go(cast: Cast) {
+    let mut meeting = Meeting::begin(cast);
     let dataset = meeting.dataset.clone();
     meeting.pull();
     let line = plant(&mut meeting.client(), &dataset);

@@ -11,13 +11,13 @@ use morango_tests::device::{Device, SchoolAccounts};
 use morango_tests::python::PythonPeer;
 use serde_json::json;
 
-use super::meeting::{Caller, Meeting};
+use super::meeting::{Caller, Cast, Meeting};
 
-pub(super) fn what_we_do_not_know_is_kept_and_passed_on(caller: Caller) {
+pub(super) fn what_we_do_not_know_is_kept_and_passed_on(cast: Cast) {
     // Given a Python peer of a newer version, which has the model `bulletin` and the field `nickname`.
-    let mut meeting = Meeting::begin_with(caller, &["--with-extra"]);
+    let mut meeting = Meeting::begin_with(cast, &["--with-extra"]);
     let dataset = meeting.dataset.clone();
-    if caller == Caller::Python {
+    if cast.caller == Caller::Python {
         meeting.pull();
     }
     let nick = json!({"dataset_id": dataset, "username": "eve", "full_name": "", "nickname": "E"});
@@ -37,7 +37,7 @@ pub(super) fn what_we_do_not_know_is_kept_and_passed_on(caller: Caller) {
     let waiting: Vec<String> = meeting.rust.waiting().iter().map(ToString::to_string).collect();
     assert_eq!(waiting, [bulletin.as_str()], "the record waits for a model that it can become");
 
-    let mut third = PythonPeer::start(&meeting.rust.file("third.db"), &["--with-extra"]);
+    let mut third = PythonPeer::of_kind(cast.theirs, meeting.rust.folder(), "third", &["--with-extra"]);
     let url = meeting.rust.serve(SchoolAccounts::admin());
     let parent = meeting.certificate_of_rust().to_owned();
     let certificate = third.run(
@@ -53,11 +53,11 @@ pub(super) fn what_we_do_not_know_is_kept_and_passed_on(caller: Caller) {
     assert_eq!(third.row("bulletin", &bulletin)["text"], "hello");
 }
 
-pub(super) fn what_python_does_not_know_is_kept_and_passed_on(caller: Caller) {
+pub(super) fn what_python_does_not_know_is_kept_and_passed_on(cast: Cast) {
     // Given a Python peer of an older version, which does not have the model `assignment`.
-    let mut meeting = Meeting::begin_with(caller, &["--without-model", "assignment"]);
+    let mut meeting = Meeting::begin_with(cast, &["--without-model", "assignment"]);
     let dataset = meeting.dataset.clone();
-    if caller == Caller::Rust {
+    if cast.caller == Caller::Rust {
         meeting.pull();
     }
     let fields = json!({"dataset_id": dataset, "username": "eve", "full_name": "", "birth_year": null});
@@ -68,8 +68,8 @@ pub(super) fn what_python_does_not_know_is_kept_and_passed_on(caller: Caller) {
     // When it gets one and gives it to a third peer, which is ours.
     meeting.bring_to_python();
     meeting.assert_equal_records();
-    let third = Device::new("third");
-    if caller == Caller::Python {
+    let third = Device::on(cast.ours, "third");
+    if cast.caller == Caller::Python {
         meeting.python.run("add_user", json!({"username": "admin", "password": "secret", "role": "admin"}));
     }
     let parent: CertificateId = meeting.certificate_of_python().parse().expect("an id");

@@ -9,12 +9,11 @@ use morango::client::HttpPeer;
 use morango::prelude::*;
 use morango_tests::compare::assert_equal;
 
-use super::given::{SCHOOL_RECORDS, empty_device, moved, root, serving_school};
+use super::given::{Between, SCHOOL_RECORDS, empty_device, moved, root, serving_school};
 
-#[test]
-fn a_sync_in_the_background_can_be_joined() {
-    let (server, _, url) = serving_school();
-    let client = empty_device("client");
+pub(super) fn a_sync_in_the_background_can_be_joined(on: Between) {
+    let (server, _, url) = serving_school(on);
+    let client = empty_device(on.client, "client");
     let peer = Arc::new(HttpPeer::new(&url).expect("the server's address"));
 
     let report = client.engine.sync_in_background(peer, root(), SyncOptions::both_ways()).join().expect("it goes well");
@@ -23,10 +22,9 @@ fn a_sync_in_the_background_can_be_joined() {
     assert_equal(&server, &client, &[]);
 }
 
-#[test]
-fn a_sync_in_the_background_can_be_awaited() {
-    let (server, _, url) = serving_school();
-    let client = empty_device("client");
+pub(super) fn a_sync_in_the_background_can_be_awaited(on: Between) {
+    let (server, _, url) = serving_school(on);
+    let client = empty_device(on.client, "client");
     let peer = Arc::new(HttpPeer::new(&url).expect("the server's address"));
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
 
@@ -37,11 +35,10 @@ fn a_sync_in_the_background_can_be_awaited() {
     assert_equal(&server, &client, &[]);
 }
 
-#[test]
-fn a_peer_that_is_not_there_is_an_error_of_the_task() {
-    let (mut server, _, url) = serving_school();
+pub(super) fn a_peer_that_is_not_there_is_an_error_of_the_task(on: Between) {
+    let (mut server, _, url) = serving_school(on);
     server.fall_silent();
-    let client = empty_device("client");
+    let client = empty_device(on.client, "client");
     let peer = Arc::new(HttpPeer::new(&url).expect("the server's address"));
 
     let error =

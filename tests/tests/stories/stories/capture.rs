@@ -7,11 +7,11 @@ use morango::prelude::*;
 use morango::record::record_id;
 use morango_tests::compare::{assert_equal, rows_of_device};
 
-use super::given::{moved, root, sql, two_equal_devices};
+use super::given::{Between, moved, root, sql, two_equal_devices};
 
 #[test]
 fn a_row_replaced_by_sql_is_an_update() {
-    let (server, client, school, url) = two_equal_devices();
+    let (server, client, school, url) = two_equal_devices(Between::FILES);
     sql(
         &client,
         &format!(
@@ -32,7 +32,7 @@ fn a_row_replaced_by_sql_is_an_update() {
 #[test]
 fn a_row_displaced_by_a_replacement_is_a_deletion() {
     // One class for each person: putting Ada elsewhere displaces her first membership.
-    let (server, client, school, url) = two_equal_devices();
+    let (server, client, school, url) = two_equal_devices(Between::FILES);
     sql(&client, "CREATE UNIQUE INDEX one_class_each ON membership (user_id)");
     let id = membership_id(&school.dataset, &school.ada, &school.upper);
     sql(
@@ -52,9 +52,10 @@ fn a_row_displaced_by_a_replacement_is_a_deletion() {
     assert!(server.record(&school.membership).deleted);
 }
 
-#[test]
-fn a_row_whose_id_can_be_calculated_may_be_inserted_by_sql_and_one_whose_id_cannot_is_set_aside() {
-    let (server, client, school, url) = two_equal_devices();
+pub(super) fn a_row_whose_id_can_be_calculated_may_be_inserted_by_sql_and_one_whose_id_cannot_is_set_aside(
+    on: Between,
+) {
+    let (server, client, school, url) = two_equal_devices(on);
     let membership = membership_id(&school.dataset, &school.bert, &school.lower);
     let stray = SyncId::random();
     sql(
@@ -79,9 +80,8 @@ fn a_row_whose_id_can_be_calculated_may_be_inserted_by_sql_and_one_whose_id_cann
     assert!(!server.store().contains_key(&stray));
 }
 
-#[test]
-fn a_row_that_was_set_aside_and_is_gone_is_forgotten() {
-    let (_server, client, school, url) = two_equal_devices();
+pub(super) fn a_row_that_was_set_aside_and_is_gone_is_forgotten(on: Between) {
+    let (_server, client, school, url) = two_equal_devices(on);
     let stray = SyncId::random();
     let insert =
         format!("INSERT INTO facility (id, dataset_id, name) VALUES ('{stray}', '{}', 'stray')", school.dataset);
@@ -94,15 +94,14 @@ fn a_row_that_was_set_aside_and_is_gone_is_forgotten() {
     assert!(client.sync(&url, root(), SyncOptions::push()).is_clean());
 }
 
-#[test]
-fn changes_in_a_transaction_that_is_rolled_back_do_not_travel() {
-    let (server, client, school, url) = two_equal_devices();
+pub(super) fn changes_in_a_transaction_that_is_rolled_back_do_not_travel(on: Between) {
+    let (server, client, school, url) = two_equal_devices(on);
     let (ada, bert) = (school.ada, school.bert);
     sql(
         &client,
-        &format!("BEGIN; UPDATE user SET full_name = 'never'; DELETE FROM user WHERE id = '{ada}'; ROLLBACK;"),
+        &format!("BEGIN; UPDATE \"user\" SET full_name = 'never'; DELETE FROM \"user\" WHERE id = '{ada}'; ROLLBACK;"),
     );
-    sql(&client, &format!("BEGIN; UPDATE user SET full_name = 'for good' WHERE id = '{bert}'; COMMIT;"));
+    sql(&client, &format!("BEGIN; UPDATE \"user\" SET full_name = 'for good' WHERE id = '{bert}'; COMMIT;"));
 
     assert_eq!(moved(&client.sync(&url, root(), SyncOptions::both_ways())), (0, 1));
 

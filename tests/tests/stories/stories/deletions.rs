@@ -4,20 +4,18 @@
 //! deletions with the cascades of the tables, one sync both ways after each.
 
 use morango::prelude::*;
-use morango_diesel::Syncable;
 use morango_examples::school::User;
 use morango_tests::compare::{assert_equal, rows_of_device};
 use morango_tests::device::Device;
 
-use super::given::{empty_device, moved, rename, root, sql, two_equal_devices};
+use super::given::{Between, empty_device, moved, rename, root, sql, two_equal_devices};
 
 fn has_row(device: &Device, id: SyncId) -> bool {
     rows_of_device(device, &[]).contains_key(&id.to_string())
 }
 
-#[test]
-fn a_deletion_takes_along_what_hangs_on_it() {
-    let (server, client, school, url) = two_equal_devices();
+pub(super) fn a_deletion_takes_along_what_hangs_on_it(on: Between) {
+    let (server, client, school, url) = two_equal_devices(on);
     sql(&client, &format!("DELETE FROM classroom WHERE id = '{}'", school.upper));
 
     assert_eq!(moved(&client.sync(&url, root(), SyncOptions::both_ways())), (0, 3));
@@ -31,12 +29,11 @@ fn a_deletion_takes_along_what_hangs_on_it() {
     assert_eq!(moved(&client.sync(&url, root(), SyncOptions::both_ways())), (0, 0));
 }
 
-#[test]
-fn a_hard_deletion_leaves_nothing_of_the_text() {
-    let (server, client, school, url) = two_equal_devices();
+pub(super) fn a_hard_deletion_leaves_nothing_of_the_text(on: Between) {
+    let (server, client, school, url) = two_equal_devices(on);
     rename(&client, school.ada, "a secret");
     client.sync(&url, root(), SyncOptions::both_ways());
-    User::hard_delete_by_id(school.ada, &mut client.connect()).expect("the person is deleted");
+    assert!(client.hard_delete::<User>(school.ada));
 
     client.sync(&url, root(), SyncOptions::both_ways());
 
@@ -47,11 +44,10 @@ fn a_hard_deletion_leaves_nothing_of_the_text() {
     assert!(server.record(&school.membership).hard_deleted, "what hung on it is gone for good too");
 }
 
-#[test]
-fn a_hard_deletion_wins_over_an_edit_made_meanwhile() {
-    let (server, client, school, url) = two_equal_devices();
+pub(super) fn a_hard_deletion_wins_over_an_edit_made_meanwhile(on: Between) {
+    let (server, client, school, url) = two_equal_devices(on);
     rename(&client, school.bert, "a secret");
-    User::hard_delete_by_id(school.bert, &mut server.connect()).expect("the person is deleted");
+    assert!(server.hard_delete::<User>(school.bert));
 
     client.sync(&url, root(), SyncOptions::both_ways());
 
@@ -61,14 +57,13 @@ fn a_hard_deletion_wins_over_an_edit_made_meanwhile() {
     assert!(!record.serialized.contains("a secret") && !record.conflicting_serialized_data.contains("a secret"));
 }
 
-#[test]
-fn a_deleted_record_stays_deleted_after_an_older_edit_arrives() {
+pub(super) fn a_deleted_record_stays_deleted_after_an_older_edit_arrives(on: Between) {
     // A third device edits what the other two, unknown to it, have deleted.
-    let (server, client, school, url) = two_equal_devices();
-    let third = empty_device("third");
+    let (server, client, school, url) = two_equal_devices(on);
+    let third = empty_device(on.client, "third");
     third.sync(&url, root(), SyncOptions::pull());
     rename(&third, school.bert, "edited late");
-    sql(&client, &format!("DELETE FROM user WHERE id = '{}'", school.bert));
+    sql(&client, &format!("DELETE FROM \"user\" WHERE id = '{}'", school.bert));
     client.sync(&url, root(), SyncOptions::both_ways());
 
     third.sync(&url, root(), SyncOptions::both_ways());
@@ -82,9 +77,8 @@ fn a_deleted_record_stays_deleted_after_an_older_edit_arrives() {
     assert!(kept.contains("edited late"), "the edit is not forgotten");
 }
 
-#[test]
-fn what_is_made_again_after_its_deletion_is_back() {
-    let (server, client, school, url) = two_equal_devices();
+pub(super) fn what_is_made_again_after_its_deletion_is_back(on: Between) {
+    let (server, client, school, url) = two_equal_devices(on);
     sql(&client, &format!("DELETE FROM membership WHERE id = '{}'", school.membership));
     client.sync(&url, root(), SyncOptions::both_ways());
     assert!(!has_row(&server, school.membership));
@@ -97,11 +91,10 @@ fn what_is_made_again_after_its_deletion_is_back() {
     assert!(has_row(&client, again) && !client.record(&again).deleted);
 }
 
-#[test]
-fn what_is_made_and_deleted_between_two_syncs_moves_nothing() {
-    let (server, client, school, url) = two_equal_devices();
+pub(super) fn what_is_made_and_deleted_between_two_syncs_moves_nothing(on: Between) {
+    let (server, client, school, url) = two_equal_devices(on);
     let fleeting = school.user(&client, "fleeting");
-    sql(&client, &format!("DELETE FROM user WHERE id = '{fleeting}'"));
+    sql(&client, &format!("DELETE FROM \"user\" WHERE id = '{fleeting}'"));
 
     assert_eq!(moved(&client.sync(&url, root(), SyncOptions::both_ways())), (0, 0));
 
@@ -109,11 +102,10 @@ fn what_is_made_and_deleted_between_two_syncs_moves_nothing() {
     assert!(!client.store().contains_key(&fleeting));
 }
 
-#[test]
-fn a_row_added_to_what_was_deleted_elsewhere_goes_with_it() {
-    let (server, client, school, url) = two_equal_devices();
+pub(super) fn a_row_added_to_what_was_deleted_elsewhere_goes_with_it(on: Between) {
+    let (server, client, school, url) = two_equal_devices(on);
     let feedback = school.feedback(&client, school.bert, "written meanwhile");
-    sql(&server, &format!("DELETE FROM user WHERE id = '{}'", school.bert));
+    sql(&server, &format!("DELETE FROM \"user\" WHERE id = '{}'", school.bert));
 
     client.sync(&url, root(), SyncOptions::both_ways());
     client.sync(&url, root(), SyncOptions::both_ways());

@@ -10,7 +10,7 @@ use morango::prelude::*;
 use morango_tests::compare::{assert_equal, rows_of_device};
 use morango_tests::device::Device;
 
-use super::given::{empty_device, root, serving_school, sql, two_equal_devices};
+use super::given::{Between, empty_device, root, serving_school, sql, two_equal_devices};
 
 fn failures(report: &SyncReport) -> &[ApplyFailure] {
     let pulled = report.pull.as_ref().expect("it was pulled");
@@ -21,9 +21,8 @@ fn has_row(device: &Device, id: SyncId) -> bool {
     rows_of_device(device, &[]).contains_key(&id.to_string())
 }
 
-#[test]
-fn a_field_that_the_model_refuses_keeps_one_record_waiting_until_it_is_mended() {
-    let (server, client, school, url) = two_equal_devices();
+pub(super) fn a_field_that_the_model_refuses_keeps_one_record_waiting_until_it_is_mended(on: Between) {
+    let (server, client, school, url) = two_equal_devices(on);
     let bad = school.classroom(&server, "to be too long", None);
     let good = school.classroom(&server, "good", None);
     sql(&server, &format!("UPDATE classroom SET name = '{}' WHERE id = '{bad}'", "x".repeat(101)));
@@ -43,10 +42,9 @@ fn a_field_that_the_model_refuses_keeps_one_record_waiting_until_it_is_mended() 
     assert_eq!(client.waiting(), BTreeSet::new());
 }
 
-#[test]
-fn a_constraint_of_the_table_keeps_one_record_waiting_until_it_is_mended_here() {
-    let (server, client, school, url) = two_equal_devices();
-    sql(&client, "CREATE UNIQUE INDEX one_of_each_name ON user (username)");
+pub(super) fn a_constraint_of_the_table_keeps_one_record_waiting_until_it_is_mended_here(on: Between) {
+    let (server, client, school, url) = two_equal_devices(on);
+    sql(&client, "CREATE UNIQUE INDEX one_of_each_name ON \"user\" (username)");
     let ours = school.user(&client, "carla");
     let theirs = school.user(&server, "carla");
     let good = school.user(&server, "dewi");
@@ -58,15 +56,14 @@ fn a_constraint_of_the_table_keeps_one_record_waiting_until_it_is_mended_here() 
     assert!(has_row(&client, ours) && has_row(&client, good) && !has_row(&client, theirs));
 
     // Nothing new has to come for it to be tried again.
-    sql(&client, &format!("UPDATE user SET username = 'carla-2' WHERE id = '{ours}'"));
+    sql(&client, &format!("UPDATE \"user\" SET username = 'carla-2' WHERE id = '{ours}'"));
     assert!(client.sync(&url, root(), SyncOptions::both_ways()).is_clean());
     assert_equal(&server, &client, &[]);
 }
 
-#[test]
-fn a_record_whose_foreign_key_is_not_here_yet_waits_for_it() {
-    let (server, school, url) = serving_school();
-    let client = empty_device("client");
+pub(super) fn a_record_whose_foreign_key_is_not_here_yet_waits_for_it(on: Between) {
+    let (server, school, url) = serving_school(on);
+    let client = empty_device(on.client, "client");
     let of_all = format!("{}:allusers-ro", school.dataset);
     let logs = format!("{}:user-rw", school.dataset);
     let narrow = Filter::new([of_all.as_str(), logs.as_str()]).expect("a filter");
@@ -81,13 +78,12 @@ fn a_record_whose_foreign_key_is_not_here_yet_waits_for_it() {
     assert_equal(&server, &client, &[]);
 }
 
-#[test]
-fn what_waits_here_is_passed_on_all_the_same() {
-    let (server, mut client, school, url) = two_equal_devices();
+pub(super) fn what_waits_here_is_passed_on_all_the_same(on: Between) {
+    let (server, mut client, school, url) = two_equal_devices(on);
     let bad = school.classroom(&server, "bad", None);
     sql(&server, &format!("UPDATE classroom SET name = '{}' WHERE id = '{bad}'", "x".repeat(101)));
     client.sync(&url, root(), SyncOptions::pull());
-    let third = empty_device("third");
+    let third = empty_device(on.client, "third");
     let url_of_client = client.serve(morango_tests::device::SchoolAccounts::admin());
 
     third.sync(&url_of_client, root(), SyncOptions::pull());

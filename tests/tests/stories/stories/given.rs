@@ -6,23 +6,33 @@
 use std::sync::LazyLock;
 
 use chrono::{TimeZone, Utc};
-use diesel::connection::SimpleConnection;
 use morango::identity::PrivateKey;
-use morango::port::Storage;
 use morango::prelude::*;
-use morango_diesel::Syncable;
 use morango_examples::school::{
     Classroom, ContentLog, Dataset, FULL_FACILITY, Facility, Feedback, Membership, PROFILE, User,
 };
+use morango_tests::database::Database;
 use morango_tests::device::{Device, SchoolAccounts};
 use serde_json::json;
 
 static ROOT: LazyLock<(Certificate, PrivateKey)> = LazyLock::new(|| {
     let device = Device::new("founder");
     let root = device.engine.create_root_certificate(PROFILE, FULL_FACILITY, &[]).expect("a root certificate");
-    let key = device.storage.private_key(&root.id()).expect("the keys can be read").expect("the key was just made");
+    let key = device.storage().private_key(&root.id()).expect("the keys can be read").expect("the key was just made");
     (root, key)
 });
+
+/// The databases on which the two sides of a story are. Of more than two devices, those that call are on the client's.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Between {
+    pub(super) client: Database,
+    pub(super) server: Database,
+}
+
+impl Between {
+    /// Both on SQLite, for what only SQLite can do.
+    pub(super) const FILES: Self = Self { client: Database::Sqlite, server: Database::Sqlite };
+}
 
 /// The certificate of the whole school, which every device here has.
 pub(super) fn root() -> &'static Certificate {
@@ -30,11 +40,11 @@ pub(super) fn root() -> &'static Certificate {
 }
 
 /// A device that may speak for the whole school and has nothing of it yet.
-pub(super) fn empty_device(name: &'static str) -> Device {
-    let device = Device::new(name);
+pub(super) fn empty_device(database: Database, name: &'static str) -> Device {
+    let device = Device::on(database, name);
     let (root, key) = &*ROOT;
     device
-        .storage
+        .storage()
         .save_certificates(std::slice::from_ref(root), Some((&root.id(), key)))
         .expect("the certificate is kept");
     device
@@ -56,32 +66,27 @@ pub(super) struct School {
 pub(super) const SCHOOL_RECORDS: u64 = 9;
 
 /// A device with a small school, which answers, and where.
-pub(super) fn serving_school() -> (Device, School, String) {
-    let mut device = empty_device("server");
+pub(super) fn serving_school(on: Between) -> (Device, School, String) {
+    let mut device = empty_device(on.server, "server");
     let school = found(&device);
     let url = device.serve(SchoolAccounts::admin());
     (device, school, url)
 }
 
 /// A server with a small school, and a client that has pulled it.
-pub(super) fn two_equal_devices() -> (Device, Device, School, String) {
-    let (server, school, url) = serving_school();
-    let client = empty_device("client");
+pub(super) fn two_equal_devices(on: Between) -> (Device, Device, School, String) {
+    let (server, school, url) = serving_school(on);
+    let client = empty_device(on.client, "client");
     client.sync(&url, root(), SyncOptions::pull());
     (server, client, school, url)
 }
 
 /// Makes the rows of the small school.
 pub(super) fn found(device: &Device) -> School {
-    let connection = &mut device.connect();
     let dataset = root().id().into();
-    Dataset { id: dataset, description: "Harbour School".to_owned(), allow_guests: true }
-        .create(connection)
-        .expect("the dataset");
-    let facility = Facility { id: SyncId::unset(), dataset_id: dataset, name: "Main house".to_owned() }
-        .create(connection)
-        .expect("the facility")
-        .id;
+    device.create(Dataset { id: dataset, description: "Harbour School".to_owned(), allow_guests: true });
+    let facility = Facility { id: SyncId::unset(), dataset_id: dataset, name: "Main house".to_owned() };
+    let facility = device.create(facility).id;
     let mut school = School {
         dataset,
         facility,
@@ -104,32 +109,24 @@ impl School {
     /// Makes a classroom.
     pub(super) fn classroom(&self, device: &Device, name: &str, parent_id: Option<SyncId>) -> SyncId {
         let (dataset_id, facility_id, name) = (self.dataset, self.facility, name.to_owned());
-        Classroom { id: SyncId::unset(), dataset_id, facility_id, name, parent_id }
-            .create(&mut device.connect())
-            .expect("the classroom")
-            .id
+        device.create(Classroom { id: SyncId::unset(), dataset_id, facility_id, name, parent_id }).id
     }
 
     /// Makes a person.
     pub(super) fn user(&self, device: &Device, username: &str) -> SyncId {
-        User {
+        let user = User {
             id: SyncId::unset(),
             dataset_id: self.dataset,
             username: username.to_owned(),
             full_name: String::new(),
             birth_year: None,
-        }
-        .create(&mut device.connect())
-        .expect("the person")
-        .id
+        };
+        device.create(user).id
     }
 
     /// Puts a person into a class.
     pub(super) fn membership(&self, device: &Device, user_id: SyncId, classroom_id: SyncId) -> SyncId {
-        Membership { id: SyncId::unset(), dataset_id: self.dataset, user_id, classroom_id }
-            .create(&mut device.connect())
-            .expect("the membership")
-            .id
+        device.create(Membership { id: SyncId::unset(), dataset_id: self.dataset, user_id, classroom_id }).id
     }
 
     /// Makes logs of a person.
@@ -145,27 +142,23 @@ impl School {
             started,
             extra: json!({"tries": number}),
         });
-        let logs = ContentLog::create_many(logs, &mut device.connect()).expect("the logs");
-        logs.into_iter().map(|log| log.id).collect()
+        device.create_many(logs).into_iter().map(|log| log.id).collect()
     }
 
     /// Leaves feedback of a person.
     pub(super) fn feedback(&self, device: &Device, user_id: SyncId, text: &str) -> SyncId {
-        Feedback { id: SyncId::unset(), dataset_id: self.dataset, user_id, text: text.to_owned() }
-            .create(&mut device.connect())
-            .expect("the feedback")
-            .id
+        device.create(Feedback { id: SyncId::unset(), dataset_id: self.dataset, user_id, text: text.to_owned() }).id
     }
 }
 
 /// Runs SQL as any program could that knows nothing of the engine, on a connection of the storage.
 pub(super) fn sql(device: &Device, statements: &str) {
-    device.connect().batch_execute(statements).unwrap_or_else(|error| panic!("{statements}: {error}"));
+    device.sql(statements);
 }
 
 /// Gives a person another name, by SQL.
 pub(super) fn rename(device: &Device, user: SyncId, full_name: &str) {
-    sql(device, &format!("UPDATE user SET full_name = '{full_name}' WHERE id = '{user}'"));
+    sql(device, &format!("UPDATE \"user\" SET full_name = '{full_name}' WHERE id = '{user}'"));
 }
 
 /// What a transfer of a report moved.

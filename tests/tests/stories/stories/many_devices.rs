@@ -11,11 +11,11 @@ use morango_examples::school::FULL_FACILITY;
 use morango_tests::compare::assert_equal;
 use morango_tests::device::{Device, SchoolAccounts};
 
-use super::given::{empty_device, found, moved, rename, root, serving_school, sql};
+use super::given::{Between, empty_device, found, moved, rename, root, serving_school, sql};
 
-#[test]
-fn three_devices_in_a_ring_converge() {
-    let [mut a, mut b, mut c] = ["a", "b", "c"].map(empty_device);
+pub(super) fn three_devices_in_a_ring_converge(on: Between) {
+    let mut a = empty_device(on.server, "a");
+    let (mut b, mut c) = (empty_device(on.client, "b"), empty_device(on.server, "c"));
     let urls = [&mut a, &mut b, &mut c].map(|device| device.serve(SchoolAccounts::admin()));
     let school = found(&a);
     let both_ways = |device: &Device, url: &str| moved(&device.sync(url, root(), SyncOptions::both_ways()));
@@ -44,9 +44,9 @@ fn three_devices_in_a_ring_converge() {
     assert_eq!([both_ways(&b, &urls[0]), both_ways(&c, &urls[1]), both_ways(&a, &urls[2])], [(0, 0); 3]);
 }
 
-#[test]
-fn two_that_never_meet_have_the_same_through_a_third_that_signed_for_the_last() {
-    let (mut a, mut b, c) = (Device::new("a"), Device::new("b"), Device::new("c"));
+pub(super) fn two_that_never_meet_have_the_same_through_a_third_that_signed_for_the_last(on: Between) {
+    let (mut a, mut b) = (Device::on(on.server, "a"), Device::on(on.client, "b"));
+    let c = Device::on(on.server, "c");
     let root = a.found_school();
     let dataset = root.id().to_string();
     let params = [("dataset_id", dataset.as_str())];
@@ -71,10 +71,9 @@ fn two_that_never_meet_have_the_same_through_a_third_that_signed_for_the_last() 
     assert_eq!(record.last_saved.instance, c.engine.instance().id);
 }
 
-#[test]
-fn two_clients_may_sync_with_one_server_at_once_while_it_writes_itself() {
-    let (server, school, url) = serving_school();
-    let clients = ["one", "two"].map(empty_device);
+pub(super) fn two_clients_may_sync_with_one_server_at_once_while_it_writes_itself(on: Between) {
+    let (server, school, url) = serving_school(on);
+    let clients = ["one", "two"].map(|name| empty_device(on.client, name));
     for client in &clients {
         client.sync(&url, root(), SyncOptions::pull());
         school.logs(client, school.ada, 700);

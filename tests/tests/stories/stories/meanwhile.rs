@@ -5,17 +5,15 @@
 
 use std::sync::{Arc, Mutex};
 
-use diesel::connection::SimpleConnection;
 use morango::hook::{Event, Phase};
 use morango::prelude::*;
 use morango::session::Stage;
 use morango_tests::compare::assert_equal;
 
-use super::given::{moved, rename, root, two_equal_devices};
+use super::given::{Between, moved, rename, root, two_equal_devices};
 
-#[test]
-fn a_row_changed_by_sql_during_a_sync_is_not_lost() {
-    let (server, client, school, url) = two_equal_devices();
+pub(super) fn a_row_changed_by_sql_during_a_sync_is_not_lost(on: Between) {
+    let (server, client, school, url) = two_equal_devices(on);
     let stages = Stage::ALL;
     let learners = stages.map(|stage| school.user(&server, stage.as_str()));
     client.sync(&url, root(), SyncOptions::pull());
@@ -24,17 +22,13 @@ fn a_row_changed_by_sql_during_a_sync_is_not_lost() {
     }
 
     // When, as each stage of the pull begins, the application changes that stage's learner.
-    let storage = client.storage.clone();
+    let write = client.writer();
     let changed = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&changed);
     let options = SyncOptions::both_ways().on_event(move |event| {
         let Event::Stage { direction: Direction::Pull, stage, phase: Phase::Started, .. } = event else { return };
         let place = Stage::ALL.iter().position(|each| each == stage).expect("one of the seven");
-        storage
-            .connect()
-            .expect("the application connects")
-            .batch_execute(&format!("UPDATE user SET full_name = 'during {stage}' WHERE id = '{}'", learners[place]))
-            .expect("the application is not kept from writing");
+        write(&format!("UPDATE \"user\" SET full_name = 'during {stage}' WHERE id = '{}'", learners[place]));
         seen.lock().expect("nobody panicked").push(*stage);
     });
     client.sync(&url, root(), options);

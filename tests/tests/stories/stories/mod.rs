@@ -1,4 +1,6 @@
 //! Peers of ours among themselves.
+//!
+//! A story is written once, over the databases that its devices are on; the list below tells it on each pair of them.
 
 mod background;
 mod capture;
@@ -9,3 +11,62 @@ mod many_devices;
 mod meanwhile;
 mod options;
 mod two_devices;
+
+/// Names a test for each story in the list, on the databases of client and server.
+macro_rules! stories {
+    ($client:ident, $server:ident) => {
+        told_on! { $client, $server;
+            background::a_sync_in_the_background_can_be_joined,
+            background::a_sync_in_the_background_can_be_awaited,
+            background::a_peer_that_is_not_there_is_an_error_of_the_task,
+            capture::a_row_whose_id_can_be_calculated_may_be_inserted_by_sql_and_one_whose_id_cannot_is_set_aside,
+            capture::a_row_that_was_set_aside_and_is_gone_is_forgotten,
+            capture::changes_in_a_transaction_that_is_rolled_back_do_not_travel,
+            deletions::a_deletion_takes_along_what_hangs_on_it,
+            deletions::a_hard_deletion_leaves_nothing_of_the_text,
+            deletions::a_hard_deletion_wins_over_an_edit_made_meanwhile,
+            deletions::a_deleted_record_stays_deleted_after_an_older_edit_arrives,
+            deletions::what_is_made_again_after_its_deletion_is_back,
+            deletions::what_is_made_and_deleted_between_two_syncs_moves_nothing,
+            deletions::a_row_added_to_what_was_deleted_elsewhere_goes_with_it,
+            failures::a_field_that_the_model_refuses_keeps_one_record_waiting_until_it_is_mended,
+            failures::a_constraint_of_the_table_keeps_one_record_waiting_until_it_is_mended_here,
+            failures::a_record_whose_foreign_key_is_not_here_yet_waits_for_it,
+            failures::what_waits_here_is_passed_on_all_the_same,
+            many_devices::three_devices_in_a_ring_converge,
+            many_devices::two_that_never_meet_have_the_same_through_a_third_that_signed_for_the_last,
+            many_devices::two_clients_may_sync_with_one_server_at_once_while_it_writes_itself,
+            meanwhile::a_row_changed_by_sql_during_a_sync_is_not_lost,
+            options::events_arrive_in_the_order_of_the_stages,
+            options::the_numbers_of_a_report_add_up,
+            options::a_filter_narrows_what_travels,
+            options::a_filter_outside_the_scope_is_refused,
+            options::no_chunk_is_larger_than_was_asked_for,
+            options::a_cancelled_sync_stops_and_the_next_one_ends_it,
+            two_devices::a_first_sync_both_ways_brings_each_what_the_other_has,
+            two_devices::a_first_pull_brings_everything_into_an_empty_device,
+            two_devices::where_nothing_is_new_nothing_moves,
+            two_devices::what_both_changed_is_merged_and_the_loser_kept,
+            two_devices::rows_made_apart_from_the_same_source_are_one_record,
+            two_devices::a_tree_arrives_in_one_go_however_deep_it_is,
+            two_devices::a_branch_that_is_moved_in_the_tree_stands_there_on_both_sides,
+        }
+    };
+}
+
+macro_rules! told_on {
+    ($client:ident, $server:ident; $($room:ident::$story:ident,)+) => {$(
+        #[test]
+        fn $story() {
+            use morango_tests::database::Database;
+            let on = crate::stories::given::Between { client: Database::$client, server: Database::$server };
+            crate::stories::$room::$story(on);
+        }
+    )+};
+}
+
+mod client_on_sqlite {
+    mod server_on_sqlite {
+        stories!(Sqlite, Sqlite);
+    }
+}

@@ -10,7 +10,9 @@ use morango::prelude::*;
 use morango::session::Stage;
 use morango_tests::compare::assert_equal;
 
-use super::given::{SCHOOL_RECORDS, empty_device, moved, rename, root, serving_school, sql, two_equal_devices};
+use super::given::{
+    Between, SCHOOL_RECORDS, empty_device, moved, rename, root, serving_school, sql, two_equal_devices,
+};
 
 /// Options that keep what happens in a list.
 fn listening(options: SyncOptions) -> (SyncOptions, Arc<Mutex<Vec<Event>>>) {
@@ -19,10 +21,9 @@ fn listening(options: SyncOptions) -> (SyncOptions, Arc<Mutex<Vec<Event>>>) {
     (options.on_event(move |event| kept.lock().expect("nobody panicked").push(event.clone())), events)
 }
 
-#[test]
-fn events_arrive_in_the_order_of_the_stages() {
-    let (_server, _, url) = serving_school();
-    let client = empty_device("client");
+pub(super) fn events_arrive_in_the_order_of_the_stages(on: Between) {
+    let (_server, _, url) = serving_school(on);
+    let client = empty_device(on.client, "client");
     let (options, events) = listening(SyncOptions::both_ways());
 
     client.sync(&url, root(), options);
@@ -49,9 +50,8 @@ fn events_arrive_in_the_order_of_the_stages() {
     }
 }
 
-#[test]
-fn the_numbers_of_a_report_add_up() {
-    let (server, client, school, url) = two_equal_devices();
+pub(super) fn the_numbers_of_a_report_add_up(on: Between) {
+    let (server, client, school, url) = two_equal_devices(on);
     rename(&server, school.ada, "by the server");
     rename(&client, school.ada, "by the client");
     rename(&server, school.bert, "by the server");
@@ -75,10 +75,9 @@ fn the_numbers_of_a_report_add_up() {
     assert!(report.to_string().contains('6'), "{report}");
 }
 
-#[test]
-fn a_filter_narrows_what_travels() {
-    let (server, school, url) = serving_school();
-    let client = empty_device("client");
+pub(super) fn a_filter_narrows_what_travels(on: Between) {
+    let (server, school, url) = serving_school(on);
+    let client = empty_device(on.client, "client");
     let of_all = format!("{}:allusers-ro", school.dataset);
     let filter = Filter::new([of_all.as_str()]).expect("a filter");
 
@@ -92,10 +91,9 @@ fn a_filter_narrows_what_travels() {
     assert_equal(&server, &client, &[]);
 }
 
-#[test]
-fn a_filter_outside_the_scope_is_refused() {
-    let (_server, _, url) = serving_school();
-    let client = empty_device("client");
+pub(super) fn a_filter_outside_the_scope_is_refused(on: Between) {
+    let (_server, _, url) = serving_school(on);
+    let client = empty_device(on.client, "client");
 
     for filter in [Filter::everything(), Filter::new([SyncId::random().to_string()]).expect("a filter")] {
         let error = client.attempt_sync(&url, root(), SyncOptions::pull().filter(filter)).expect_err("out of scope");
@@ -104,11 +102,10 @@ fn a_filter_outside_the_scope_is_refused() {
     assert!(client.store().is_empty());
 }
 
-#[test]
-fn no_chunk_is_larger_than_was_asked_for() {
-    let (server, school, url) = serving_school();
+pub(super) fn no_chunk_is_larger_than_was_asked_for(on: Between) {
+    let (server, school, url) = serving_school(on);
     school.logs(&server, school.ada, 95);
-    let client = empty_device("client");
+    let client = empty_device(on.client, "client");
     let (options, events) = listening(SyncOptions::pull().chunk_size(10));
 
     client.sync(&url, root(), options);
@@ -128,13 +125,12 @@ fn no_chunk_is_larger_than_was_asked_for() {
     assert_equal(&server, &client, &[]);
 }
 
-#[test]
-fn a_cancelled_sync_stops_and_the_next_one_ends_it() {
-    let (server, school, url) = serving_school();
+pub(super) fn a_cancelled_sync_stops_and_the_next_one_ends_it(on: Between) {
+    let (server, school, url) = serving_school(on);
     school.logs(&server, school.ada, 95);
 
     for stage in [Stage::Initializing, Stage::Queuing, Stage::Transferring, Stage::Dequeuing, Stage::Deserializing] {
-        let client = empty_device("client");
+        let client = empty_device(on.client, "client");
         let token = CancelToken::new();
         let cancelling = token.clone();
         let options = SyncOptions::both_ways().chunk_size(10).cancel_on(token).on_event(move |event| {

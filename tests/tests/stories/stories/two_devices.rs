@@ -6,12 +6,13 @@
 use morango::prelude::*;
 use morango_tests::compare::{assert_counters_cover, assert_equal, told_by_device};
 
-use super::given::{SCHOOL_RECORDS, empty_device, moved, rename, root, serving_school, sql, two_equal_devices};
+use super::given::{
+    Between, SCHOOL_RECORDS, empty_device, moved, rename, root, serving_school, sql, two_equal_devices,
+};
 
-#[test]
-fn a_first_sync_both_ways_brings_each_what_the_other_has() {
-    let (server, school, url) = serving_school();
-    let client = empty_device("client");
+pub(super) fn a_first_sync_both_ways_brings_each_what_the_other_has(on: Between) {
+    let (server, school, url) = serving_school(on);
+    let client = empty_device(on.client, "client");
     client.sync(&url, root(), SyncOptions::pull());
     school.logs(&server, school.bert, 3);
     school.logs(&client, school.ada, 4);
@@ -27,10 +28,9 @@ fn a_first_sync_both_ways_brings_each_what_the_other_has() {
     assert_counters_cover(&theirs, &ours, &everything, &[&prefix]);
 }
 
-#[test]
-fn a_first_pull_brings_everything_into_an_empty_device() {
-    let (server, _, url) = serving_school();
-    let client = empty_device("client");
+pub(super) fn a_first_pull_brings_everything_into_an_empty_device(on: Between) {
+    let (server, _, url) = serving_school(on);
+    let client = empty_device(on.client, "client");
 
     let report = client.sync(&url, root(), SyncOptions::both_ways());
 
@@ -38,9 +38,8 @@ fn a_first_pull_brings_everything_into_an_empty_device() {
     assert_equal(&server, &client, &[]);
 }
 
-#[test]
-fn where_nothing_is_new_nothing_moves() {
-    let (server, client, _, url) = two_equal_devices();
+pub(super) fn where_nothing_is_new_nothing_moves(on: Between) {
+    let (server, client, _, url) = two_equal_devices(on);
     let before = (server.store(), client.store());
 
     for _ in 0..3 {
@@ -52,9 +51,8 @@ fn where_nothing_is_new_nothing_moves() {
     assert!((server.store(), client.store()) == before, "no record was touched");
 }
 
-#[test]
-fn what_both_changed_is_merged_and_the_loser_kept() {
-    let (server, client, school, url) = two_equal_devices();
+pub(super) fn what_both_changed_is_merged_and_the_loser_kept(on: Between) {
+    let (server, client, school, url) = two_equal_devices(on);
     rename(&server, school.ada, "Ada at the server");
     rename(&client, school.ada, "Ada at the client");
 
@@ -71,9 +69,8 @@ fn what_both_changed_is_merged_and_the_loser_kept() {
     assert_eq!(moved(&client.sync(&url, root(), SyncOptions::both_ways())), (0, 0));
 }
 
-#[test]
-fn rows_made_apart_from_the_same_source_are_one_record() {
-    let (server, client, school, url) = two_equal_devices();
+pub(super) fn rows_made_apart_from_the_same_source_are_one_record(on: Between) {
+    let (server, client, school, url) = two_equal_devices(on);
     let there = school.membership(&server, school.bert, school.lower);
     let here = school.membership(&client, school.bert, school.lower);
 
@@ -83,15 +80,14 @@ fn rows_made_apart_from_the_same_source_are_one_record() {
     assert_equal(&server, &client, &[]);
 }
 
-#[test]
-fn a_tree_arrives_in_one_go_however_deep_it_is() {
+pub(super) fn a_tree_arrives_in_one_go_however_deep_it_is(on: Between) {
     // 60 levels, made from the leaves' side of the alphabet: ids are hashes, so no order of ids is that of the tree.
-    let (server, school, url) = serving_school();
+    let (server, school, url) = serving_school(on);
     let mut parent = school.upper;
     for level in 0..60 {
         parent = school.classroom(&server, &format!("level {level}"), Some(parent));
     }
-    let client = empty_device("client");
+    let client = empty_device(on.client, "client");
 
     let report = client.sync(&url, root(), SyncOptions::both_ways());
 
@@ -100,9 +96,8 @@ fn a_tree_arrives_in_one_go_however_deep_it_is() {
     assert_equal(&server, &client, &[]);
 }
 
-#[test]
-fn a_branch_that_is_moved_in_the_tree_stands_there_on_both_sides() {
-    let (server, client, school, url) = two_equal_devices();
+pub(super) fn a_branch_that_is_moved_in_the_tree_stands_there_on_both_sides(on: Between) {
+    let (server, client, school, url) = two_equal_devices(on);
     let wing = school.classroom(&client, "Wing", None);
     sql(&client, &format!("UPDATE classroom SET parent_id = '{wing}' WHERE id = '{}'", school.upper));
 
