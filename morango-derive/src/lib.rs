@@ -29,6 +29,9 @@ use proc_macro::TokenStream;
 /// | `source_id(with = path::to::function)` | the same by a function `fn(&Row) -> String` |
 /// | `record_id = source_id` | the record's id is its source id, for what stands for a root certificate |
 /// | `depends_on(Model, …)` | models whose rows must be there first, though no foreign key says so |
+/// | `merge = ours`, `merge = theirs` | what stays of a record that two peers changed without knowledge of each other; the other content is kept beside it. Without a word, Morango's own rule: ours |
+/// | `merge(newest = edited_at)` | the one whose field is greater stays: of two times, the later |
+/// | `merge(with = path::to::function)` | what a function `fn(&Row, &Row) -> Result<Row, impl Display>` makes of ours and theirs; an error leaves it to Morango's own rule |
 /// | `crate = path` | where `morango_diesel` is found under another name |
 ///
 /// and on a field
@@ -42,6 +45,10 @@ use proc_macro::TokenStream;
 /// | `with = module` | its own format: the module has `fn write(&T) -> serde_json::Value` and `fn read(&serde_json::Value) -> Result<T, impl Display>` |
 /// | `max_length = 40` | characters that a text may have |
 /// | `validate = path` | a function `fn(&T) -> Result<(), impl Display>` |
+/// | `merge = ours`, `merge = theirs` | in a conflict this field is merged by itself, whatever becomes of the rest of the record |
+/// | `merge = max`, `merge = min` | the greater, the lesser value; one that holds nothing loses |
+/// | `merge = union` | of two JSON arrays: the elements of ours, then those that only theirs has |
+/// | `merge(with = path::to::function)` | what a function `fn(&T, &T) -> Result<T, impl Display>` makes of ours and theirs |
 ///
 /// all in `#[morango(…)]`. The record's id is the field `id: SyncId`. A column of another name than its field is told with
 /// `#[diesel(column_name = …)]`. The struct must also derive Diesel's `Queryable` and `Selectable`.

@@ -6,6 +6,7 @@ pub(crate) const PARTITION: &str = "partition";
 pub(crate) const SOURCE_ID: &str = "source_id";
 pub(crate) const RECORD_ID: &str = "record_id";
 pub(crate) const DEPENDS_ON: &str = "depends_on";
+pub(crate) const MERGE: &str = "merge";
 pub(crate) const CRATE: &str = "crate";
 pub(crate) const TABLE_NAME: &str = "table_name";
 
@@ -25,9 +26,9 @@ pub(crate) const WRITE: &str = "write";
 pub(crate) const READ_WRITE: &str = "read_write";
 
 /// The words of `#[morango(…)]` on a struct.
-pub(crate) const STRUCT_WORDS: &[&str] = &[PROFILE, MODEL, PARTITION, SOURCE_ID, RECORD_ID, DEPENDS_ON, CRATE];
+pub(crate) const STRUCT_WORDS: &[&str] = &[PROFILE, MODEL, PARTITION, SOURCE_ID, RECORD_ID, DEPENDS_ON, MERGE, CRATE];
 /// The words of `#[morango(…)]` on a field.
-pub(crate) const FIELD_WORDS: &[&str] = &[FOREIGN_KEY, MAY_BE_MISSING, SKIP, RENAME, WITH, MAX_LENGTH, VALIDATE];
+pub(crate) const FIELD_WORDS: &[&str] = &[FOREIGN_KEY, MAY_BE_MISSING, SKIP, RENAME, WITH, MAX_LENGTH, VALIDATE, MERGE];
 /// The words in the parentheses of a scope definition.
 pub(crate) const SCOPE_WORDS: &[&str] = &[VERSION, PRIMARY];
 /// The words in the braces of a scope definition.

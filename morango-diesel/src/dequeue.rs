@@ -10,14 +10,15 @@
 //! - the counters are raised when no chunk is left, so that what they claim is there. Each entry is true by itself, so raising many
 //!   of them is cut as well.
 //!
-//! What decides about a record is [`morango::record::relation`]; here its decision is carried out.
+//! What decides about a record is [`morango::record::relation`] and, in a conflict, [`morango::record::merge`]; here their decision is
+//! carried out.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Text};
 use morango::counter::{RecordMaxCounters, Stamp};
 use morango::id::{InstanceId, TransferSessionId};
 use morango::port::{DequeueReport, Progress, Rejection, Watch};
-use morango::record::{RecordError, Relation, StoreRecord, merge_conflict, relation};
+use morango::record::{self, Merged, RecordError, Relation, StoreRecord, relation};
 use morango::scope::Filter;
 use morango::session::TransferSession;
 use morango::{Error, ErrorKind, limits};
@@ -26,6 +27,7 @@ use crate::connection::Connection;
 use crate::counters;
 use crate::error::Fault;
 use crate::incoming;
+use crate::models::InstalledModels;
 use crate::receive;
 use crate::records::{RecordRow, select_records};
 use crate::statement::sql;
@@ -44,11 +46,12 @@ pub(crate) fn dequeue(
     watch: Watch<'_>,
 ) -> morango::Result<DequeueReport> {
     let operation = format!("dequeue what transfer session {} received", session.id);
+    let models = storage.models()?;
     let mut report = DequeueReport::default();
     let mut waiting = storage.read(&operation, |connection| waiting_records(connection, &session.id))?;
     let mut progress = Progress { done: 0, total: Some(waiting.iter().sum()) };
     while !waiting.is_empty() {
-        let merged = storage.write(&operation, |connection| merge_chunks(connection, session))?;
+        let merged = storage.write(&operation, |connection| merge_chunks(connection, session, &models))?;
         report.new += merged.report.new;
         report.fast_forwarded += merged.report.fast_forwarded;
         report.already_seen += merged.report.already_seen;
@@ -72,7 +75,7 @@ fn waiting_records(connection: &mut Connection<'_>, session: &TransferSessionId)
 
 /// What one transaction merged.
 #[derive(Default)]
-struct Merged {
+struct Step {
     report: DequeueReport,
     records: u64,
 }
@@ -81,9 +84,13 @@ struct Merged {
 ///
 /// Before: the chunks hold what passed the gate. After: each record is new in the store, or has replaced ours, or is merged with it,
 /// and waits to become a row; or ours stayed as it was. This instance's counter is raised, and merged records carry it.
-fn merge_chunks(connection: &mut Connection<'_>, session: &TransferSession) -> Result<Merged, Fault> {
+fn merge_chunks(
+    connection: &mut Connection<'_>,
+    session: &TransferSession,
+    models: &InstalledModels,
+) -> Result<Step, Fault> {
     let saved = raise_counter(connection)?;
-    let mut merged = Merged::default();
+    let mut merged = Step::default();
     let mut bytes = 0;
     while let Some((number, content)) = next_chunk(connection, &session.id)? {
         let part = incoming::decode(&content)?;
@@ -95,7 +102,7 @@ fn merge_chunks(connection: &mut Connection<'_>, session: &TransferSession) -> R
         }
         merged.report.new += part.inserted;
         for record in &part.records {
-            match merge(connection, session, saved, record)? {
+            match merge(connection, session, models, saved, record)? {
                 Some(Relation::New) => merged.report.new += 1,
                 Some(Relation::FastForward) => merged.report.fast_forwarded += 1,
                 Some(Relation::AlreadySeen) => merged.report.already_seen += 1,
@@ -122,6 +129,7 @@ fn next_chunk(connection: &mut Connection<'_>, session: &TransferSessionId) -> R
 fn merge(
     connection: &mut Connection<'_>,
     session: &TransferSession,
+    models: &InstalledModels,
     saved: Stamp,
     theirs: &StoreRecord,
 ) -> Result<Option<Relation>, Fault> {
@@ -152,8 +160,13 @@ fn merge(
         Relation::Conflict => {
             let ours_whole = select_records("WHERE sequence = ").bind(ours.sequence);
             let ours_whole = ours_whole.get_result::<RecordRow>(connection)?.into_record()?;
-            let merged = merge_conflict(&ours_whole, theirs, saved);
-            replace(connection, session, ours.sequence, &merged, &merged.counters)?;
+            let definition = models.of_name(&theirs.profile, &theirs.model_name).map(|model| model.definition);
+            let Merged { record, failure } = record::merge(definition, &ours_whole, theirs, saved);
+            if let Some(reason) = failure {
+                let (model, id) = (&record.model_name, record.id);
+                tracing::warn!(%model, %id, reason, "no merge policy could be applied, so ours stays and theirs is kept");
+            }
+            replace(connection, session, ours.sequence, &record, &record.counters)?;
         }
         Relation::New => unreachable!("a record of ours was given"),
     }

@@ -36,6 +36,11 @@ impl InstalledModels {
     pub(crate) fn of_profile(&self, profile: &str) -> impl Iterator<Item = &InstalledModel> {
         self.0.iter().filter(move |model| model.definition.profile == profile)
     }
+
+    /// The model that goes by this name on the wire, where this application has it.
+    pub(crate) fn of_name(&self, profile: &str, name: &str) -> Option<&InstalledModel> {
+        self.of_profile(profile).find(|model| model.definition.name == name)
+    }
 }
 
 /// Gives every model its number, within a write transaction, after a look at whether its table can be what it says.

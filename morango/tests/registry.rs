@@ -21,6 +21,7 @@ fn owner() -> &'static ModelDefinition {
         fields: &[],
         foreign_keys: &[],
         depends_on: &[],
+        merge: None,
     };
     &DEFINITION
 }

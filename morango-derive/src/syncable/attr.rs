@@ -7,6 +7,7 @@ use proc_macro2::{Ident, TokenStream};
 use syn::ext::IdentExt;
 use syn::{Attribute, Meta, Path};
 
+use super::merge::{self, FieldMerge, RecordMerge};
 use crate::diagnostics::Diagnostics;
 use crate::item::{self, Item, Slot, Value};
 use crate::spanned::Spanned;
@@ -22,6 +23,7 @@ pub(crate) struct StructAttributes {
     pub(crate) source_id: Slot<Source>,
     pub(crate) record_id: Slot<()>,
     pub(crate) depends_on: Slot<Vec<Path>>,
+    pub(crate) merge: Slot<RecordMerge>,
     pub(crate) krate: Slot<Path>,
     /// Diesel's `table_name`.
     pub(crate) table: Slot<Path>,
@@ -45,6 +47,7 @@ pub(crate) struct FieldAttributes {
     pub(crate) with: Slot<Path>,
     pub(crate) max_length: Slot<usize>,
     pub(crate) validate: Slot<Path>,
+    pub(crate) merge: Slot<FieldMerge>,
     /// Diesel's `column_name`.
     pub(crate) column: Slot<Ident>,
 }
@@ -62,6 +65,7 @@ impl StructAttributes {
                 symbol::DEPENDS_ON => found.depends_on.fill(&item, diagnostics, |item, diagnostics| {
                     item::paths(item, "models in parentheses", diagnostics)
                 }),
+                symbol::MERGE => found.merge.fill(&item, diagnostics, merge::of_record),
                 symbol::CRATE => {
                     found.krate.fill(&item, diagnostics, |item, diagnostics| item.path("a path", diagnostics));
                 }
@@ -85,6 +89,7 @@ impl StructAttributes {
             self.source_id.word(),
             self.record_id.word(),
             self.depends_on.word(),
+            self.merge.word(),
             self.krate.word(),
         ]
         .iter()
@@ -112,6 +117,7 @@ impl FieldAttributes {
                 symbol::VALIDATE => {
                     found.validate.fill(&item, diagnostics, |item, diagnostics| item.path("a function", diagnostics));
                 }
+                symbol::MERGE => found.merge.fill(&item, diagnostics, merge::of_field),
                 _ => item.is_unknown(symbol::FIELD_WORDS, Some((symbol::STRUCT_WORDS, "the struct")), diagnostics),
             }
         }
@@ -140,6 +146,7 @@ impl FieldAttributes {
             .or(self.with.word())
             .or(self.max_length.word())
             .or(self.validate.word())
+            .or(self.merge.word())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::attr::Source;
+use super::merge;
 use super::model::{Field, Model};
 use crate::diagnostics::Diagnostics;
 use crate::spanned::Spanned;
@@ -32,7 +33,9 @@ pub(crate) fn model(model: &Model<'_>, diagnostics: &mut Diagnostics) {
     for field in model.own_fields() {
         words_that_exclude_each_other(field, diagnostics);
         foreign_key_is_sent_as_one(field, diagnostics);
+        merge::check_field(model, field, diagnostics);
     }
+    merge::check_newest(model, diagnostics);
     one_self_reference(model, diagnostics);
     wire_names_differ(model, diagnostics);
     templates_use_fields(model, diagnostics);
@@ -172,17 +175,16 @@ fn wire_names_differ(model: &Model<'_>, diagnostics: &mut Diagnostics) {
 }
 
 fn templates_use_fields(model: &Model<'_>, diagnostics: &mut Diagnostics) {
-    if let Some(partition) = model.attributes.partition.get() {
-        template_uses_fields(model, partition, "the partition", diagnostics);
+    if let Some(Source::Template(template)) = model.attributes.source_id.get()
+        && template.names.iter().any(|name| name == "id")
+    {
+        diagnostics.at(
+            template.text.span,
+            "the id follows from the source id, so `${id}` cannot stand in it; name the fields that identify the row",
+        );
     }
-    if let Some(Source::Template(template)) = model.attributes.source_id.get() {
-        if template.names.iter().any(|name| name == "id") {
-            diagnostics.at(
-                template.text.span,
-                "the id follows from the source id, so `${id}` cannot stand in it; name the fields that identify the row",
-            );
-        }
-        template_uses_fields(model, template, "the source id", diagnostics);
+    for (template, what) in model.templates() {
+        template_uses_fields(model, template, what, diagnostics);
     }
 }
 

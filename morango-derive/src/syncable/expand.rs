@@ -9,6 +9,7 @@ use syn::Path;
 use syn::ext::IdentExt;
 
 use super::attr::Source;
+use super::merge;
 use super::model::{Field, Model};
 use crate::item::span_over;
 
@@ -18,6 +19,7 @@ pub(crate) fn model(model: &Model<'_>) -> TokenStream {
     let ident = model.ident;
     let formats = formats(model);
     let checks = model.own_fields().filter_map(check_function);
+    let comparisons = merge::comparisons(model);
     let definition = definition(model);
     let id_functions = id_functions();
     let field_text = field_text(model);
@@ -31,6 +33,7 @@ pub(crate) fn model(model: &Model<'_>) -> TokenStream {
             use #krate::__private as __morango;
 
             #formats
+            #comparisons
             #(#checks)*
 
             #[automatically_derived]
@@ -81,6 +84,7 @@ fn definition(model: &Model<'_>) -> TokenStream {
     let fields = model.own_fields().map(|field| field_definition(model, field));
     let foreign_keys = model.own_fields().filter_map(|field| foreign_key(model, field));
     let depends_on = attributes.depends_on.get().into_iter().flatten().map(|path| dependency(model, path));
+    let merge = merge::record_policy(model);
     quote! {
         fn definition() -> &'static __morango::morango::model::ModelDefinition {
             static DEFINITION: __morango::morango::model::ModelDefinition = __morango::morango::model::ModelDefinition {
@@ -96,6 +100,7 @@ fn definition(model: &Model<'_>) -> TokenStream {
                 fields: &[#(#fields),*],
                 foreign_keys: &[#(#foreign_keys),*],
                 depends_on: &[#(#depends_on),*],
+                merge: #merge,
             };
             &DEFINITION
         }
@@ -107,12 +112,14 @@ fn field_definition(model: &Model<'_>, field: &Field<'_>) -> TokenStream {
     let wire_name = field.wire_name();
     let column = column_name(model, field);
     let is_skipped = field.is_skipped();
+    let merge = merge::field_policy(field);
     quote! {
         __morango::morango::model::Field {
             name: #name,
             wire_name: #wire_name,
             column: #column,
             is_skipped: #is_skipped,
+            merge: #merge,
         }
     }
 }

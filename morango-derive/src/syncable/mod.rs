@@ -4,6 +4,7 @@ mod attr;
 mod check;
 mod expand;
 mod fallback;
+mod merge;
 mod model;
 
 use proc_macro2::TokenStream;

@@ -4,8 +4,9 @@ use proc_macro2::{Ident, Span};
 use syn::ext::IdentExt;
 use syn::{Data, DeriveInput, Fields, Generics, Type};
 
-use super::attr::{FieldAttributes, StructAttributes};
+use super::attr::{FieldAttributes, Source, StructAttributes};
 use crate::diagnostics::Diagnostics;
+use crate::template::Template;
 
 /// A struct that is to be a model.
 pub(crate) struct Model<'a> {
@@ -54,6 +55,15 @@ impl<'a> Model<'a> {
     /// Every field but the id.
     pub(crate) fn own_fields(&self) -> impl Iterator<Item = &Field<'a>> {
         self.fields.iter().filter(|field| !field.is_id())
+    }
+
+    /// The templates over the fields, and what each is for.
+    pub(crate) fn templates(&self) -> impl Iterator<Item = (&Template, &'static str)> {
+        let source_id = match self.attributes.source_id.get() {
+            Some(Source::Template(template)) => Some((template, "the source id")),
+            None | Some(Source::Random | Source::Function(_)) => None,
+        };
+        self.attributes.partition.get().map(|template| (template, "the partition")).into_iter().chain(source_id)
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
+use morango::id::SyncId;
 use morango::limits;
 use morango::model::{Fields, Origin};
+use morango::record::{merge_row, put_before};
 
 use super::mark::Mark;
 use super::stored::Stored;
@@ -32,6 +34,39 @@ pub(super) struct Content {
     pub(super) serialized: String,
     /// The id of the record's parent of the same model, or nothing.
     pub(super) self_reference: String,
+    /// The texts that lost, where that is not the same as before.
+    pub(super) conflicting: Option<String>,
+    /// Whether this is something else than the row, which is to become it: so the application's merge policy has it.
+    pub(super) waits: bool,
+}
+
+impl Content {
+    fn of_row(serialized: String, self_reference: String) -> Self {
+        Self { serialized, self_reference, conflicting: None, waits: false }
+    }
+
+    /// What the row becomes that was changed here while its record, changed elsewhere, waited.
+    fn meet(self, stored: &Stored, id: SyncId, model: &InstalledModel) -> Self {
+        if !stored.is_dirty || stored.is_hard_deleted {
+            return self;
+        }
+        let (waiting, earlier) = (&stored.serialized, &stored.conflicting_while_dirty);
+        if stored.is_deleted {
+            return Self { conflicting: Some(put_before(waiting, earlier)), ..self };
+        }
+        let (row, waiting) = ((&*self.serialized, &*self.self_reference), (&**waiting, &*stored.self_reference));
+        let merged = merge_row(model.definition, id, row, waiting, earlier);
+        if let Some(reason) = merged.failure {
+            let model = model.definition.name;
+            tracing::warn!(model, %id, reason, "no merge policy could be applied, so the row stays and what waited is kept");
+        }
+        Self {
+            serialized: merged.serialized,
+            self_reference: merged.self_ref_fk,
+            conflicting: Some(merged.conflicting_serialized_data),
+            waits: !merged.is_row,
+        }
+    }
 }
 
 /// How a row was deleted.
@@ -58,13 +93,13 @@ pub(super) fn with_row(row: &dyn RecordRow, mark: &Mark, stored: Option<&Stored>
     let self_reference = row.self_reference().map(|id| id.to_string()).unwrap_or_default();
     let checked = |serialized: String| {
         if serialized.len() > limits::SERIALIZED_BYTES_MAX {
-            return Err(Decision::SetAside(format!(
+            return Err(format!(
                 "serialize the row: its {} bytes are more than the {} that peers take",
                 serialized.len(),
                 limits::SERIALIZED_BYTES_MAX
-            )));
+            ));
         }
-        Ok(Content { serialized, self_reference })
+        Ok(Content::of_row(serialized, self_reference))
     };
     let Some(stored) = stored else {
         let origin = match &mark.origin {
@@ -75,7 +110,7 @@ pub(super) fn with_row(row: &dyn RecordRow, mark: &Mark, stored: Option<&Stored>
         };
         return match origin {
             Ok(origin) => checked(row.serialize(&origin.source_id, &origin.partition, None))
-                .map_or_else(|aside| aside, |content| Decision::Insert(origin, content)),
+                .map_or_else(Decision::SetAside, |content| Decision::Insert(origin, content)),
             Err(error) => Decision::SetAside(error.to_string()),
         };
     };
@@ -88,7 +123,8 @@ pub(super) fn with_row(row: &dyn RecordRow, mark: &Mark, stored: Option<&Stored>
     if stored.is_live_and_clean() && fields.as_ref().is_some_and(|fields| has_same_members(fields, &serialized)) {
         return Decision::Nothing;
     }
-    checked(serialized).map_or_else(|aside| aside, Decision::Update)
+    checked(serialized)
+        .map_or_else(Decision::SetAside, |content| Decision::Update(content.meet(stored, row.id(), model)))
 }
 
 /// Decides about a row that is gone.

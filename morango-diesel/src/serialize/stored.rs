@@ -7,7 +7,6 @@ use diesel::sql_types::{BigInt, Binary, Text};
 use morango::counter::{CounterError, RecordMaxCounters, Stamp};
 use morango::id::SyncId;
 use morango::model::Origin;
-use morango::record::put_before;
 
 use super::decide::{Content, Deletion};
 use crate::connection::Connection;
@@ -31,8 +30,10 @@ pub(super) struct Stored {
     pub(super) is_dirty: bool,
     counters: Result<RecordMaxCounters, CounterError>,
     pub(super) serialized: String,
+    /// The id of the record's parent of the same model, or nothing.
+    pub(super) self_reference: String,
     /// Texts that lost earlier; read only where another one will join them.
-    conflicting_while_dirty: String,
+    pub(super) conflicting_while_dirty: String,
 }
 
 impl Stored {
@@ -71,10 +72,11 @@ struct Row {
     is_dirty: i64,
     record_max_counters: Vec<u8>,
     serialized: String,
+    self_reference: String,
     conflicting_while_dirty: String,
 }
 
-type Types = (BigInt, Binary, Text, Text, Text, Text, BigInt, BigInt, BigInt, Binary, Text, Text);
+type Types = (BigInt, Binary, Text, Text, Text, Text, BigInt, BigInt, BigInt, Binary, Text, Text, Text);
 
 /// The records with these ids.
 pub(super) fn load(connection: &mut Connection<'_>, ids: &[SyncId]) -> Result<HashMap<SyncId, Stored>, Fault> {
@@ -84,7 +86,7 @@ pub(super) fn load(connection: &mut Connection<'_>, ids: &[SyncId]) -> Result<Ha
         let filled = page.iter().chain(std::iter::repeat_n(last, RECORDS_LOADED - page.len()));
         let rows =
             sql("SELECT sequence, record_id, profile, model_name, partition, source_id, is_deleted, is_hard_deleted,
-             is_dirty, record_max_counters, serialized,
+             is_dirty, record_max_counters, serialized, self_reference,
              CASE WHEN is_dirty = 1 THEN conflicting_serialized_data ELSE '' END
              FROM morango_store WHERE record_id IN (")
             .bind_all(filled)
@@ -109,6 +111,7 @@ impl From<Row> for Stored {
             is_dirty: row.is_dirty != 0,
             counters: RecordMaxCounters::from_bytes(&row.record_max_counters),
             serialized: row.serialized,
+            self_reference: row.self_reference,
             conflicting_while_dirty: row.conflicting_while_dirty,
         }
     }
@@ -150,14 +153,14 @@ pub(super) fn insert(
     Ok(())
 }
 
-/// What every change of a record by this instance sets: who saved it last, its counters, and that nothing waits for it.
-const SAVED: &str = "UPDATE morango_store SET is_dirty = 0, transfer_session = NULL, failure_kind = NULL,
-     failure_reason = NULL, last_saved_instance = ";
+/// What every change of a record by this instance sets: who saved it last, its counters, and whether anything waits for it.
+const SAVED: &str =
+    "UPDATE morango_store SET transfer_session = NULL, failure_kind = NULL, failure_reason = NULL, is_dirty = ";
 
 /// Gives a record its row's content.
 ///
-/// Before: any state. After: live and clean, saved at the stamp. What had arrived and was not yet a row has lost, and goes
-/// before the texts that lost earlier.
+/// Before: any state. After: live, saved at the stamp, and clean; where a merge policy gave it something of what had arrived and
+/// was not yet a row, it waits to become the row. What of either is not in it went before the texts that lost earlier.
 pub(super) fn update(
     connection: &mut Connection<'_>,
     stored: &Stored,
@@ -165,6 +168,8 @@ pub(super) fn update(
     stamp: Stamp,
 ) -> Result<(), Fault> {
     let mut update = sql(SAVED)
+        .bind(content.waits)
+        .sql(", last_saved_instance = ")
         .bind(&stamp.instance)
         .sql(", last_saved_counter = ")
         .bind(stamp.counter)
@@ -174,8 +179,7 @@ pub(super) fn update(
         .bind(&content.self_reference)
         .sql(", serialized = ")
         .bind(&content.serialized);
-    if stored.is_dirty && !stored.is_hard_deleted {
-        let conflicting = put_before(&stored.serialized, &stored.conflicting_while_dirty);
+    if let Some(conflicting) = &content.conflicting {
         update = update.sql(", conflicting_serialized_data = ").bind(conflicting);
     }
     update.sql(" WHERE sequence = ").bind(stored.sequence).execute(connection)?;
@@ -192,6 +196,8 @@ pub(super) fn delete(
     stamp: Stamp,
 ) -> Result<(), Fault> {
     sql(SAVED)
+        .bind(false)
+        .sql(", last_saved_instance = ")
         .bind(&stamp.instance)
         .sql(", last_saved_counter = ")
         .bind(stamp.counter)

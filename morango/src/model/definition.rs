@@ -5,6 +5,8 @@
 
 use std::any::TypeId;
 
+use super::policy::{FieldPolicy, RecordPolicy};
+
 /// The static description of a model.
 #[derive(Debug)]
 pub struct ModelDefinition {
@@ -32,6 +34,8 @@ pub struct ModelDefinition {
     pub foreign_keys: &'static [ForeignKey],
     /// Models whose rows must be there first, though no foreign key says so.
     pub depends_on: &'static [Dependency],
+    /// What becomes of a record that two peers changed without knowledge of each other; Morango's own rule where nothing is said.
+    pub merge: Option<RecordPolicy>,
 }
 
 /// One field of a model.
@@ -45,6 +49,8 @@ pub struct Field {
     pub column: &'static str,
     /// Whether the field stays at home: it is not sent, and gets its default on arrival.
     pub is_skipped: bool,
+    /// What becomes of the field where two peers changed the record; as the rest of the record where nothing is said.
+    pub merge: Option<FieldPolicy>,
 }
 
 /// A field that holds another record's id.
@@ -114,6 +120,11 @@ impl ModelDefinition {
     /// The foreign key to the model's own kind, where there is one.
     pub fn self_reference(&self) -> Option<&ForeignKey> {
         self.foreign_keys.iter().find(|key| key.is_self)
+    }
+
+    /// Whether anything is said of records that two peers changed without knowledge of each other.
+    pub fn has_merge_policy(&self) -> bool {
+        self.merge.is_some() || self.fields.iter().any(|field| field.merge.is_some())
     }
 
     /// Whether a name of the stored JSON is one that this application writes itself.

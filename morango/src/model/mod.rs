@@ -6,6 +6,7 @@
 mod definition;
 pub mod field;
 mod payload;
+pub mod policy;
 mod registry;
 mod syncable;
 mod uid;
@@ -13,6 +14,7 @@ mod uid;
 pub use definition::{Dependency, Field, ForeignKey, IdRule, ModelDefinition, ModelEntry, SourceRule};
 pub use field::{FieldError, FieldErrors, FieldValue, TemplateValue};
 pub use payload::{Fields, ObjectWriter, PARTITION_NAME, PayloadError, SOURCE_ID_NAME, serialize_row};
+pub use policy::{FieldPolicy, RecordPolicy};
 pub use registry::{Registry, RegistryBuilder};
 pub use syncable::Model;
 pub use uid::{ID_PLACEHOLDER, IdentifyError, Origin, identify, new_source_id, record_id};

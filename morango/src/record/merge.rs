@@ -6,8 +6,11 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::StoreRecord;
+use super::contents::{Content, MergedContent, merge_contents};
 use crate::counter::{RecordMaxCounters, Stamp};
+use crate::id::SyncId;
 use crate::limits;
+use crate::model::ModelDefinition;
 
 /// How a received record stands to ours of the same id.
 ///
@@ -21,7 +24,7 @@ pub enum Relation {
     FastForward,
     /// Ours has theirs in its history, or is the same: theirs is dropped.
     AlreadySeen,
-    /// Both were changed without knowledge of each other: [`merge_conflict`].
+    /// Both were changed without knowledge of each other: [`merge`].
     Conflict,
 }
 
@@ -40,26 +43,131 @@ pub fn relation(ours: Option<(&Stamp, &RecordMaxCounters)>, theirs: (&Stamp, &Re
     }
 }
 
+/// A record after a conflict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Merged {
+    /// The record as it is to be kept.
+    pub record: StoreRecord,
+    /// Why the model's policies could not be applied, so that Morango's own rule was.
+    pub failure: Option<String>,
+}
+
 /// Our record after a conflict with theirs, saved anew as this instance at its new count.
 ///
-/// Ours stays as `serialized`; theirs goes before the earlier conflicts of both. (The Python package drops those of theirs: where
-/// three devices change a record, the first to lose would be forgotten.) Either side's deletion holds, and a hard deletion
-/// empties both texts.
-pub fn merge_conflict(ours: &StoreRecord, theirs: &StoreRecord, saved: Stamp) -> StoreRecord {
-    let mut merged = ours.clone();
-    merged.deleted |= theirs.deleted;
-    merged.hard_deleted |= theirs.hard_deleted;
-    if merged.hard_deleted {
-        merged.serialized.clear();
-        merged.conflicting_serialized_data.clear();
-    } else {
-        let earlier = joined(&theirs.conflicting_serialized_data, &ours.conflicting_serialized_data);
-        merged.conflicting_serialized_data = put_before(&theirs.serialized, &earlier);
+/// Without a merge policy, or where either side deleted the record, this is Morango's own rule: ours stays as `serialized`; theirs
+/// goes before the earlier conflicts of both. (The Python package drops those of theirs: where three devices change a record,
+/// the first to lose would be forgotten.) Either side's deletion holds, and a hard deletion empties both texts.
+///
+/// With a policy of the model or of its fields, `serialized` is what that makes of both, and a text goes to the conflicts only if
+/// it says something that is not in there and was not taken in by a policy. A policy that fails is as good as none.
+///
+/// Either way the record max counters are the higher ones of both: to every other peer the result is a newer record that knows both.
+///
+/// # Source
+/// Protocol, chapter 7.
+pub fn merge(definition: Option<&ModelDefinition>, ours: &StoreRecord, theirs: &StoreRecord, saved: Stamp) -> Merged {
+    let mut record = ours.clone();
+    record.counters.merge_max(&theirs.counters);
+    record.counters.raise(saved);
+    record.last_saved = saved;
+    record.deleted |= theirs.deleted;
+    record.hard_deleted |= theirs.hard_deleted;
+    if record.hard_deleted {
+        record.serialized.clear();
+        record.conflicting_serialized_data.clear();
+        return Merged { record, failure: None };
     }
-    merged.counters.merge_max(&theirs.counters);
-    merged.counters.raise(saved);
-    merged.last_saved = saved;
-    merged
+    let earlier = joined(&theirs.conflicting_serialized_data, &ours.conflicting_serialized_data);
+    let by_policy = definition
+        .filter(|_| !record.deleted)
+        .and_then(|definition| merge_contents(definition, ours.id, ours.into(), theirs.into()));
+    let failure = match by_policy {
+        Some(Ok(merged)) => {
+            record.conflicting_serialized_data =
+                merged.put_losers_before(&ours.serialized, &theirs.serialized, &earlier);
+            record.serialized = merged.serialized;
+            record.self_ref_fk = merged.self_ref_fk;
+            return Merged { record, failure: None };
+        }
+        Some(Err(failure)) => Some(failure),
+        None => None,
+    };
+    record.conflicting_serialized_data = put_before(&theirs.serialized, &earlier);
+    Merged { record, failure }
+}
+
+/// What a live record becomes whose row was changed here while the record, changed elsewhere, waited to become the row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MergedRow {
+    /// The record's content.
+    pub serialized: String,
+    /// The id of the record's parent of the same model, or nothing.
+    pub self_ref_fk: String,
+    /// Texts that lost, the newest first.
+    pub conflicting_serialized_data: String,
+    /// Whether the content is that of the row, so that nothing waits any more.
+    pub is_row: bool,
+    /// Why the model's policies could not be applied, so that Morango's own rule was.
+    pub failure: Option<String>,
+}
+
+/// Merges a row that was changed here (*ours*) with its record, changed elsewhere, that waits (*theirs*); of both the text and the
+/// id of the parent. `earlier` are the texts that lost before.
+///
+/// Without a policy the row's text is the record's, and what waited goes before the texts that lost earlier. Policies are
+/// applied as by [`merge`]; where they give the row another content, the record goes on waiting to become the row.
+pub fn merge_row(
+    definition: &ModelDefinition,
+    id: SyncId,
+    row: (&str, &str),
+    waiting: (&str, &str),
+    earlier: &str,
+) -> MergedRow {
+    let failure = match merge_contents(definition, id, row.into(), waiting.into()) {
+        Some(Ok(merged)) => {
+            return MergedRow {
+                conflicting_serialized_data: merged.put_losers_before(row.0, waiting.0, earlier),
+                serialized: merged.serialized,
+                self_ref_fk: merged.self_ref_fk,
+                is_row: merged.is_ours,
+                failure: None,
+            };
+        }
+        Some(Err(failure)) => Some(failure),
+        None => None,
+    };
+    MergedRow {
+        serialized: row.0.to_owned(),
+        self_ref_fk: row.1.to_owned(),
+        conflicting_serialized_data: put_before(waiting.0, earlier),
+        is_row: true,
+        failure,
+    }
+}
+
+impl<'a> From<&'a StoreRecord> for Content<'a> {
+    fn from(record: &'a StoreRecord) -> Self {
+        Self { serialized: &record.serialized, self_ref_fk: &record.self_ref_fk }
+    }
+}
+
+impl<'a> From<(&'a str, &'a str)> for Content<'a> {
+    fn from((serialized, self_ref_fk): (&'a str, &'a str)) -> Self {
+        Self { serialized, self_ref_fk }
+    }
+}
+
+impl MergedContent {
+    /// The texts that say what the merged one does not, before those that lost earlier. One that is there already stays there.
+    fn put_losers_before(&self, ours: &str, theirs: &str, earlier: &str) -> String {
+        let mut texts = Cow::Borrowed(earlier);
+        for (text, _) in [(ours, self.loses.0), (theirs, self.loses.1)].into_iter().filter(|(_, loses)| *loses) {
+            if !texts.lines().any(|known| known == text) {
+                texts = Cow::Owned(put_before(text, &texts));
+            }
+        }
+        texts.into_owned()
+    }
 }
 
 /// The texts of both that lost earlier: those of theirs that we do not have, then ours.
@@ -94,105 +202,4 @@ fn put_before_within(text: &str, older: &str, bytes_max: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::id::{InstanceId, SyncId};
-
-    fn stamp(instance: u8, counter: i64) -> Stamp {
-        Stamp::new(InstanceId::from_bytes([instance; 16]), counter)
-    }
-
-    /// A record last saved at the first of these stamps, whose history holds all of them.
-    fn record(text: &str, stamps: &[Stamp]) -> StoreRecord {
-        StoreRecord {
-            id: SyncId::hash_of("note"),
-            profile: "notebook".to_owned(),
-            model_name: "note".to_owned(),
-            partition: "me:notes".to_owned(),
-            source_id: "1".to_owned(),
-            serialized: text.to_owned(),
-            conflicting_serialized_data: String::new(),
-            deleted: false,
-            hard_deleted: false,
-            last_saved: stamps[0],
-            self_ref_fk: String::new(),
-            counters: RecordMaxCounters::from_stamps(stamps.iter().copied()).expect("good counters"),
-        }
-    }
-
-    fn relate(ours: &[Stamp], theirs: &[Stamp]) -> Relation {
-        let (ours, theirs) = (record("", ours), record("", theirs));
-        relation(Some((&ours.last_saved, &ours.counters)), (&theirs.last_saved, &theirs.counters))
-    }
-
-    #[test]
-    fn what_we_do_not_have_is_new() {
-        let theirs = record("", &[stamp(1, 1)]);
-        assert_eq!(relation(None, (&theirs.last_saved, &theirs.counters)), Relation::New);
-    }
-
-    #[test]
-    fn the_one_that_knows_the_other_wins() {
-        assert_eq!(relate(&[stamp(1, 3)], &[stamp(2, 1), stamp(1, 3)]), Relation::FastForward);
-        assert_eq!(relate(&[stamp(2, 1), stamp(1, 3)], &[stamp(1, 3)]), Relation::AlreadySeen);
-        assert_eq!(relate(&[stamp(1, 3)], &[stamp(1, 3)]), Relation::AlreadySeen);
-        assert_eq!(relate(&[stamp(1, 3)], &[stamp(1, 4)]), Relation::FastForward);
-    }
-
-    #[test]
-    fn two_changes_without_knowledge_of_each_other_are_a_conflict() {
-        assert_eq!(relate(&[stamp(1, 3), stamp(3, 1)], &[stamp(2, 5), stamp(3, 1)]), Relation::Conflict);
-        assert_eq!(relate(&[stamp(1, 3)], &[stamp(2, 1), stamp(1, 2)]), Relation::Conflict);
-    }
-
-    #[test]
-    fn in_a_conflict_ours_stays_and_theirs_is_kept_before_earlier_ones() {
-        let mut ours = record("ours", &[stamp(1, 3), stamp(3, 1)]);
-        ours.conflicting_serialized_data = "earlier\n".to_owned();
-        let mut theirs = record("theirs", &[stamp(2, 5), stamp(3, 2)]);
-        theirs.deleted = true;
-        let merged = merge_conflict(&ours, &theirs, stamp(1, 9));
-        assert_eq!(merged.serialized, "ours");
-        assert_eq!(merged.conflicting_serialized_data, "theirs\nearlier\n");
-        assert!(merged.deleted && !merged.hard_deleted);
-        assert_eq!(merged.last_saved, stamp(1, 9));
-        assert_eq!(merged.counters.iter().collect::<Vec<_>>(), [stamp(1, 9), stamp(2, 5), stamp(3, 2)]);
-        // Whoever receives the merged record knows that it has both in its history.
-        for before in [&ours, &theirs] {
-            let relation =
-                relation(Some((&before.last_saved, &before.counters)), (&merged.last_saved, &merged.counters));
-            assert_eq!(relation, Relation::FastForward);
-        }
-    }
-
-    #[test]
-    fn what_lost_earlier_on_either_side_is_kept_once() {
-        let mut ours = record("ours", &[stamp(1, 3)]);
-        ours.conflicting_serialized_data = "of both\nof ours\n".to_owned();
-        let mut theirs = record("theirs", &[stamp(2, 5)]);
-        theirs.conflicting_serialized_data = "of theirs\nof both\n".to_owned();
-        let merged = merge_conflict(&ours, &theirs, stamp(1, 9));
-        assert_eq!(merged.conflicting_serialized_data, "theirs\nof theirs\nof both\nof ours\n");
-    }
-
-    #[test]
-    fn a_hard_deletion_on_either_side_empties_both_texts() {
-        for (ours_gone, theirs_gone) in [(true, false), (false, true)] {
-            let mut ours = record("ours", &[stamp(1, 3)]);
-            let mut theirs = record("theirs", &[stamp(2, 5)]);
-            ours.hard_deleted = ours_gone;
-            theirs.hard_deleted = theirs_gone;
-            let merged = merge_conflict(&ours, &theirs, stamp(1, 9));
-            assert!(merged.hard_deleted);
-            assert_eq!((merged.serialized.as_str(), merged.conflicting_serialized_data.as_str()), ("", ""));
-        }
-    }
-
-    #[test]
-    fn the_oldest_conflicts_are_cut_in_whole_lines() {
-        assert_eq!(put_before_within("new", "b\nä\nc\n", 20), "new\nb\nä\nc\n");
-        assert_eq!(put_before_within("new", "b\nä\nc\n", 10), "new\nb\nä\n");
-        assert_eq!(put_before_within("new", "b\nä\nc\n", 7), "new\nb\n");
-        assert_eq!(put_before_within("new", "b\n", 2), "new\n");
-    }
-}
+mod tests;

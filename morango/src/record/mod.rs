@@ -3,16 +3,18 @@
 //! This room decides and computes. It reads no database and sends nothing; storages carry out what it says.
 
 mod buffer;
+mod contents;
 mod error;
 mod loose;
 mod merge;
 mod store;
 mod uid;
+mod union;
 
 pub use crate::model::{ID_PLACEHOLDER, IdRule, record_id};
 pub use buffer::{BufferRecord, Gate};
 pub use error::RecordError;
 pub use loose::{LooseCounter, LooseRecord};
-pub use merge::{Relation, merge_conflict, put_before, relation};
+pub use merge::{Merged, MergedRow, Relation, merge, merge_row, put_before, relation};
 pub use store::StoreRecord;
 pub use uid::{record_partition, record_partition_template};

@@ -9,12 +9,12 @@ use chrono::{DateTime, Utc};
 use morango::counter::{DatabaseMaxCounters, Fsic, Lack, RecordMaxCounters, Stamp};
 use morango::id::{CertificateId, DatabaseId, InstanceId, NonceId, SyncId, SyncSessionId, TransferSessionId};
 use morango::identity::{Certificate, Instance, Nonce, PrivateKey};
-use morango::model::Registry;
+use morango::model::{ModelDefinition, Registry};
 use morango::port::{
     CertificateQuery, Chunk, DequeueReport, DeserializeReport, Progress, Rejection, SerializeReport, Storage,
     StoredCertificate, Watch,
 };
-use morango::record::{BufferRecord, Relation, StoreRecord, merge_conflict, record_id, relation};
+use morango::record::{BufferRecord, Relation, StoreRecord, merge, merge_row, put_before, record_id, relation};
 use morango::scope::Filter;
 use morango::session::{Role, StageStatus, SyncSession, TransferSession};
 use morango::{Error, ErrorKind, Result};
@@ -24,6 +24,7 @@ pub(crate) const PROFILE: &str = "notebook";
 
 #[derive(Default)]
 struct State {
+    registry: Option<Arc<Registry>>,
     database: Option<DatabaseId>,
     instance: Option<InstanceId>,
     counter: i64,
@@ -96,6 +97,30 @@ impl State {
         Stamp::new(self.instance.expect("an instance was adopted"), self.counter)
     }
 
+    fn definition(&self, record: &StoreRecord) -> Option<&'static ModelDefinition> {
+        self.registry.as_ref()?.model(&record.profile, &record.model_name)
+    }
+
+    /// What a record becomes whose row changed while it waited itself.
+    fn meet(&mut self, record: &mut StoreRecord) {
+        if !self.dirty.remove(&record.id) || record.deleted {
+            return;
+        }
+        let row = self.rows[&record.id].as_str();
+        let earlier = &record.conflicting_serialized_data;
+        let Some(definition) = self.definition(record) else {
+            record.conflicting_serialized_data = put_before(&record.serialized, earlier);
+            record.serialized = row.to_owned();
+            return;
+        };
+        let merged = merge_row(definition, record.id, (row, ""), (&record.serialized, ""), earlier);
+        if !merged.is_row {
+            self.dirty.insert(record.id);
+        }
+        record.serialized = merged.serialized;
+        record.conflicting_serialized_data = merged.conflicting_serialized_data;
+    }
+
     fn clean_up(&mut self, id: &TransferSessionId) {
         if let Some(session) = self.transfers.get_mut(id) {
             session.is_active = false;
@@ -106,7 +131,8 @@ impl State {
 }
 
 impl Storage for Memory {
-    fn prepare(&self, _registry: &Arc<Registry>) -> Result<()> {
+    fn prepare(&self, registry: &Arc<Registry>) -> Result<()> {
+        self.state().registry = Some(Arc::clone(registry));
         Ok(())
     }
 
@@ -269,7 +295,11 @@ impl Storage for Memory {
                 self_ref_fk: String::new(),
                 counters: RecordMaxCounters::new(),
             });
-            record.serialized.clone_from(&state.rows[&id]);
+            if state.dirty.contains(&id) {
+                state.meet(&mut record);
+            } else {
+                record.serialized.clone_from(&state.rows[&id]);
+            }
             record.last_saved = stamp;
             record.counters.raise(stamp);
             state.store.insert(id, record);
@@ -350,7 +380,9 @@ impl Storage for Memory {
             let known = ours.map(|ours| (&ours.last_saved, &ours.counters));
             let (count, merged) = match (relation(known, (&theirs.last_saved, &theirs.counters)), ours) {
                 (Relation::AlreadySeen, _) => (&mut report.already_seen, None),
-                (Relation::Conflict, Some(ours)) => (&mut report.conflicts, Some(merge_conflict(ours, &theirs, stamp))),
+                (Relation::Conflict, Some(ours)) => {
+                    (&mut report.conflicts, Some(merge(state.definition(ours), ours, &theirs, stamp).record))
+                }
                 (Relation::New, _) => (&mut report.new, Some(theirs)),
                 (Relation::FastForward | Relation::Conflict, _) => (&mut report.fast_forwarded, Some(theirs)),
             };

@@ -36,6 +36,7 @@ macro_rules! test_model {
                     fields: FIELDS,
                     foreign_keys: KEYS,
                     depends_on: &[$(model::Dependency { definition: $other::definition }),*],
+                    merge: None,
                 };
                 &DEFINITION
             }
@@ -45,7 +46,7 @@ macro_rules! test_model {
 pub(crate) use test_model;
 
 pub(crate) const fn field(name: &'static str) -> crate::model::Field {
-    crate::model::Field { name, wire_name: name, column: name, is_skipped: false }
+    crate::model::Field { name, wire_name: name, column: name, is_skipped: false, merge: None }
 }
 
 pub(crate) const fn is_given(words: &[&str]) -> bool {

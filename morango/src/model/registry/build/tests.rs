@@ -166,6 +166,7 @@ fn a_source_id_cannot_be_made_of_the_id_that_follows_from_it() {
             fields: &[],
             foreign_keys: &[],
             depends_on: &[],
+            merge: None,
         };
         &DEFINITION
     }

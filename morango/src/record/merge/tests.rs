@@ -1,0 +1,216 @@
+use super::*;
+use crate::id::InstanceId;
+use crate::model::policy::compare;
+use crate::model::{Field, FieldPolicy, IdRule, RecordPolicy, SourceRule};
+
+fn stamp(instance: u8, counter: i64) -> Stamp {
+    Stamp::new(InstanceId::from_bytes([instance; 16]), counter)
+}
+
+/// A record last saved at the first of these stamps, whose history holds all of them.
+fn record(text: &str, stamps: &[Stamp]) -> StoreRecord {
+    StoreRecord {
+        id: SyncId::hash_of("note"),
+        profile: "notebook".to_owned(),
+        model_name: "note".to_owned(),
+        partition: "me:notes".to_owned(),
+        source_id: "1".to_owned(),
+        serialized: text.to_owned(),
+        conflicting_serialized_data: String::new(),
+        deleted: false,
+        hard_deleted: false,
+        last_saved: stamps[0],
+        self_ref_fk: String::new(),
+        counters: RecordMaxCounters::from_stamps(stamps.iter().copied()).expect("good counters"),
+    }
+}
+
+fn relate(ours: &[Stamp], theirs: &[Stamp]) -> Relation {
+    let (ours, theirs) = (record("", ours), record("", theirs));
+    relation(Some((&ours.last_saved, &ours.counters)), (&theirs.last_saved, &theirs.counters))
+}
+
+#[test]
+fn what_we_do_not_have_is_new() {
+    let theirs = record("", &[stamp(1, 1)]);
+    assert_eq!(relation(None, (&theirs.last_saved, &theirs.counters)), Relation::New);
+}
+
+#[test]
+fn the_one_that_knows_the_other_wins() {
+    assert_eq!(relate(&[stamp(1, 3)], &[stamp(2, 1), stamp(1, 3)]), Relation::FastForward);
+    assert_eq!(relate(&[stamp(2, 1), stamp(1, 3)], &[stamp(1, 3)]), Relation::AlreadySeen);
+    assert_eq!(relate(&[stamp(1, 3)], &[stamp(1, 3)]), Relation::AlreadySeen);
+    assert_eq!(relate(&[stamp(1, 3)], &[stamp(1, 4)]), Relation::FastForward);
+}
+
+#[test]
+fn two_changes_without_knowledge_of_each_other_are_a_conflict() {
+    assert_eq!(relate(&[stamp(1, 3), stamp(3, 1)], &[stamp(2, 5), stamp(3, 1)]), Relation::Conflict);
+    assert_eq!(relate(&[stamp(1, 3)], &[stamp(2, 1), stamp(1, 2)]), Relation::Conflict);
+}
+
+#[test]
+fn in_a_conflict_ours_stays_and_theirs_is_kept_before_earlier_ones() {
+    let mut ours = record("ours", &[stamp(1, 3), stamp(3, 1)]);
+    ours.conflicting_serialized_data = "earlier\n".to_owned();
+    let mut theirs = record("theirs", &[stamp(2, 5), stamp(3, 2)]);
+    theirs.deleted = true;
+    let merged = merge(None, &ours, &theirs, stamp(1, 9)).record;
+    assert_eq!(merged.serialized, "ours");
+    assert_eq!(merged.conflicting_serialized_data, "theirs\nearlier\n");
+    assert!(merged.deleted && !merged.hard_deleted);
+    assert_eq!(merged.last_saved, stamp(1, 9));
+    assert_eq!(merged.counters.iter().collect::<Vec<_>>(), [stamp(1, 9), stamp(2, 5), stamp(3, 2)]);
+    // Whoever receives the merged record knows that it has both in its history.
+    for before in [&ours, &theirs] {
+        let relation = relation(Some((&before.last_saved, &before.counters)), (&merged.last_saved, &merged.counters));
+        assert_eq!(relation, Relation::FastForward);
+    }
+}
+
+#[test]
+fn what_lost_earlier_on_either_side_is_kept_once() {
+    let mut ours = record("ours", &[stamp(1, 3)]);
+    ours.conflicting_serialized_data = "of both\nof ours\n".to_owned();
+    let mut theirs = record("theirs", &[stamp(2, 5)]);
+    theirs.conflicting_serialized_data = "of theirs\nof both\n".to_owned();
+    let merged = merge(None, &ours, &theirs, stamp(1, 9)).record;
+    assert_eq!(merged.conflicting_serialized_data, "theirs\nof theirs\nof both\nof ours\n");
+}
+
+#[test]
+fn a_hard_deletion_on_either_side_empties_both_texts() {
+    for (ours_gone, theirs_gone) in [(true, false), (false, true)] {
+        let mut ours = record("ours", &[stamp(1, 3)]);
+        let mut theirs = record("theirs", &[stamp(2, 5)]);
+        ours.hard_deleted = ours_gone;
+        theirs.hard_deleted = theirs_gone;
+        let merged = merge(None, &ours, &theirs, stamp(1, 9)).record;
+        assert!(merged.hard_deleted);
+        assert_eq!((merged.serialized.as_str(), merged.conflicting_serialized_data.as_str()), ("", ""));
+    }
+}
+
+#[test]
+fn the_oldest_conflicts_are_cut_in_whole_lines() {
+    assert_eq!(put_before_within("new", "b\nä\nc\n", 20), "new\nb\nä\nc\n");
+    assert_eq!(put_before_within("new", "b\nä\nc\n", 10), "new\nb\nä\n");
+    assert_eq!(put_before_within("new", "b\nä\nc\n", 7), "new\nb\n");
+    assert_eq!(put_before_within("new", "b\n", 2), "new\n");
+}
+
+/// A model whose greatest `count` is kept.
+static COUNTED: ModelDefinition = ModelDefinition {
+    profile: "notebook",
+    name: "note",
+    rust_type: "test::Note",
+    type_id: std::any::TypeId::of::<u8>,
+    table: "notes",
+    id_column: "id",
+    partition: "me:notes",
+    id_rule: IdRule::Calculated,
+    source: SourceRule::Random,
+    fields: &[
+        Field { name: "title", wire_name: "title", column: "title", is_skipped: false, merge: None },
+        Field {
+            name: "count",
+            wire_name: "count",
+            column: "count",
+            is_skipped: false,
+            merge: Some(FieldPolicy::Max(compare::<i64>)),
+        },
+    ],
+    foreign_keys: &[],
+    depends_on: &[],
+    merge: None,
+};
+
+/// The same model, of which nothing is said.
+static PLAIN: ModelDefinition = ModelDefinition { fields: &[], ..COUNTED };
+
+#[test]
+fn without_a_policy_a_conflict_ends_as_it_does_for_a_model_that_nobody_knows() {
+    let mut ours = record(r#"{"title": "a", "count": 1}"#, &[stamp(1, 3)]);
+    let mut theirs = record(r#"{"title": "b", "count": 2}"#, &[stamp(2, 5)]);
+    for (ours_deleted, theirs_deleted) in [(false, false), (true, false), (false, true)] {
+        (ours.deleted, theirs.deleted) = (ours_deleted, theirs_deleted);
+        let unknown = merge(None, &ours, &theirs, stamp(1, 9));
+        assert_eq!(merge(Some(&PLAIN), &ours, &theirs, stamp(1, 9)), unknown);
+        assert_eq!(unknown.record.conflicting_serialized_data, format!("{}\n", theirs.serialized));
+    }
+}
+
+#[test]
+fn a_policy_merges_contents_and_the_counters_are_as_without_one() {
+    let mut ours = record(r#"{"title":"a","count":1}"#, &[stamp(1, 3)]);
+    ours.conflicting_serialized_data = "of ours\n".to_owned();
+    let mut theirs = record(r#"{"title":"a","count":2}"#, &[stamp(2, 5)]);
+    theirs.conflicting_serialized_data = "of theirs\n".to_owned();
+    let here = merge(Some(&COUNTED), &ours, &theirs, stamp(1, 9));
+    assert_eq!(here.record.serialized, r#"{"title":"a","count":2}"#);
+    assert_eq!(here.record.conflicting_serialized_data, "of theirs\nof ours\n", "nothing of either is lost");
+    assert_eq!((here.record.last_saved, here.failure), (stamp(1, 9), None));
+    assert_eq!(here.record.counters, merge(None, &ours, &theirs, stamp(1, 9)).record.counters);
+
+    theirs.serialized = r#"{"title":"b","count":0}"#.to_owned();
+    let there = merge(Some(&COUNTED), &ours, &theirs, stamp(1, 9)).record;
+    assert_eq!(there.serialized, r#"{"title":"a","count":1}"#);
+    assert_eq!(there.conflicting_serialized_data, format!("{}\nof theirs\nof ours\n", theirs.serialized));
+    theirs.conflicting_serialized_data.clone_from(&there.conflicting_serialized_data);
+    let again = merge(Some(&COUNTED), &ours, &theirs, stamp(1, 10)).record;
+    assert_eq!(again.conflicting_serialized_data, there.conflicting_serialized_data, "what was kept is kept once");
+}
+
+#[test]
+fn two_peers_that_merge_the_same_two_apart_agree_when_they_meet() {
+    let newest = ModelDefinition {
+        merge: Some(RecordPolicy::Newest { wire_name: "count", compare: compare::<i64> }),
+        fields: PLAIN.fields,
+        ..COUNTED
+    };
+    let one = record(r#"{"title":"a","count":7}"#, &[stamp(1, 3)]);
+    let other = record(r#"{"title":"b","count":7}"#, &[stamp(2, 5)]);
+    let here = merge(Some(&newest), &one, &other, stamp(1, 9)).record;
+    let there = merge(Some(&newest), &other, &one, stamp(2, 9)).record;
+    assert_eq!(
+        (&here.serialized, &here.conflicting_serialized_data),
+        (&there.serialized, &there.conflicting_serialized_data)
+    );
+    let met = merge(Some(&newest), &here, &there, stamp(1, 10)).record;
+    assert_eq!((met.serialized, met.conflicting_serialized_data), (here.serialized, here.conflicting_serialized_data));
+}
+
+#[test]
+fn a_deletion_and_what_a_policy_cannot_read_follow_the_rule_of_morango() {
+    let ours = record(r#"{"title":"a","count":1}"#, &[stamp(1, 3)]);
+    let mut theirs = record(r#"{"title":"b","count":2}"#, &[stamp(2, 5)]);
+    theirs.deleted = true;
+    let deleted = merge(Some(&COUNTED), &ours, &theirs, stamp(1, 9));
+    assert_eq!(deleted, merge(None, &ours, &theirs, stamp(1, 9)));
+    assert!(deleted.record.deleted);
+    theirs.deleted = false;
+    for odd in ["no JSON", r#"{"title":"b","count":"many"}"#] {
+        theirs.serialized = odd.to_owned();
+        let merged = merge(Some(&COUNTED), &ours, &theirs, stamp(1, 9));
+        assert_eq!(merged.record, merge(None, &ours, &theirs, stamp(1, 9)).record);
+        assert!(merged.failure.is_some(), "{odd}");
+    }
+}
+
+#[test]
+fn a_row_meets_what_waited_for_it_as_two_peers_meet() {
+    let id = SyncId::hash_of("note");
+    let (row, waiting) = (r#"{"title":"row","count":1}"#, r#"{"title":"record","count":2}"#);
+    let plain = merge_row(&PLAIN, id, (row, "mother"), (waiting, "aunt"), "earlier\n");
+    assert_eq!((plain.serialized.as_str(), plain.self_ref_fk.as_str(), plain.is_row), (row, "mother", true));
+    assert_eq!(plain.conflicting_serialized_data, format!("{waiting}\nearlier\n"));
+    let merged = merge_row(&COUNTED, id, (row, ""), (waiting, ""), "earlier\n");
+    assert_eq!((merged.serialized.as_str(), merged.is_row), (r#"{"title":"row","count":2}"#, false));
+    assert_eq!(merged.conflicting_serialized_data, format!("{waiting}\nearlier\n"), "its title is not in there");
+    let same = merge_row(&COUNTED, id, (row, ""), (r#"{"title":"row","count":0}"#, ""), "");
+    assert_eq!((same.serialized.as_str(), same.is_row, same.conflicting_serialized_data.as_str()), (row, true, ""));
+    let odd = merge_row(&COUNTED, id, (row, ""), ("no JSON", ""), "");
+    assert!(odd.is_row && odd.failure.is_some());
+    assert_eq!(odd.conflicting_serialized_data, "no JSON\n");
+}
