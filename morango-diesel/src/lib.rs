@@ -10,6 +10,8 @@ mod backend;
 #[cfg(feature = "sqlite")]
 mod certificates;
 #[cfg(feature = "sqlite")]
+mod conflicts;
+#[cfg(feature = "sqlite")]
 mod connection;
 #[cfg(feature = "sqlite")]
 mod counters;

@@ -8,8 +8,8 @@ macro_rules! implement_storage {
 
             use chrono::{DateTime, Utc};
             use morango::Result;
-            use morango::counter::{Fsic, Lack};
-            use morango::id::{CertificateId, DatabaseId, NonceId, SyncSessionId, TransferSessionId};
+            use morango::counter::{Fsic, Lack, Stamp};
+            use morango::id::{CertificateId, DatabaseId, NonceId, SyncId, SyncSessionId, TransferSessionId};
             use morango::identity::{Certificate, Instance, Nonce, PrivateKey};
             use morango::model::Registry;
             use morango::port::{
@@ -21,7 +21,8 @@ macro_rules! implement_storage {
             use morango::session::{Role, SyncSession, TransferSession};
 
             use crate::{
-                certificates, counters, dequeue, deserialize, instance, queue, receive, records, serialize, sessions,
+                certificates, conflicts, counters, dequeue, deserialize, instance, queue, receive, records, serialize,
+                sessions,
             };
 
             impl Storage for $storage {
@@ -145,6 +146,20 @@ macro_rules! implement_storage {
 
                 fn rejections(&self, session: &TransferSessionId, limit: usize) -> Result<Vec<Rejection>> {
                     receive::rejections(&self.0, session, limit)
+                }
+
+                fn conflicts(
+                    &self,
+                    profile: &str,
+                    filter: &Filter,
+                    after: Option<&SyncId>,
+                    limit: usize,
+                ) -> Result<Vec<StoreRecord>> {
+                    conflicts::conflicts(&self.0, profile, filter, after, limit)
+                }
+
+                fn resolve_conflict(&self, id: &SyncId, listed: &Stamp, content: Option<&str>) -> Result<()> {
+                    conflicts::resolve(&self.0, id, listed, content)
                 }
 
                 fn for_each_record(

@@ -6,6 +6,7 @@
 mod agreement;
 mod builder;
 mod certificates;
+mod conflicts;
 mod connection;
 mod options;
 mod report;

@@ -46,6 +46,8 @@ pub enum ErrorKind {
     PeerStageFailed,
     /// A record does not belong here: forged id, partition outside the filter, another session's counters.
     RecordRejected,
+    /// A record changed since the caller looked at it, so that what was decided about it may be wrong.
+    RecordChanged,
     /// A message is not of the shape that the protocol gives it.
     MessageMalformed,
     /// A body, list or text is over a limit of [`limits`](crate::limits).
@@ -93,6 +95,7 @@ impl ErrorKind {
             Self::SessionConflict => "session-conflict",
             Self::PeerStageFailed => "peer-stage-failed",
             Self::RecordRejected => "record-rejected",
+            Self::RecordChanged => "record-changed",
             Self::MessageMalformed => "message-malformed",
             Self::LimitExceeded => "limit-exceeded",
             Self::PeerAnswerUnexpected => "peer-answer-unexpected",

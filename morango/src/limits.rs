@@ -36,6 +36,12 @@ pub const CONFLICTING_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Elements of a JSON array of which a merge policy makes a union with another.
 pub const UNION_ELEMENTS_MAX: usize = 100_000;
 
+/// Conflicted records that are listed at one time.
+pub const CONFLICTS_LISTED_MAX: usize = 100;
+
+/// Versions of one conflicted record that are listed, the newest first; a decision ends the older ones with them.
+pub const CONFLICT_VERSIONS_LISTED_MAX: usize = 1_000;
+
 /// Entries in the record max counters of one record.
 pub const RECORD_MAX_COUNTERS_MAX: usize = 10_000;
 

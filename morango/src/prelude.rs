@@ -7,6 +7,7 @@ pub use crate::hook::{Event, Hook, Phase, TransferEnd, TransferInfo};
 pub use crate::id::{CertificateId, InstanceId, SyncId};
 pub use crate::identity::Certificate;
 pub use crate::port::{Accounts, Credentials, GrantRequest, NoAccounts, Peer, Storage};
+pub use crate::record::{Conflict, Resolution};
 pub use crate::scope::{Filter, ScopeParams};
 pub use crate::scope_definitions;
 pub use crate::session::{Direction, Stage};

@@ -11,10 +11,10 @@ use super::Scene;
 use super::failure::{Failure, FailureKind};
 use super::foreign_keys::{Deletion, Target, Targets, Verdict};
 use super::waiting::{Gone, Waiting};
-use crate::backend;
 use crate::connection::Connection;
 use crate::error::Fault;
 use crate::models::InstalledModel;
+use crate::serialize::has_mark;
 use crate::statement::sql;
 use crate::transaction::raise_counter;
 
@@ -186,9 +186,7 @@ impl<'a> Batch<'a> {
         if !self.has_marks {
             return Ok(false);
         }
-        let marks = sql("SELECT count(*) FROM morango_mark WHERE model = ").bind(self.model.number).sql(" AND ");
-        let marks = backend::has_row_id(&self.connection, marks, id).returns::<BigInt>();
-        Ok(marks.get_result::<i64>(&mut self.connection)? != 0)
+        has_mark(&mut self.connection, &self.model, id)
     }
 
     /// The stamp of what this transaction itself saves: the counter is raised before the first of it.

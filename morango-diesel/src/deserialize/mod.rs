@@ -13,18 +13,19 @@ mod foreign_keys;
 mod waiting;
 mod walk;
 
+use morango::id::SyncId;
 use morango::port::{DeserializeReport, Progress, REPORTED_MAX, Watch};
 use morango::scope::Filter;
 use morango::{Error, ErrorKind, limits};
 
-use crate::connection::AsConnection as _;
+use crate::connection::{AsConnection as _, Connection};
 use crate::error::Fault;
-use crate::models::InstalledModel;
+use crate::models::{InstalledModel, InstalledModels};
 use crate::serialize::{serialize, serialize_new_changes};
 use crate::storage::DieselStorage;
 use crate::transaction::without_capture;
 
-use batch::{Batch, Budget};
+use batch::{Batch, Budget, Outcome};
 use deletions::{Deletions, Try};
 use failure::{Failure, FailureKind};
 use walk::{Step, Walk};
@@ -72,6 +73,28 @@ pub(crate) fn deserialize(
         }
     }
     Ok(run.report)
+}
+
+/// Makes one record that waits a row, within the write transaction of another verb and with capture off.
+///
+/// Before: the record waits, live. After: it is a row, and nothing waits. Or it cannot be: then the answer says why, and the
+/// transaction is to be undone.
+pub(crate) fn write_one(
+    connection: &mut Connection<'_>,
+    models: &InstalledModels,
+    model: &InstalledModel,
+    id: &SyncId,
+) -> Result<Result<(), String>, Fault> {
+    let filter = Filter::everything();
+    let profile = model.definition.profile;
+    let scene = Scene { profile, filter: &filter, models: models.of_profile(profile).copied().collect() };
+    let record = waiting::one(connection, id)?;
+    let mut batch = Batch::new(connection.as_connection(), &scene, *model, Budget::one_record(), None)?;
+    Ok(match batch.write(&record)? {
+        Outcome::Waits(failure) => Err(failure.reason),
+        Outcome::Settled if batch.report.written == 0 => Err("what it points at is deleted".to_owned()),
+        Outcome::Settled => Ok(()),
+    })
 }
 
 /// One call of [`deserialize`].

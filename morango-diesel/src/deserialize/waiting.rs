@@ -80,6 +80,13 @@ pub(super) fn next_page(
     Ok(page)
 }
 
+/// One record whose row is to be written.
+pub(super) fn one(connection: &mut Connection<'_>, id: &SyncId) -> Result<Waiting, Fault> {
+    let record =
+        sql("SELECT sequence, record_id, partition, serialized FROM morango_store WHERE record_id = ").bind(id);
+    Ok(record.returns::<(BigInt, Binary, Text, Text)>().get_result(connection)?)
+}
+
 /// The next record whose row is to be deleted, backwards: what came later mostly points at what came before.
 pub(super) fn previous_gone(
     connection: &mut Connection<'_>,

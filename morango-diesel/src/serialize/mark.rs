@@ -7,6 +7,7 @@ use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use diesel::sqlite::{Sqlite, SqliteType, SqliteValue};
 use morango::id::SyncId;
 
+use crate::backend;
 use crate::connection::Connection;
 use crate::error::Fault;
 use crate::models::InstalledModel;
@@ -140,6 +141,13 @@ pub(super) fn has_row(connection: &mut Connection<'_>, model: &InstalledModel, r
         found
     };
     Ok(found.returns::<BigInt>().get_result::<i64>(connection)? > 0)
+}
+
+/// Whether the row of a record was changed and is not serialized yet.
+pub(crate) fn has_mark(connection: &mut Connection<'_>, model: &InstalledModel, id: &SyncId) -> Result<bool, Fault> {
+    let marks = sql("SELECT count(*) FROM morango_mark WHERE model = ").bind(model.number).sql(" AND ");
+    let marks = backend::has_row_id(connection, marks, id).returns::<BigInt>();
+    Ok(marks.get_result::<i64>(connection)? != 0)
 }
 
 /// Takes a mark away: what it stands for is in the store.

@@ -20,6 +20,8 @@ use morango::port::{Progress, REPORTED_MAX, SerializeReport, SetAside, Watch};
 use morango::scope::Filter;
 use morango::{Error, ErrorKind, limits};
 
+pub(crate) use mark::has_mark;
+
 use decide::Decision;
 use mark::{Mark, RowId, Which};
 use stored::Stored;

@@ -30,11 +30,18 @@ diesel::table! {
     books (id) { id -> Text, shelf_id -> Text, owner -> Text, title -> Text, blurb -> Nullable<Text> }
 }
 
+diesel::table! {
+    readings (id) { id -> Text, reader -> Text, pages -> Integer, tags -> Json, remark -> Text }
+}
+
 const TABLES: &str = "
     CREATE TABLE shelves (id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL, parent_id TEXT REFERENCES shelves (id));
     CREATE TABLE books (
         id TEXT PRIMARY KEY NOT NULL, shelf_id TEXT NOT NULL REFERENCES shelves (id), owner TEXT NOT NULL,
         title TEXT NOT NULL UNIQUE CHECK (title <> 'forbidden'), blurb TEXT
+    );
+    CREATE TABLE readings (
+        id TEXT PRIMARY KEY NOT NULL, reader TEXT NOT NULL, pages INTEGER NOT NULL, tags TEXT NOT NULL, remark TEXT NOT NULL
     );
     CREATE TABLE loans (book_id TEXT NOT NULL REFERENCES books (id));";
 
@@ -46,6 +53,20 @@ pub(crate) struct Shelf {
     pub(crate) name: String,
     #[morango(foreign_key = Self)]
     pub(crate) parent_id: Option<SyncId>,
+}
+
+/// How far a reader is: devices that count apart are never in conflict about that.
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Syncable)]
+#[diesel(table_name = readings)]
+#[morango(profile = "library", model = "reading", source_id = "${reader}", partition = "lib:readings")]
+pub(crate) struct Reading {
+    pub(crate) id: SyncId,
+    pub(crate) reader: String,
+    #[morango(merge = max)]
+    pub(crate) pages: i32,
+    #[morango(merge = union)]
+    pub(crate) tags: serde_json::Value,
+    pub(crate) remark: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Syncable)]
@@ -95,7 +116,8 @@ impl Device {
         let storage = SqliteStorage::open(directory.path().join("library.db")).expect("it opens");
         let mut connection = storage.connect().expect("it connects");
         connection.batch_execute(TABLES).expect("the application's tables are made");
-        let registry = Registry::builder().model::<Shelf>().model::<Book>().build().expect("good models");
+        let registry =
+            Registry::builder().model::<Shelf>().model::<Book>().model::<Reading>().build().expect("good models");
         storage.prepare(&Arc::new(registry)).expect("our tables are made");
         let facts = SystemFacts { node_id: name.to_owned(), ..SystemFacts::default() };
         let instance = Instance::derive(storage.database_id().expect("an id"), name, &facts);

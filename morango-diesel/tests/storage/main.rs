@@ -2,6 +2,7 @@
 
 mod capture;
 mod certificates;
+mod conflicts;
 mod dequeue;
 mod deserialize;
 mod library;

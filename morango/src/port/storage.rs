@@ -13,7 +13,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::Result;
-use crate::counter::{Fsic, Lack};
+use crate::counter::{Fsic, Lack, Stamp};
 use crate::id::{CertificateId, DatabaseId, NonceId, SyncId, SyncSessionId, TransferSessionId};
 use crate::identity::{Certificate, Instance, Nonce, PrivateKey};
 use crate::model::Registry;
@@ -322,6 +322,33 @@ pub trait Storage: Send + Sync + 'static {
     /// # Errors
     /// The database fails.
     fn rejections(&self, session: &TransferSessionId, limit: usize) -> Result<Vec<Rejection>>;
+
+    /// The records of a profile under a filter that keep texts that lost, in the order of their ids, after `after` where it is
+    /// given: at most `limit`, and fewer where they are large. Hard deleted ones keep none. An empty answer says that there are
+    /// no more.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn conflicts(
+        &self,
+        profile: &str,
+        filter: &Filter,
+        after: Option<&SyncId>,
+        limit: usize,
+    ) -> Result<Vec<StoreRecord>>;
+
+    /// Ends the conflict of a record that was listed when `listed` was its last stamp: the record keeps no text that lost, and is
+    /// saved anew as this instance, as [`StoreRecord::resolved`] says. All of it is one transaction.
+    ///
+    /// With `content`, that is the record's text, a deleted record lives again, and its row becomes what the text says; of a model
+    /// that this application does not have, the record waits for its row. Without, the row is left alone, and a record that
+    /// waits goes on waiting.
+    ///
+    /// # Errors
+    /// [`ErrorKind::RecordChanged`](crate::ErrorKind::RecordChanged) where the record has another stamp by now, or its row was
+    /// changed and is not serialized yet; [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) where the content cannot
+    /// be the row; or the database fails. Nothing is changed then.
+    fn resolve_conflict(&self, id: &SyncId, listed: &Stamp, content: Option<&str>) -> Result<()>;
 
     /// Every store record of a profile under a filter, in the order of their ids: for backups, inspection and tests.
     ///

@@ -57,6 +57,19 @@ pub(super) fn merge_contents(
     Some(merged.unwrap_or_else(|_| Err("the application's function panicked".to_owned())))
 }
 
+/// The content that is chosen, with what it lacks of the other. Id, source id and partition are those of ours.
+///
+/// # Errors
+/// One of the two is no JSON object.
+pub(super) fn complete(chosen: &str, ours: &str) -> Result<String, String> {
+    let chosen = Side::read(chosen).map_err(|error| format!("the chosen content: {error}"))?;
+    let Ok(ours) = Side::read(ours) else { return Ok(chosen.write([], |_, value| Cow::Borrowed(value))) };
+    Ok(chosen.write([&ours], |name, value| match ours.get(name) {
+        Some(fixed) if is_fixed(name) => Cow::Borrowed(fixed),
+        _ => Cow::Borrowed(value),
+    }))
+}
+
 fn merge(
     definition: &ModelDefinition,
     id: SyncId,

@@ -3,6 +3,7 @@
 //! This room decides and computes. It reads no database and sends nothing; storages carry out what it says.
 
 mod buffer;
+mod conflict;
 mod contents;
 mod error;
 mod loose;
@@ -13,6 +14,7 @@ mod union;
 
 pub use crate::model::{ID_PLACEHOLDER, IdRule, record_id};
 pub use buffer::{BufferRecord, Gate};
+pub use conflict::{Conflict, ConflictPage, Resolution, Version};
 pub use error::RecordError;
 pub use loose::{LooseCounter, LooseRecord};
 pub use merge::{Merged, MergedRow, Relation, merge, merge_row, put_before, relation};

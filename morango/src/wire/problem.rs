@@ -27,7 +27,7 @@ pub const fn status_of(kind: ErrorKind) -> u16 {
         | ErrorKind::Forbidden
         | ErrorKind::FilterOutsideScope => 403,
         ErrorKind::SessionUnknown => 404,
-        ErrorKind::SessionConflict => 409,
+        ErrorKind::SessionConflict | ErrorKind::RecordChanged => 409,
         ErrorKind::LimitExceeded => 413,
         ErrorKind::Configuration
         | ErrorKind::PeerStageFailed
@@ -63,6 +63,7 @@ const fn concerns_both(kind: ErrorKind) -> bool {
         | ErrorKind::LimitExceeded => true,
         ErrorKind::Configuration
         | ErrorKind::InvalidInput
+        | ErrorKind::RecordChanged
         | ErrorKind::MessageMalformed
         | ErrorKind::PeerAnswerUnexpected
         | ErrorKind::PeerRefused

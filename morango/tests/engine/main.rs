@@ -1,5 +1,6 @@
 //! Stories of two engines in one process: they meet over `LocalPeer`, without a line and without SQL.
 
+mod conflicts;
 mod hooks;
 mod memory;
 

@@ -421,6 +421,39 @@ impl Storage for Memory {
         Ok(Vec::new())
     }
 
+    fn conflicts(
+        &self,
+        _profile: &str,
+        filter: &Filter,
+        after: Option<&SyncId>,
+        limit: usize,
+    ) -> Result<Vec<StoreRecord>> {
+        let state = self.state();
+        let is_next = |record: &&StoreRecord| {
+            after.is_none_or(|after| record.id > *after)
+                && !record.conflicting_serialized_data.is_empty()
+                && !record.hard_deleted
+                && filter.contains(&record.partition)
+        };
+        Ok(state.store.values().filter(is_next).take(limit).cloned().collect())
+    }
+
+    fn resolve_conflict(&self, id: &SyncId, listed: &Stamp, content: Option<&str>) -> Result<()> {
+        let mut state = self.state();
+        let record = state.store[id].clone();
+        if record.last_saved != *listed || state.changed.contains_key(id) {
+            return Err(Error::new(ErrorKind::RecordChanged, format!("resolve the conflict of {id}: it was changed")));
+        }
+        let stamp = state.raise_counter();
+        let definition = state.definition(&record);
+        state.store.insert(*id, record.resolved(content, definition, stamp));
+        if let Some(content) = content {
+            state.rows.insert(*id, content.to_owned());
+            state.dirty.remove(id);
+        }
+        Ok(())
+    }
+
     fn for_each_record(
         &self,
         _profile: &str,

@@ -191,6 +191,10 @@ fn where_the_record_belongs_stays_what_ours_says() {
     let result = merged(&model(Some(RecordPolicy::Theirs), PLAIN), ours, theirs).expect("it applies");
     let expected = r#"{"id":"1","_morango_source_id":"s","_morango_partition":"p","title":"b"}"#;
     assert_eq!((result.serialized.as_str(), result.loses), (expected, (true, false)));
+    assert_eq!(complete(theirs, ours).as_deref(), Ok(expected));
+    assert_eq!(complete(r#"{"title":"c"}"#, r#"{"title":"a","x":[1]}"#).as_deref(), Ok(r#"{"title":"c","x":[1]}"#));
+    assert_eq!(complete(r#"{"title":"c"}"#, "no json").as_deref(), Ok(r#"{"title":"c"}"#));
+    complete("no json", ours).expect_err("what is chosen must be an object");
 }
 
 #[test]
