@@ -51,6 +51,32 @@ macro_rules! stories {
     };
 }
 
+/// Tells with one cast what shows whether a version or dialect is understood.
+macro_rules! stories_of_understanding {
+    ($cast:expr) => {
+        told_with! { $cast;
+            certificates::an_administrator_is_given_the_whole_school,
+            first::a_first_pull_brings_everything,
+            first::a_first_push_brings_everything,
+            first::where_nothing_is_new_nothing_moves,
+            first::changes_on_both_sides_reach_the_other,
+            first::a_filter_narrows_what_is_pulled,
+            conflicts::what_both_changed_is_merged_and_the_loser_kept,
+            conflicts::an_edit_and_a_deletion_of_one_record_end_in_the_deletion,
+            deletions::a_deletion_pushed_takes_along_what_hangs_on_it,
+            deletions::a_deletion_pulled_takes_along_what_hangs_on_it,
+            deletions::a_hard_deletion_pushed_leaves_nothing_of_the_text,
+            deletions::a_hard_deletion_pulled_leaves_nothing_of_the_text,
+            deletions::a_membership_made_again_after_its_deletion_is_back_on_both_sides,
+            trees::a_deep_tree_is_pulled_in_one_go,
+            trees::a_deep_tree_is_pushed_in_one_go,
+            samples::every_kind_of_field_travels_from_python_to_us,
+            samples::every_kind_of_field_travels_from_us_to_python,
+            single_user::only_what_is_a_learners_own_travels,
+        }
+    };
+}
+
 macro_rules! told_with {
     ($cast:expr; $($room:ident::$story:ident,)+) => {$(
         #[test]
@@ -91,11 +117,17 @@ casts! {
     rust_is_client = Rust {
         on_sqlite = Sqlite {
             python_0_8_15_on_sqlite = Kind::on(Database::Sqlite) => stories,
+            python_0_8_2_on_sqlite = Kind::on(Database::Sqlite).of_version("0.8.2") => stories_of_understanding,
+            python_0_7_1_on_sqlite = Kind::on(Database::Sqlite).of_version("0.7.1") => stories_of_understanding,
+            python_0_6_19_on_sqlite = Kind::on(Database::Sqlite).of_version("0.6.19") => stories_of_understanding,
         }
     }
     python_is_client = Python {
         on_sqlite = Sqlite {
             python_0_8_15_on_sqlite = Kind::on(Database::Sqlite) => stories,
+            python_0_8_2_on_sqlite = Kind::on(Database::Sqlite).of_version("0.8.2") => stories_of_understanding,
+            python_0_7_1_on_sqlite = Kind::on(Database::Sqlite).of_version("0.7.1") => stories_of_understanding,
+            python_0_6_19_on_sqlite = Kind::on(Database::Sqlite).of_version("0.6.19") => stories_of_understanding,
         }
     }
 }
