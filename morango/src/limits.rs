@@ -110,6 +110,9 @@ pub const RETRY_PAUSE_MAX_MILLISECONDS: u64 = 8_000;
 /// Milliseconds for which a server holds back its answer to a stage that is about to end, before it says `started`.
 pub const STAGE_ANSWER_WAIT_MILLISECONDS: u64 = 250;
 
+/// Seconds without a change in a session after which a client that lost the answer to its closing asks for that again.
+pub const CLOSING_QUIET_SECONDS_MAX: u64 = 10;
+
 /// Milliseconds of the first and of the longest pause between two questions to a peer whose stage is not done.
 pub const POLL_PAUSE_FIRST_MILLISECONDS: u64 = 20;
 /// See [`POLL_PAUSE_FIRST_MILLISECONDS`].

@@ -10,6 +10,7 @@ use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Binary, Text};
 use diesel::sqlite::SqliteConnection;
+use morango::engine::EngineBuilder;
 use morango::prelude::*;
 use morango_diesel::{Rows, SqliteStorage, Syncable};
 use morango_examples::school;
@@ -63,10 +64,14 @@ impl Home {
 
     /// An engine on this storage.
     pub(crate) fn engine(&self) -> Engine {
-        let engine = match self {
-            Self::Sqlite(storage) => Engine::builder(storage.clone()).build(),
-        };
-        engine.expect("an engine on the database")
+        self.builder().build().expect("an engine on the database")
+    }
+
+    /// The beginning of an engine on this storage.
+    pub(crate) fn builder(&self) -> EngineBuilder {
+        match self {
+            Self::Sqlite(storage) => Engine::builder(storage.clone()),
+        }
     }
 
     pub(crate) fn connect(&self) -> Connection {

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 
 use diesel::sqlite::SqliteConnection;
 use morango::client::HttpPeer;
+use morango::engine::EngineBuilder;
 use morango::port::{Accounts, Credentials, GrantRequest, Storage};
 use morango::prelude::*;
 use morango::record::StoreRecord;
 use morango::scope::Filter;
 use morango::server::Server;
+use morango::session::Capabilities;
 use morango_diesel::SqliteStorage;
 use morango_examples::school::{self, Dataset};
 use tempfile::TempDir;
@@ -40,6 +42,16 @@ impl Device {
         let home = Home::new(database, folder.path());
         let engine = home.engine();
         Self { name, engine, home, server: None, folder }
+    }
+
+    /// The beginning of another engine on this device.
+    pub fn builder(&self) -> EngineBuilder {
+        self.home.builder()
+    }
+
+    /// From now on the device can do no more than this.
+    pub fn limit(&mut self, capabilities: Capabilities) {
+        self.engine = self.builder().capabilities(capabilities).build().expect("an engine on the database");
     }
 
     /// Its storage, as the engine knows it.

@@ -75,6 +75,15 @@ impl HttpPeer {
         Ok(self.ours.lock().expect("no holder panics").shared_with(&theirs))
     }
 
+    /// Whether a transfer session may be asked to open or to close twice. A second opening takes up the first. But a peer without
+    /// asynchronous operations is at work in these calls, and may still be so when the line is lost.
+    fn repeat_of_work(&self) -> Repeat {
+        let theirs = self.info.lock().expect("no holder panics").as_ref().map(|info| info.capabilities.clone());
+        let ours = self.ours.lock().expect("no holder panics");
+        let works_in_calls = theirs.is_some_and(|theirs| !ours.shared_with(&theirs).has(Capability::AsyncOperations));
+        if works_in_calls { Repeat::Never } else { Repeat::Safe }
+    }
+
     fn transfer(&self, outgoing: &Outgoing<'_>) -> Result<RemoteTransfer> {
         let body = self.connection.send(outgoing)?;
         wire::read_transfer_session(&body).map_err(|error| unexpected(outgoing.call, error))
@@ -163,11 +172,10 @@ impl Peer for HttpPeer {
 
     fn create_transfer_session(&self, request: &TransferSessionRequest) -> Result<RemoteTransfer> {
         let body = Some(Body::json(wire::write_transfer_session_request(request, &self.shared()?)));
-        // A second one takes up the first.
         let path = "transfersessions/";
         self.transfer(&Outgoing {
             patience: Patience::Stage,
-            ..Outgoing::send(Call::CreateTransferSession, Method::POST, path, body, Repeat::Safe)
+            ..Outgoing::send(Call::CreateTransferSession, Method::POST, path, body, self.repeat_of_work())
         })
     }
 
@@ -188,7 +196,7 @@ impl Peer for HttpPeer {
         let path = format!("transfersessions/{id}/");
         self.close(&Outgoing {
             patience: Patience::Stage,
-            ..Outgoing::send(Call::CloseTransferSession, Method::DELETE, &path, None, Repeat::Safe)
+            ..Outgoing::send(Call::CloseTransferSession, Method::DELETE, &path, None, self.repeat_of_work())
         })
     }
 

@@ -1,4 +1,7 @@
 //! Filter-specific instance counters, version 1: one counter per instance, without partitions, for peers that know no other.
+//!
+//! Such a map speaks for every prefix of a filter at once. One that claims no more than is true of each of them is at the same
+//! time the [`Fsic`] in which each prefix has this map: that is how the engine computes with it.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ancestry::Ancestry;
 use super::stamp::check_counter;
-use super::{CounterError, DatabaseMaxCounters, Stamp};
+use super::{CounterError, DatabaseMaxCounters, Fsic, PartitionCounters, Stamp};
 use crate::id::InstanceId;
 use crate::limits;
 use crate::scope::Filter;
@@ -54,7 +57,43 @@ impl FsicV1 {
         &self.0
     }
 
-    /// What a producer has: of each instance the highest counter of any prefix of the filter, so that nothing is left out.
+    /// What is true of every prefix of a filter at once, by counters that are told per partition.
+    pub fn of(fsic: &Fsic, filter: &Filter) -> Self {
+        let mut database = DatabaseMaxCounters::new();
+        database.raise_all(&fsic.super_);
+        database.raise_all(&fsic.sub);
+        Self::of_receiver(&database, filter)
+    }
+
+    /// What all these partitions have in common: of the instances that every one of them has the lowest counter.
+    pub fn common(partitions: &PartitionCounters) -> Self {
+        let mut partitions = partitions.values();
+        let mut lowest = partitions.next().cloned().unwrap_or_default();
+        for counters in partitions {
+            lowest.retain(|instance, counter| {
+                let other = counters.get(instance).copied();
+                *counter = other.map_or(*counter, |other| other.min(*counter));
+                other.is_some()
+            });
+        }
+        Self(lowest)
+    }
+
+    /// The same told per partition: every prefix of the filter has this map.
+    pub fn spread_over(&self, filter: &Filter) -> Fsic {
+        let each = filter.minimized().prefixes().iter().map(|prefix| (prefix.clone(), self.0.clone())).collect();
+        Fsic { sub: each, ..Fsic::default() }
+    }
+
+    /// The same with one instance alone.
+    #[must_use]
+    pub fn only(mut self, instance: Option<InstanceId>) -> Self {
+        self.0.retain(|known, _| Some(*known) == instance);
+        self
+    }
+
+    /// What an existing producer says that it has: of each instance the highest counter of any prefix of the filter. Of the
+    /// prefixes that have less this claims too much, so ours says [what is true of all](Self::of).
     pub fn of_producer(database: &DatabaseMaxCounters, filter: &Filter) -> Self {
         let mut result: BTreeMap<InstanceId, i64> = BTreeMap::new();
         for_each_prefix(database, filter, |here| {

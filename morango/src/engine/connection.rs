@@ -10,7 +10,7 @@ use crate::id::{CertificateId, SyncSessionId};
 use crate::identity::{Certificate, PrivateKey, UnverifiedCertificate, session_challenge};
 use crate::port::{CertificateQuery, Peer, PeerInfo, SyncSessionRequest};
 use crate::scope::{Filter, Scope, ScopeDefinitions, ScopeParams};
-use crate::session::{Capabilities, Capability, Direction, Side, SyncSession};
+use crate::session::{Capabilities, Direction, Side, SyncSession};
 use crate::transfer::{Home, Order, TransferReport, Widening, certificates, transfer};
 use crate::{Error, ErrorKind, Result, limits};
 
@@ -107,13 +107,8 @@ fn meet(home: &Home, peer: &dyn Peer) -> Result<Capabilities> {
     let info = peer.info()?;
     check_not_ourselves(home, peer, &info)?;
     let shared = home.capabilities.shared_with(&info.capabilities);
-    for needed in [Capability::AsyncOperations, Capability::FsicV2Format] {
-        if !shared.has(needed) {
-            let message = format!("sync with {}: the two peers do not share {}", peer.location(), needed.as_str());
-            return Err(Error::new(ErrorKind::PeerRefused, message)
-                .with_hint(format!("bring the peer's software up to date: it has version {}", info.version)));
-        }
-    }
+    // From now on the peer hears of these alone, so that both go the same way even where something between hid the others.
+    peer.announce(&shared);
     Ok(shared)
 }
 

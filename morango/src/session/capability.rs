@@ -31,6 +31,15 @@ impl Capability {
     }
 }
 
+/// In which form two peers exchange counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FsicForm {
+    /// Per partition: version 2.
+    PerPartition,
+    /// One counter of each instance for the whole filter: version 1.
+    Flat,
+}
+
 /// A set of capabilities. Names that we do not know are passed over.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Capabilities(BTreeSet<Capability>);
@@ -49,6 +58,25 @@ impl Capabilities {
     /// Whether the set has this capability.
     pub fn has(&self, capability: Capability) -> bool {
         self.0.contains(&capability)
+    }
+
+    /// The form in which peers that share these capabilities exchange counters.
+    pub fn fsic_form(&self) -> FsicForm {
+        if self.has(Capability::FsicV2Format) { FsicForm::PerPartition } else { FsicForm::Flat }
+    }
+
+    /// The same set with one capability more.
+    #[must_use]
+    pub fn with(mut self, capability: Capability) -> Self {
+        self.0.insert(capability);
+        self
+    }
+
+    /// The same set without one of its capabilities.
+    #[must_use]
+    pub fn without(mut self, capability: Capability) -> Self {
+        self.0.remove(&capability);
+        self
     }
 
     /// What both sets have.

@@ -7,7 +7,7 @@ mod stage;
 mod sync;
 mod transfer;
 
-pub use capability::{Capabilities, Capability};
+pub use capability::{Capabilities, Capability, FsicForm};
 pub use stage::{Stage, StageStatus};
 pub use sync::{Side, SyncSession};
 pub use transfer::{Direction, Role, TransferSession};

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::cancel::CancelToken;
+use super::fsic::Exchange;
 use super::guests::Guests;
 use super::info::SingleUserScope;
 use super::workers::Workers;
@@ -20,7 +21,7 @@ use crate::port::{
     Clock, DequeueReport, DeserializeReport, Progress, REPORTED_MAX, Rejection, SerializeReport, Storage,
 };
 use crate::scope::Scope;
-use crate::session::{Capabilities, Role, Side, Stage, StageStatus, TransferSession};
+use crate::session::{Capabilities, Role, Side, Stage, StageStatus, SyncSession, TransferSession};
 use crate::{Error, ErrorKind, Result};
 
 /// What this peer has at home, which all its transfers share.
@@ -80,6 +81,8 @@ impl fmt::Debug for Home {
 /// One transfer at work on this side.
 pub(super) struct Context<'a> {
     pub(super) home: &'a Home,
+    /// The sync session in which this is a transfer.
+    pub(super) sync_session: SyncSession,
     /// The session as it is in the store.
     pub(super) session: TransferSession,
     /// Whom the application brought along for this sync only.
@@ -113,8 +116,20 @@ impl Results {
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn new(home: &'a Home, session: TransferSession, guests: &'a Guests, cancel: CancelToken) -> Self {
-        Self { home, session, guests, cancel, told: None, results: Results::default(), durations: Vec::new() }
+    pub(super) fn new(
+        home: &'a Home,
+        sync_session: SyncSession,
+        session: TransferSession,
+        guests: &'a Guests,
+        cancel: CancelToken,
+    ) -> Self {
+        let results = Results::default();
+        Self { home, sync_session, session, guests, cancel, told: None, results, durations: Vec::new() }
+    }
+
+    /// What the exchange of counters in this transfer is about.
+    pub(super) fn exchange(&self) -> Exchange<'_> {
+        Exchange::of(&self.sync_session, &self.session)
     }
 
     pub(super) fn role(&self) -> Role {
@@ -168,25 +183,30 @@ impl<'a> Context<'a> {
     }
 
     pub(super) fn tell(&self, stage: Stage, phase: Phase) {
-        let event = Event::Stage {
-            transfer_session: self.session.id,
-            side: self.session.side,
-            direction: self.session.direction,
-            stage,
-            phase,
-            totals: Totals::of(&self.session),
-        };
-        self.home.tell(&event);
-        self.guests.tell(&event);
+        tell(self.home, self.guests, &self.session, stage, phase);
     }
 
     /// What a long verb of the storage is given: it tells of progress and stops where somebody cancelled.
     pub(super) fn watch(&self, stage: Stage) -> impl Fn(Progress) -> ControlFlow<()> + Sync {
         move |progress| {
             self.tell(stage, Phase::InProgress(progress));
-            if self.cancel.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            self.cancel.to_flow()
         }
     }
+}
+
+/// Tells whoever watches of a stage.
+pub(super) fn tell(home: &Home, guests: &Guests, session: &TransferSession, stage: Stage, phase: Phase) {
+    let event = Event::Stage {
+        transfer_session: session.id,
+        side: session.side,
+        direction: session.direction,
+        stage,
+        phase,
+        totals: Totals::of(session),
+    };
+    home.tell(&event);
+    guests.tell(&event);
 }
 
 /// Changes an open transfer session in the store.

@@ -44,7 +44,7 @@ fn open<'a>(home: &'a Home, peer: &dyn Peer, order: &Order<'a>) -> Result<Contex
         sync_session: order.sync_session.id,
         direction: order.direction,
         filter: order.filter.clone(),
-        client_fsic: None,
+        client_fsic: remote::told_at_opening(home, order)?,
         records_total: None,
     };
     let answer = peer.create_transfer_session(&request)?;
@@ -57,8 +57,8 @@ fn open<'a>(home: &'a Home, peer: &dyn Peer, order: &Order<'a>) -> Result<Contex
         records_total: None,
     };
     let session = initialize::run(home, &new)?;
-    let mut context = Context::new(home, session, order.guests, order.cancel.clone());
-    context.stage(Stage::Initializing, |_| Ok(()))?;
+    let mut context = Context::new(home, order.sync_session.clone(), session, order.guests, order.cancel.clone());
+    context.stage(Stage::Initializing, |context| remote::opened(context, request.client_fsic, &answer))?;
     Ok(context)
 }
 

@@ -1,12 +1,67 @@
-//! A peer's counters on their arrival: what is believed of them.
+//! Counters of both sides: what we tell of ours, and what is believed of a peer's on their arrival.
 //!
 //! A peer that claims too much of *another* instance harms the exchange of records that its own certificate reaches. That it
 //! has seen more of *this* instance than there is, we know to be wrong, and do not believe.
+//!
+//! Peers that share no counters per partition exchange one map for the whole filter. Ours says what is true of every prefix.
+//! An existing peer that sends records says the most of any prefix, and would have us believe that of all of them.
 
-use crate::counter::{CounterError, Fsic, PartitionCounters};
+use super::context::Home;
+use crate::Result;
+use crate::counter::{CounterError, Fsic, FsicV1, PartitionCounters};
 use crate::id::{InstanceId, excerpt};
 use crate::limits;
 use crate::scope::Filter;
+use crate::session::{Direction, FsicForm, Role, Side, SyncSession, TransferSession};
+
+/// What an exchange of counters is about, and with whom it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Exchange<'a> {
+    pub(super) profile: &'a str,
+    pub(super) filter: &'a Filter,
+    pub(super) form: FsicForm,
+    /// What this side does.
+    pub(super) role: Role,
+    /// The other side's instance, where it said which it is.
+    pub(super) other: Option<InstanceId>,
+}
+
+impl<'a> Exchange<'a> {
+    /// The exchange in a transfer session.
+    pub(super) fn of(sync_session: &'a SyncSession, session: &'a TransferSession) -> Self {
+        Self::to_come(sync_session, session.direction, &session.filter)
+    }
+
+    /// The exchange in a transfer session that is yet to be made.
+    pub(super) fn to_come(sync_session: &'a SyncSession, direction: Direction, filter: &'a Filter) -> Self {
+        Self {
+            profile: &sync_session.profile,
+            filter,
+            form: sync_session.capabilities.fsic_form(),
+            role: direction.role_of(sync_session.side),
+            other: other_instance(sync_session),
+        }
+    }
+}
+
+/// The instance on the other side.
+fn other_instance(sync_session: &SyncSession) -> Option<InstanceId> {
+    match sync_session.side {
+        Side::Client => sync_session.server_instance,
+        Side::Server => sync_session.client_instance,
+    }
+}
+
+/// What this side tells of its counters.
+///
+/// One map for all comes from the counters of a receiver, also where this side sends: a receiver leaves nothing out.
+pub(super) fn ours(home: &Home, exchange: &Exchange<'_>) -> Result<Fsic> {
+    let of = |role| home.storage.fsic(exchange.profile, exchange.filter, role);
+    match exchange.form {
+        FsicForm::PerPartition => of(exchange.role),
+        FsicForm::Flat => Ok(FsicV1::of(&of(Role::Receiver)?, exchange.filter).spread_over(exchange.filter)),
+    }
+}
 
 /// Checks a peer's counters, and passes over those that say more of this instance than this instance says of itself.
 ///
@@ -16,8 +71,13 @@ use crate::scope::Filter;
 ///
 /// # Errors
 /// [`CounterError::OutsideFilter`], [`CounterError::OutOfRange`] and [`CounterError::TooMany`].
-pub(super) fn accept(mut theirs: Fsic, filter: &Filter, own: &InstanceId, ours: &Fsic) -> Result<Fsic, CounterError> {
-    if let Some(outside) = theirs.sub.keys().find(|partition| !filter.contains(partition)) {
+pub(super) fn accept(
+    exchange: &Exchange<'_>,
+    mut theirs: Fsic,
+    own: &InstanceId,
+    ours: &Fsic,
+) -> Result<Fsic, CounterError> {
+    if let Some(outside) = theirs.sub.keys().find(|partition| !exchange.filter.contains(partition)) {
         return Err(CounterError::OutsideFilter { partition: excerpt(outside) });
     }
     let mut entries: usize = 0;
@@ -39,7 +99,22 @@ pub(super) fn accept(mut theirs: Fsic, filter: &Filter, own: &InstanceId, ours: 
             counters.remove(own);
         }
     }
-    Ok(theirs)
+    Ok(match exchange.form {
+        FsicForm::PerPartition => theirs,
+        FsicForm::Flat => certain(exchange, &theirs),
+    })
+}
+
+/// Of one map for all, what is certain of each prefix of the filter.
+///
+/// What a receiver says holds for each of them, and so does what anybody says of a single prefix. What a sender says of several
+/// may be true of one of them alone, but for its own instance, of which it has everything: the rest is not believed. What comes
+/// of it is kept and passed on without a claim to be complete, and comes again the next time.
+fn certain(exchange: &Exchange<'_>, theirs: &Fsic) -> Fsic {
+    let map = FsicV1::of(theirs, exchange.filter);
+    let is_certain = exchange.role == Role::Producer || exchange.filter.minimized().prefixes().len() == 1;
+    let map = if is_certain { map } else { map.only(exchange.other) };
+    map.spread_over(exchange.filter)
 }
 
 fn highest(partitions: &PartitionCounters, instance: &InstanceId) -> Option<i64> {
@@ -60,7 +135,36 @@ mod tests {
 
     fn accept(theirs: Fsic, ours: &Fsic) -> Result<Fsic, CounterError> {
         let filter = Filter::new(["school"]).expect("a prefix");
-        super::accept(theirs, &filter, &InstanceId::hash_of("us"), ours)
+        super::accept(
+            &exchange(&filter, FsicForm::PerPartition, Role::Receiver),
+            theirs,
+            &InstanceId::hash_of("us"),
+            ours,
+        )
+    }
+
+    fn exchange(filter: &Filter, form: FsicForm, role: Role) -> Exchange<'_> {
+        Exchange { profile: "school", filter, form, role, other: Some(InstanceId::hash_of("them")) }
+    }
+
+    #[test]
+    fn one_map_for_several_prefixes_is_believed_of_the_sender_itself_alone() {
+        let told = fsic("", &[("them", 5), ("third", 9)]);
+        let told = Fsic { super_: told.sub, ..Fsic::default() };
+        let own = InstanceId::hash_of("us");
+        let believed = |prefixes: &[&str], role| {
+            let filter = Filter::new(prefixes.iter().copied()).expect("prefixes");
+            let exchange = exchange(&filter, FsicForm::Flat, role);
+            super::accept(&exchange, told.clone(), &own, &Fsic::default()).expect("it is flat").sub
+        };
+        let all = fsic("school", &[("them", 5), ("third", 9)]).sub;
+        assert_eq!(believed(&["school"], Role::Receiver), all, "they send, and there is one prefix");
+        assert_eq!(believed(&["school", "school:a"], Role::Receiver), all, "one of them covers the other");
+        assert_eq!(believed(&["school"], Role::Producer), all, "they receive");
+        let [a, b] = ["a", "b"].map(|prefix| fsic(prefix, &[("them", 5), ("third", 9)]).sub);
+        assert_eq!(believed(&["a", "b"], Role::Producer), a.into_iter().chain(b).collect(), "they receive under both");
+        let [a, b] = ["a", "b"].map(|prefix| fsic(prefix, &[("them", 5)]).sub);
+        assert_eq!(believed(&["a", "b"], Role::Receiver), a.into_iter().chain(b).collect(), "they send under both");
     }
 
     #[test]

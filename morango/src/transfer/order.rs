@@ -1,6 +1,7 @@
 //! What a client wants of one transfer, and how far the peer may change that.
 
 use super::cancel::CancelToken;
+use super::fsic::Exchange;
 use super::guests::Guests;
 use crate::scope::{Filter, Reach};
 use crate::session::{Direction, SyncSession};
@@ -38,6 +39,11 @@ impl Widening<'_> {
 }
 
 impl Order<'_> {
+    /// What the exchange of counters will be about.
+    pub(super) fn exchange(&self) -> Exchange<'_> {
+        Exchange::to_come(self.sync_session, self.direction, self.filter)
+    }
+
     /// Goes along with a filter that the peer widened, where it may.
     ///
     /// # Errors

@@ -1,31 +1,17 @@
 //! Counters as JSON texts, in both of the protocol's forms.
 //!
 //! Peers that share `FSIC_V2_FORMAT` send `{"super": …, "sub": …}`. Others send one flat `{instance: counter}`, which says
-//! the same for everything under the filter; here it is the map of the one partition above all filters, the empty one. So
-//! the engine computes with one type, and a flat map is what `super` holds under the empty partition.
+//! the same for everything under the filter. So that the engine computes with one type, a flat map that came is the one of the
+//! partition above all filters, the empty one; and a flat map that goes says what all of our partitions have in common, since
+//! the engine gives every prefix of the filter the same there.
 
 use serde::Deserialize;
 use std::borrow::Cow;
 
 use super::WireError;
-use super::loose::{from_text, to_text};
+use super::loose::from_text;
 use crate::counter::{Fsic, FsicV1};
-
-/// Which form two peers have agreed on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FsicForm {
-    /// Per partition.
-    PerPartition,
-    /// One flat map.
-    Flat,
-}
-
-impl FsicForm {
-    /// The form that peers with these shared capabilities use.
-    pub(super) fn shared(capabilities: &crate::session::Capabilities) -> Self {
-        if capabilities.has(crate::session::Capability::FsicV2Format) { Self::PerPartition } else { Self::Flat }
-    }
-}
+use crate::session::FsicForm;
 
 /// Reads counters of either form. `{}`, an empty text and `null` say that there are none yet.
 pub(super) fn read(text: Option<&str>) -> Result<Option<Fsic>, WireError> {
@@ -50,22 +36,18 @@ pub(super) fn read(text: Option<&str>) -> Result<Option<Fsic>, WireError> {
 }
 
 /// Writes counters in the form that the two peers share.
-///
-/// To a peer of the flat form nothing is claimed but what `super` holds under the empty partition.
 pub(super) fn write(fsic: Option<&Fsic>, form: FsicForm) -> Cow<'static, str> {
     match (fsic, form) {
         (None, _) => Cow::Borrowed("{}"),
         (Some(fsic), FsicForm::PerPartition) => Cow::Owned(fsic.to_json()),
-        (Some(fsic), FsicForm::Flat) => match fsic.super_.get("") {
-            Some(counters) => Cow::Owned(to_text(counters)),
-            None => Cow::Borrowed("{}"),
-        },
+        (Some(fsic), FsicForm::Flat) => Cow::Owned(FsicV1::common(&fsic.sub).to_json()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scope::Filter;
 
     const INSTANCE: &str = "0123456789abcdef0123456789abcdef";
 
@@ -74,11 +56,20 @@ mod tests {
         let per_partition = format!(r#"{{"super":{{}},"sub":{{"p":{{"{INSTANCE}":3}}}}}}"#);
         let fsic = read(Some(&per_partition)).expect("version 2").expect("not empty");
         assert_eq!(write(Some(&fsic), FsicForm::PerPartition), per_partition);
-        assert_eq!(write(Some(&fsic), FsicForm::Flat), "{}", "nothing is claimed beyond what is known for all");
 
         let flat = format!(r#"{{"{INSTANCE}":3}}"#);
+        let filter = Filter::new(["a", "b"]).expect("prefixes");
         let fsic = read(Some(&flat)).expect("version 1").expect("not empty");
-        assert_eq!(write(Some(&fsic), FsicForm::Flat), flat);
+        let spread = FsicV1::of(&fsic, &filter).spread_over(&filter);
+        assert_eq!(spread.sub.len(), 2);
+        assert_eq!(write(Some(&spread), FsicForm::Flat), flat);
+    }
+
+    #[test]
+    fn a_flat_map_claims_nothing_that_is_not_true_of_every_partition() {
+        let text = format!(r#"{{"super":{{}},"sub":{{"p":{{"{INSTANCE}":3}},"q":{{}}}}}}"#);
+        let fsic = read(Some(&text)).expect("version 2").expect("not empty");
+        assert_eq!(write(Some(&fsic), FsicForm::Flat), "{}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::WireError;
-use super::fsic::{self, FsicForm};
+use super::fsic;
 use super::loose::{from_json, or_default, parse, to_json};
 use super::sync_session::timestamp;
 use crate::id::{SyncSessionId, TransferSessionId};
@@ -31,7 +31,7 @@ pub fn write_transfer_session_request(request: &TransferSessionRequest, shared: 
         filter: request.filter.to_wire(),
         push: request.direction == Direction::Push,
         sync_session_id: request.sync_session.to_string(),
-        client_fsic: Some(fsic::write(request.client_fsic.as_ref(), FsicForm::shared(shared)).into_owned()),
+        client_fsic: Some(fsic::write(request.client_fsic.as_ref(), shared.fsic_form()).into_owned()),
         records_total: request.records_total,
     })
 }
@@ -80,7 +80,7 @@ pub fn write_proceed(request: &ProceedRequest, shared: &Capabilities) -> Vec<u8>
     let counters = request.client_fsic.as_ref();
     to_json(&Proceed {
         transfer_stage: request.stage.map(|stage| stage.as_str().to_owned()),
-        client_fsic: counters.map(|counters| fsic::write(Some(counters), FsicForm::shared(shared)).into_owned()),
+        client_fsic: counters.map(|counters| fsic::write(Some(counters), shared.fsic_form()).into_owned()),
         records_total: request.records_total,
         records_transferred: request.records_transferred,
         bytes_sent: request.bytes_sent,
@@ -126,7 +126,7 @@ pub fn write_transfer_session(session: &TransferSession, shared: &Capabilities) 
         transfer_stage_status: &'static str,
     }
 
-    let form = FsicForm::shared(shared);
+    let form = shared.fsic_form();
     // Until a session has serialized there are no counters, which is something else than counters of nothing.
     let known = |counters| fsic::write((session.stage > Stage::Initializing).then_some(counters), form);
     to_json(&Members {

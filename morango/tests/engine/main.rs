@@ -1,6 +1,7 @@
 //! Stories of two engines in one process: they meet over `LocalPeer`, without a line and without SQL.
 
 mod conflicts;
+mod dialects;
 mod hooks;
 mod memory;
 
@@ -97,6 +98,11 @@ impl Pair {
 
     fn granted(scope: &str) -> Self {
         Self::built(scope, |laptop| laptop, |phone| phone)
+    }
+
+    /// The same, of engines that can do no more than this.
+    fn that_can(scope: &str, laptop_can: Capabilities, phone_can: Capabilities) -> Self {
+        Self::built(scope, |laptop| laptop.capabilities(laptop_can), |phone| phone.capabilities(phone_can))
     }
 
     /// The same, with engines that are told more.

@@ -105,11 +105,16 @@ impl School {
 
     /// Asserts that this device and the server can bring each other up to date.
     pub(crate) fn assert_syncs(&self, device: &Device) {
+        self.assert_syncs_at(device, &self.url);
+    }
+
+    /// The same, where the device finds the server at another address.
+    pub(crate) fn assert_syncs_at(&self, device: &Device, url: &str) {
         let certificate = Papers::member().certificate();
-        device.sync(&self.url, &certificate, SyncOptions::pull());
+        device.sync(url, &certificate, SyncOptions::pull());
         let here = self.add_class(device, "from the device");
         let there = self.add_class(&self.city, "from the server");
-        device.sync(&self.url, &certificate, SyncOptions::both_ways());
+        device.sync(url, &certificate, SyncOptions::both_ways());
         assert!(device.store().contains_key(&there), "what the server has comes");
         assert!(self.city.store().contains_key(&here), "what the device has goes");
         assert_equal(device, &self.city, &[]);

@@ -59,7 +59,8 @@ impl Responder {
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
         let before = session.clone();
-        let mut context = Context::new(&self.home, session, Guests::NONE, CancelToken::new());
+        let sync_session = self.sync_session(&session.sync_session)?;
+        let mut context = Context::new(&self.home, sync_session, session, Guests::NONE, CancelToken::new());
         let transferred = transmit::keep(&mut context, None, records)?;
         let status = transmission(&context.session);
         if (context.session.stage, context.session.status) != (Stage::Transferring, status) {

@@ -148,7 +148,8 @@ fn work_off(home: &Home, id: TransferSessionId, target: Stage, client_fsic: Opti
     if !session.is_active {
         return;
     }
-    let mut context = Context::new(home, session, Guests::NONE, claim.cancel.clone());
+    let Ok(Some(sync_session)) = home.storage.sync_session(&session.sync_session) else { return };
+    let mut context = Context::new(home, sync_session, session, Guests::NONE, claim.cancel.clone());
     context.told = client_fsic;
     for stage in stages::ahead(&context.session, target) {
         claim.enter(stage);

@@ -3,27 +3,20 @@
 use crate::hook::Phase;
 use crate::port::Progress;
 use crate::session::{Stage, StageStatus, TransferSession};
-use crate::transfer::cancel::CancelToken;
-use crate::transfer::context::{Context, Home};
+use crate::transfer::context::{self, Home};
 use crate::transfer::guests::Guests;
 
 /// Tells which stages a transfer came through from one state to another, and how far its chunks are.
 pub(super) fn tell(home: &Home, before: &TransferSession, after: &TransferSession) {
-    let phases = phases(before, after);
-    if phases.is_empty() {
-        return;
-    }
-    let context = Context::new(home, after.clone(), Guests::NONE, CancelToken::new());
-    for (stage, phase) in phases {
-        context.tell(stage, phase);
+    for (stage, phase) in phases(before, after) {
+        context::tell(home, Guests::NONE, after, stage, phase);
     }
 }
 
 /// Tells that a transfer was opened.
 pub(super) fn tell_opened(home: &Home, session: &TransferSession) {
-    let context = Context::new(home, session.clone(), Guests::NONE, CancelToken::new());
     for phase in [Phase::Started, Phase::Completed] {
-        context.tell(Stage::Initializing, phase);
+        context::tell(home, Guests::NONE, session, Stage::Initializing, phase);
     }
 }
 

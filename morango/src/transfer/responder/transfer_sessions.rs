@@ -21,15 +21,9 @@ impl Responder {
     ///
     /// # Errors
     /// [`ErrorKind::SessionUnknown`] for the sync session, [`ErrorKind::FilterOutsideScope`] where one of the two
-    /// certificates does not allow the filter, [`ErrorKind::SessionConflict`] for a caller that exchanges counters in a
-    /// form that this peer does not speak.
+    /// certificates does not allow the filter.
     pub fn create_transfer_session(&self, request: &TransferSessionRequest) -> Result<TransferSession> {
         let sync_session = self.sync_session(&request.sync_session)?;
-        if !sync_session.capabilities.has(Capability::FsicV2Format) {
-            let message = "open a transfer session: the two peers share no form of exchanging counters";
-            return Err(Error::new(ErrorKind::SessionConflict, message)
-                .with_hint("the client must be able to do FSIC_V2_FORMAT: bring its software up to date"));
-        }
         self.check_scopes(&sync_session, request.direction, &request.filter)?;
         let records_total = request.records_total.filter(|_| request.direction == Direction::Push);
         check_total(records_total)?;
@@ -51,7 +45,13 @@ impl Responder {
         }
         let client_fsic = request.client_fsic.clone();
         self.work(&session, Stage::Queuing, client_fsic, Patience::Unlimited)?;
-        self.transfer_session(&session.id)
+        let session = self.transfer_session(&session.id)?;
+        if session.stage < Stage::Queuing && session.status != StageStatus::Errored {
+            // The caller takes the answer for the end of this work.
+            let message = format!("open the transfer session {}: its sync session is being closed", session.id);
+            return Err(Error::new(ErrorKind::SessionUnknown, message));
+        }
+        Ok(session)
     }
 
     /// How an open transfer session stands. Where a stage is about to end, the answer is held back for a moment.
@@ -83,10 +83,10 @@ impl Responder {
         }
         let claim = self.home.workers.claim(*id, session.sync_session, Patience::Unlimited);
         let session = self.open_transfer(id)?;
-        let mut context = Context::new(&self.home, session, Guests::NONE, CancelToken::new());
+        let mut context = Context::new(&self.home, sync_session, session, Guests::NONE, CancelToken::new());
         context.stage(Stage::Cleanup, |context| cleanup::run(context.home, id))?;
         drop(claim);
-        let session = context.session;
+        let Context { sync_session, session, .. } = context;
         hooks::ended(&self.home, Guests::NONE, &sync_session, &session, why_in_vain(&session));
         match session.error {
             Some(error) if is_legacy && session.status == StageStatus::Errored => {

@@ -2,12 +2,21 @@
 
 use crate::Result;
 use crate::counter::difference;
+use crate::session::{FsicForm, Role};
 use crate::transfer::context::Context;
 
 /// Queues what the receiver lacks, and counts it. Both sides' counters are in the session.
+///
+/// One map for all says too little of what there is to send, so what we have is then looked up.
 pub(super) fn run(context: &mut Context<'_>) -> Result<()> {
     let session = &context.session;
-    let has = session.producer_fsic().expand_for_use(&session.filter)?;
+    let has = match context.exchange().form {
+        FsicForm::PerPartition => session.producer_fsic().expand_for_use(&session.filter)?,
+        FsicForm::Flat => {
+            let all = context.home.storage.fsic(&session.profile, &session.filter, Role::Producer)?;
+            all.expand_for_use(&session.filter)?
+        }
+    };
     let lacks = difference(&has, &session.receiver_fsic().expand_for_use(&session.filter)?);
     tracing::debug!(lacks = lacks.len(), "queuing what the receiver lacks");
     let total = context.home.storage.queue(session, &lacks)?;

@@ -13,12 +13,12 @@ use crate::transfer::fsic;
 pub(super) fn run(context: &mut Context<'_>) -> Result<()> {
     let (storage, session) = (&context.home.storage, &context.session);
     let report = storage.serialize(&session.profile, &session.filter, &context.watch(Stage::Serializing))?;
-    let ours = storage.fsic(&session.profile, &session.filter, context.role())?;
+    let ours = fsic::ours(context.home, &context.exchange())?;
     match session.side {
         Side::Client => context.session.client_fsic = ours,
         Side::Server => {
             let told = context.told.clone().unwrap_or_default();
-            let theirs = fsic::accept(told, &session.filter, &context.home.instance.id, &ours)?;
+            let theirs = fsic::accept(&context.exchange(), told, &context.home.instance.id, &ours)?;
             context.session.client_fsic = theirs;
             context.session.server_fsic = ours;
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use morango::client::HttpPeer;
 use morango::port::Credentials;
 use morango::prelude::*;
+use morango::session::{Capabilities, Capability};
 use morango_examples::school::{FULL_FACILITY, SINGLE_USER};
 use morango_tests::compare::{
     assert_counters_cover, assert_equal_records_to_python, assert_equal_to_python, counters_of_python,
@@ -66,9 +67,30 @@ impl Meeting {
         meeting
     }
 
+    /// The same of two peers that share all capabilities but these.
+    ///
+    /// Where Python calls, our side lacks them, too: the package's own client goes by what the server can do, whatever it was
+    /// told to do without.
+    pub(super) fn begin_without(cast: Cast, lacking: &[Capability]) -> Self {
+        let flags: Vec<&str> = lacking.iter().flat_map(|capability| ["--without", capability.as_str()]).collect();
+        let ours = match cast.caller {
+            Caller::Rust => Capabilities::ours(),
+            Caller::Python => lacking.iter().fold(Capabilities::ours(), |all, lacking| all.without(*lacking)),
+        };
+        let mut meeting = Self::of_strangers_that_can(cast, &flags, ours);
+        meeting.open(None);
+        meeting.request(FULL_FACILITY, None, "admin", "secret").expect("an administrator may have all");
+        meeting
+    }
+
     /// The server has a school. It does not answer yet, and the client has no certificate.
     pub(super) fn of_strangers(cast: Cast, flags: &[&str]) -> Self {
-        let rust = Device::on(cast.ours, "Rust");
+        Self::of_strangers_that_can(cast, flags, Capabilities::ours())
+    }
+
+    fn of_strangers_that_can(cast: Cast, flags: &[&str], ours: Capabilities) -> Self {
+        let mut rust = Device::on(cast.ours, "Rust");
+        rust.limit(ours);
         let mut python = PythonPeer::of_kind(cast.theirs, rust.folder(), "python", flags);
         let dataset = match cast.caller {
             Caller::Rust => {
@@ -192,6 +214,22 @@ impl Meeting {
         let write = self.granted().write.clone();
         self.assert_counters(Direction::Push, moved, &write);
         moved
+    }
+
+    /// The client pulls all that it may read, whatever the two say of their counters; how many records moved.
+    pub(super) fn pull_all(&mut self) -> u64 {
+        self.transfer(Direction::Pull, None).unwrap_or_else(|status| panic!("refused with {status}"))
+    }
+
+    /// The client pushes all that it may write, whatever the two say of their counters; how many records moved.
+    pub(super) fn push_all(&mut self) -> u64 {
+        self.transfer(Direction::Push, None).unwrap_or_else(|status| panic!("refused with {status}"))
+    }
+
+    /// The client pulls and then pushes.
+    pub(super) fn both_ways(&mut self) {
+        self.pull_all();
+        self.push_all();
     }
 
     /// What the Python peer has and we lack comes to us, whoever calls.

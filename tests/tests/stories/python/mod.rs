@@ -6,6 +6,7 @@
 mod certificates;
 mod conflicts;
 mod deletions;
+mod dialects;
 mod first;
 mod many;
 mod meeting;
@@ -45,6 +46,11 @@ macro_rules! stories {
             many::five_thousand_records_are_pushed_in_chunks,
             samples::every_kind_of_field_travels_from_python_to_us,
             samples::every_kind_of_field_travels_from_us_to_python,
+            dialects::a_peer_without_counters_per_partition_is_synced_with,
+            dialects::a_peer_without_asynchronous_operations_is_synced_with,
+            dialects::a_peer_without_gzip_is_synced_with,
+            dialects::a_peer_of_the_first_version_is_synced_with,
+            dialects::a_peer_with_no_capability_is_synced_with,
             single_user::only_what_is_a_learners_own_travels,
             single_user::a_learner_cannot_reach_for_more_than_is_theirs,
         }

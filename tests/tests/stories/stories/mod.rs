@@ -5,6 +5,7 @@
 mod background;
 mod capture;
 mod deletions;
+mod dialects;
 mod failures;
 mod given;
 mod many_devices;
@@ -29,6 +30,9 @@ macro_rules! stories {
             deletions::what_is_made_again_after_its_deletion_is_back,
             deletions::what_is_made_and_deleted_between_two_syncs_moves_nothing,
             deletions::a_row_added_to_what_was_deleted_elsewhere_goes_with_it,
+            dialects::a_school_lives_on_two_devices_whatever_their_peers_lack,
+            dialects::a_push_whose_last_answer_is_lost_was_done_and_is_not_done_again,
+            dialects::a_push_whose_last_call_never_arrived_is_brought_to_its_end,
             failures::a_field_that_the_model_refuses_keeps_one_record_waiting_until_it_is_mended,
             failures::a_constraint_of_the_table_keeps_one_record_waiting_until_it_is_mended_here,
             failures::a_record_whose_foreign_key_is_not_here_yet_waits_for_it,

@@ -1,33 +1,31 @@
-//! The peer's part of each stage, as a client asks for it.
+//! A peer with asynchronous operations: the client takes it from stage to stage.
 //!
-//! The peer is taken along stage by stage. To ask for a stage that it has reached already changes nothing, so whoever takes a
-//! transfer up again asks once more. A peer whose stage is done is never waited for, and never asked what it has just said.
+//! To ask for a stage that it has reached already changes nothing, so whoever takes a transfer up again asks once more. A peer
+//! whose stage is done is never waited for, and never asked what it has just said.
 
 use std::time::Duration;
 
-use super::context::Context;
-use super::fsic;
+use super::{check_total, note_counters, stage_failed};
+use crate::counter::Fsic;
 use crate::limits;
 use crate::port::{Peer, ProceedRequest, RemoteTransfer};
-use crate::session::{Direction, Stage, StageStatus};
+use crate::session::{Direction, FsicForm, Stage, StageStatus};
+use crate::transfer::context::Context;
 use crate::{Error, ErrorKind, Result};
 
-/// Has the peer do its part of a stage, waits until it is done, and takes up what it says.
-///
-/// # Errors
-/// The peer cannot be reached, refuses, fails in the stage, or says what cannot be.
+/// Has the peer do its part of a stage.
 pub(super) fn perform(context: &mut Context<'_>, peer: &dyn Peer, stage: Stage) -> Result<()> {
     let session = &context.session;
     let told = ProceedRequest { client_fsic: Some(session.client_fsic.clone()), ..ProceedRequest::default() };
     match (stage, session.direction) {
         (Stage::Serializing, Direction::Push) => {
             let answer = drive(context, peer, stage, told)?;
-            note_counters(context, &answer)
+            note_counters(context, counters_of(context, &answer)?)
         }
         // One call takes the peer through serializing and queuing: nothing of ours lies between them.
         (Stage::Queuing, Direction::Pull) => {
             let answer = drive(context, peer, stage, told)?;
-            note_counters(context, &answer)?;
+            note_counters(context, counters_of(context, &answer)?)?;
             context.session.records_total = Some(check_total(answer.records_total)?);
             Ok(())
         }
@@ -97,37 +95,19 @@ fn standing(answer: &RemoteTransfer, target: Stage) -> Standing {
     }
 }
 
-fn stage_failed(peer: &dyn Peer, target: Stage, answer: &RemoteTransfer) -> Error {
-    let stage = answer.stage.unwrap_or(target);
-    let message = format!("take {} to the stage {target}: its stage {stage} failed", peer.location());
-    Error::new(ErrorKind::PeerStageFailed, message).with_hint("look at the log of the peer; a new sync begins afresh")
-}
-
 fn unsaid(peer: &dyn Peer) -> Error {
     let message = format!("follow the stages of {}: it does not say where it stands", peer.location());
     Error::new(ErrorKind::PeerAnswerUnexpected, message)
 }
 
-/// Takes the server's counters up, as far as they are believed.
-fn note_counters(context: &mut Context<'_>, answer: &RemoteTransfer) -> Result<()> {
-    let theirs = answer.server_fsic.clone().ok_or_else(|| {
-        Error::new(ErrorKind::PeerAnswerUnexpected, "read the counters of the peer: it has serialized, but sent none")
-    })?;
-    let session = &mut context.session;
-    let own = &context.home.instance.id;
-    session.server_fsic = fsic::accept(theirs, &session.filter, own, &session.client_fsic)?;
-    Ok(())
-}
-
-fn check_total(total: Option<u64>) -> Result<u64> {
-    match total {
-        Some(total) if total <= limits::RECORDS_TOTAL_MAX => Ok(total),
-        Some(total) => {
-            let message = format!("pull {total} records: that is more than any peer has");
-            Err(Error::new(ErrorKind::LimitExceeded, message))
-        }
-        None => {
-            let message = "pull: the peer has queued, but does not say how many records";
+/// The counters of a peer that has serialized.
+fn counters_of(context: &Context<'_>, answer: &RemoteTransfer) -> Result<Fsic> {
+    match (&answer.server_fsic, context.exchange().form) {
+        (Some(told), _) => Ok(told.clone()),
+        // One map for all that is empty looks like none.
+        (None, FsicForm::Flat) => Ok(Fsic::default()),
+        (None, FsicForm::PerPartition) => {
+            let message = "read the counters of the peer: it has serialized, but sent none";
             Err(Error::new(ErrorKind::PeerAnswerUnexpected, message))
         }
     }

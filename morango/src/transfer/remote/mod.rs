@@ -1,0 +1,93 @@
+//! The peer's part of each stage, as a client asks for it.
+//!
+//! There are two ways. A peer with asynchronous operations is taken along *by stage*. One without does everything *at once*:
+//! it serializes and queues while it opens the transfer session, and dequeues and deserializes while it closes it. Whoever
+//! leads a transfer need not know which of the two it is.
+
+mod at_once;
+mod by_stage;
+
+use super::context::{Context, Home};
+use super::fsic::{self, Exchange};
+use super::order::Order;
+use crate::counter::Fsic;
+use crate::limits;
+use crate::port::{Peer, RemoteTransfer};
+use crate::session::{Capability, Stage, SyncSession};
+use crate::{Error, ErrorKind, Result};
+
+/// In which way a peer does its part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Stage by stage, each when it is asked to.
+    ByStage,
+    /// While it opens the transfer session, and while it closes it.
+    AtOnce,
+}
+
+impl Way {
+    fn of(sync_session: &SyncSession) -> Self {
+        if sync_session.capabilities.has(Capability::AsyncOperations) { Self::ByStage } else { Self::AtOnce }
+    }
+}
+
+/// What the peer has to know of our counters when it opens the transfer session, before there is one.
+///
+/// # Errors
+/// The storage fails.
+pub(super) fn told_at_opening(home: &Home, order: &Order<'_>) -> Result<Option<Fsic>> {
+    match Way::of(order.sync_session) {
+        Way::ByStage => Ok(None),
+        Way::AtOnce => at_once::serialized_fsic(home, order).map(Some),
+    }
+}
+
+/// Takes up what the peer said when it had opened the transfer session.
+///
+/// # Errors
+/// It says what cannot be.
+pub(super) fn opened(context: &mut Context<'_>, told: Option<Fsic>, answer: &RemoteTransfer) -> Result<()> {
+    match Way::of(&context.sync_session) {
+        Way::ByStage => Ok(()),
+        Way::AtOnce => at_once::opened(context, told.unwrap_or_default(), answer),
+    }
+}
+
+/// Has the peer do its part of a stage, waits until it is done, and takes up what it says.
+///
+/// # Errors
+/// The peer cannot be reached, refuses, fails in the stage, or says what cannot be.
+pub(super) fn perform(context: &mut Context<'_>, peer: &dyn Peer, stage: Stage) -> Result<()> {
+    match Way::of(&context.sync_session) {
+        Way::ByStage => by_stage::perform(context, peer, stage),
+        Way::AtOnce => at_once::perform(context, peer, stage),
+    }
+}
+
+/// Takes the server's counters up, as far as they are believed.
+fn note_counters(context: &mut Context<'_>, told: Fsic) -> Result<()> {
+    let exchange = Exchange::of(&context.sync_session, &context.session);
+    let accepted = fsic::accept(&exchange, told, &context.home.instance.id, &context.session.client_fsic)?;
+    context.session.server_fsic = accepted;
+    Ok(())
+}
+
+fn check_total(total: Option<u64>) -> Result<u64> {
+    match total {
+        Some(total) if total <= limits::RECORDS_TOTAL_MAX => Ok(total),
+        Some(total) => {
+            let message = format!("pull {total} records: that is more than any peer has");
+            Err(Error::new(ErrorKind::LimitExceeded, message))
+        }
+        None => {
+            let message = "pull: the peer has queued, but does not say how many records";
+            Err(Error::new(ErrorKind::PeerAnswerUnexpected, message))
+        }
+    }
+}
+
+fn stage_failed(peer: &dyn Peer, target: Stage, answer: &RemoteTransfer) -> Error {
+    let stage = answer.stage.unwrap_or(target);
+    let message = format!("take {} to the stage {target}: its stage {stage} failed", peer.location());
+    Error::new(ErrorKind::PeerStageFailed, message).with_hint("look at the log of the peer; a new sync begins afresh")
+}
