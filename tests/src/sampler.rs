@@ -37,15 +37,17 @@ diesel::table! {
     }
 }
 
-/// One field of every kind.
+/// One field of every kind, and merge policies on some of them.
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Syncable)]
 #[diesel(table_name = sampler)]
-#[morango(profile = "school", model = "sampler", partition = "${dataset_id}:allusers-ro")]
+#[morango(profile = "school", model = "sampler", partition = "${dataset_id}:allusers-ro", merge(newest = big))]
 pub struct Sampler {
     pub id: SyncId,
     #[morango(foreign_key = Dataset)]
     pub dataset_id: SyncId,
+    #[morango(merge = min)]
     pub small: i16,
+    #[morango(merge = max)]
     pub whole: i32,
     pub big: i64,
     pub ratio: f64,
@@ -58,6 +60,7 @@ pub struct Sampler {
     #[morango(with = price)]
     pub price: Price,
     pub uuid: String,
+    #[morango(merge = union)]
     pub json: serde_json::Value,
     pub data: Vec<u8>,
 }

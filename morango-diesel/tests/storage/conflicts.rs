@@ -16,8 +16,8 @@ use super::library::{
 
 impl Device {
     fn reading(&mut self, pages: i32, tags: &serde_json::Value, remark: &str) -> SyncId {
-        let (reader, remark) = ("ada".to_owned(), remark.to_owned());
-        let row = Reading { id: SyncId::unset(), reader, pages, tags: tags.clone(), remark };
+        let (reader, motto, remark) = ("ada".to_owned(), "slowly".to_owned(), remark.to_owned());
+        let row = Reading { id: SyncId::unset(), reader, pages, tags: tags.clone(), motto, remark };
         row.create(&mut self.connection).expect("a reading").id
     }
 
@@ -127,7 +127,7 @@ fn three_devices_in_a_ring_end_with_the_same() {
 }
 
 fn foreign_reading(pages: i32, tags: &str, remark: &str) -> StoreRecord {
-    let text = format!(r#"{{"reader":"ada","pages":{pages},"tags":{tags},"remark":"{remark}"}}"#);
+    let text = format!(r#"{{"reader":"ada","pages":{pages},"tags":{tags},"motto":"slowly","remark":"{remark}"}}"#);
     foreign("reading", "lib:readings", "ada", &text, &[stamp("other", 1)])
 }
 
@@ -174,6 +174,21 @@ fn a_row_that_says_more_than_what_waited_leaves_nothing_waiting() {
     let [conflict] = &*device.conflicts() else { panic!("one conflict") };
     assert_eq!(conflict.theirs[0].json().expect("an object")["remark"], "theirs");
     assert_eq!((device.row(id).pages, device.row(id).remark.as_str()), (10, "same"));
+}
+
+#[test]
+fn a_function_of_the_application_merges_and_may_decline() {
+    for (motto, merged) in [("steadily", "slowly and steadily"), ("none", "slowly")] {
+        let mut device = Device::new("laptop");
+        let id = device.reading(1, &json!([]), "same");
+        device.serialize();
+        let mut theirs = foreign_reading(1, "[]", "same");
+        theirs.serialized = theirs.serialized.replace("slowly", motto);
+        device.dequeue(vec![theirs.clone()]);
+        device.storage.deserialize(PROFILE, &everything(), &go_on).expect("it deserializes");
+        assert_eq!(device.row(id).motto, merged);
+        assert_eq!(device.conflicts().is_empty(), motto != "none", "what was declined is kept");
+    }
 }
 
 #[test]

@@ -31,7 +31,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    readings (id) { id -> Text, reader -> Text, pages -> Integer, tags -> Json, remark -> Text }
+    readings (id) { id -> Text, reader -> Text, pages -> Integer, tags -> Json, motto -> Text, remark -> Text }
 }
 
 const TABLES: &str = "
@@ -41,7 +41,8 @@ const TABLES: &str = "
         title TEXT NOT NULL UNIQUE CHECK (title <> 'forbidden'), blurb TEXT
     );
     CREATE TABLE readings (
-        id TEXT PRIMARY KEY NOT NULL, reader TEXT NOT NULL, pages INTEGER NOT NULL, tags TEXT NOT NULL, remark TEXT NOT NULL
+        id TEXT PRIMARY KEY NOT NULL, reader TEXT NOT NULL, pages INTEGER NOT NULL, tags TEXT NOT NULL, motto TEXT NOT NULL,
+        remark TEXT NOT NULL
     );
     CREATE TABLE loans (book_id TEXT NOT NULL REFERENCES books (id));";
 
@@ -66,6 +67,8 @@ pub(crate) struct Reading {
     pub(crate) pages: i32,
     #[morango(merge = union)]
     pub(crate) tags: serde_json::Value,
+    #[morango(merge(with = both_mottos))]
+    pub(crate) motto: String,
     pub(crate) remark: String,
 }
 
@@ -80,6 +83,15 @@ pub(crate) struct Book {
     #[morango(max_length = 40)]
     pub(crate) title: String,
     pub(crate) blurb: Option<String>,
+}
+
+/// Both mottos in the order of their letters. Where one is `none` the reader is to be asked.
+fn both_mottos(ours: &str, theirs: &str) -> Result<String, &'static str> {
+    match (ours, theirs) {
+        ("none", _) | (_, "none") => Err("somebody has no motto"),
+        (ours, theirs) if ours == theirs => Ok(ours.to_owned()),
+        (ours, theirs) => Ok(format!("{} and {}", ours.min(theirs), ours.max(theirs))),
+    }
 }
 
 /// One device: its database, and a connection such as the application has.

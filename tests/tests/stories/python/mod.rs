@@ -10,6 +10,7 @@ mod dialects;
 mod first;
 mod many;
 mod meeting;
+mod policies;
 mod samples;
 mod school;
 mod side;
@@ -33,6 +34,9 @@ macro_rules! stories {
             conflicts::what_both_changed_is_merged_and_the_loser_kept,
             conflicts::a_second_conflict_puts_its_loser_before_the_first,
             conflicts::an_edit_and_a_deletion_of_one_record_end_in_the_deletion,
+            policies::a_policy_of_ours_merges_and_python_takes_what_comes_of_it,
+            policies::where_python_merges_its_rule_holds_and_we_take_what_comes_of_it,
+            policies::a_decision_of_ours_ends_the_conflict_on_both_sides,
             deletions::a_deletion_pushed_takes_along_what_hangs_on_it,
             deletions::a_deletion_pulled_takes_along_what_hangs_on_it,
             deletions::a_hard_deletion_pushed_leaves_nothing_of_the_text,

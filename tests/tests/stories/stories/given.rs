@@ -13,6 +13,8 @@ use morango_examples::school::{
 };
 use morango_tests::database::Database;
 use morango_tests::device::{Device, SchoolAccounts};
+use morango_tests::sampler::{Price, Sampler};
+use rust_decimal::Decimal;
 use serde_json::json;
 
 static ROOT: LazyLock<(Certificate, PrivateKey)> = LazyLock::new(|| {
@@ -143,6 +145,30 @@ impl School {
             extra: json!({"tries": number}),
         });
         device.create_many(logs).into_iter().map(|log| log.id).collect()
+    }
+
+    /// Makes a sample with this list in it.
+    pub(super) fn sample(&self, device: &Device, list: serde_json::Value) -> SyncId {
+        let moment = Utc.with_ymd_and_hms(2026, 1, 2, 3, 4, 5).single().expect("a time");
+        let sample = Sampler {
+            id: SyncId::unset(),
+            dataset_id: self.dataset,
+            small: 0,
+            whole: 0,
+            big: 0,
+            ratio: 0.5,
+            flag: true,
+            word: "before".to_owned(),
+            prose: None,
+            moment,
+            day: moment.date_naive(),
+            clock: moment.time(),
+            price: Price(Decimal::ONE),
+            uuid: "123e4567-e89b-12d3-a456-426614174000".to_owned(),
+            json: list,
+            data: vec![1],
+        };
+        device.create(sample).id
     }
 
     /// Leaves feedback of a person.

@@ -10,6 +10,7 @@ use morango::prelude::*;
 use morango_examples::school::FULL_FACILITY;
 use morango_tests::compare::assert_equal;
 use morango_tests::device::{Device, SchoolAccounts};
+use serde_json::json;
 
 use super::given::{Between, empty_device, found, moved, rename, root, serving_school, sql};
 
@@ -40,6 +41,44 @@ pub(super) fn three_devices_in_a_ring_converge(on: Between) {
     let texts = format!("{}\n{}", record.serialized, record.conflicting_serialized_data);
     for name in ["Ada of a", "Ada of b", "Ada of c"] {
         assert!(texts.contains(name), "{name} is not lost: {texts}");
+    }
+    assert_eq!([both_ways(&b, &urls[0]), both_ways(&c, &urls[1]), both_ways(&a, &urls[2])], [(0, 0); 3]);
+}
+
+pub(super) fn three_devices_in_a_ring_come_to_the_same_by_the_models_policy(on: Between) {
+    let mut a = empty_device(on.server, "a");
+    let (mut b, mut c) = (empty_device(on.client, "b"), empty_device(on.server, "c"));
+    let urls = [&mut a, &mut b, &mut c].map(|device| device.serve(SchoolAccounts::admin()));
+    let school = found(&a);
+    let sample = school.sample(&a, json!(["of all"]));
+    let both_ways = |device: &Device, url: &str| moved(&device.sync(url, root(), SyncOptions::both_ways()));
+    b.sync(&urls[0], root(), SyncOptions::pull());
+    c.sync(&urls[1], root(), SyncOptions::pull());
+
+    // When each changes it in its own way: `big` says whose is the newest.
+    for (device, big) in [(&a, 5), (&b, 7), (&c, 6)] {
+        let (name, whole, small) = (device.name, 100 - big, 100 - big);
+        let change =
+            format!("big = {big}, whole = {whole}, small = {small}, word = 'of {name}', json = '[\"{name}\"]'");
+        sql(device, &format!("UPDATE sampler SET {change} WHERE id = '{sample}'"));
+    }
+    for _ in 0..2 {
+        both_ways(&b, &urls[0]);
+        both_ways(&c, &urls[1]);
+        both_ways(&a, &urls[2]);
+    }
+
+    assert_equal(&a, &b, &[]);
+    assert_equal(&b, &c, &[]);
+    let record = a.record(&sample);
+    let merged: serde_json::Value = serde_json::from_str(&record.serialized).expect("JSON");
+    assert_eq!([&merged["big"], &merged["whole"], &merged["small"]], [&json!(7), &json!(95), &json!(93)]);
+    assert_eq!(merged["word"], "of b");
+    for name in ["a", "b", "c"] {
+        assert!(merged["json"].as_str().is_some_and(|list| list.contains(&format!("\"{name}\""))), "{merged}");
+    }
+    for name in ["of a", "of c"] {
+        assert!(record.conflicting_serialized_data.contains(name), "{name} is not lost: {record:?}");
     }
     assert_eq!([both_ways(&b, &urls[0]), both_ways(&c, &urls[1]), both_ways(&a, &urls[2])], [(0, 0); 3]);
 }

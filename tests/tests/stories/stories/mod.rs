@@ -38,6 +38,7 @@ macro_rules! stories {
             failures::a_record_whose_foreign_key_is_not_here_yet_waits_for_it,
             failures::what_waits_here_is_passed_on_all_the_same,
             many_devices::three_devices_in_a_ring_converge,
+            many_devices::three_devices_in_a_ring_come_to_the_same_by_the_models_policy,
             many_devices::two_that_never_meet_have_the_same_through_a_third_that_signed_for_the_last,
             many_devices::two_clients_may_sync_with_one_server_at_once_while_it_writes_itself,
             meanwhile::a_row_changed_by_sql_during_a_sync_is_not_lost,
