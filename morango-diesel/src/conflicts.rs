@@ -107,6 +107,9 @@ fn resolve_one(
     if record.last_saved != *listed {
         return Err(changed("it was changed since it was listed"));
     }
+    if record.hard_deleted || record.conflicting_serialized_data.is_empty() {
+        return Err(changed("it is in no conflict"));
+    }
     let model = models.of_name(&record.profile, &record.model_name);
     if let Some(model) = model
         && has_mark(connection, model, id)?

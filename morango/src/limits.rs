@@ -33,6 +33,9 @@ pub const SERIALIZED_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Bytes of a record's `conflicting_serialized_data` that we keep: the newest conflicts stay, the oldest are cut.
 pub const CONFLICTING_BYTES_MAX: usize = 32 * 1024 * 1024;
 
+/// Members of a stored text that is merged by a policy or given to a record by a decision.
+pub const MERGED_MEMBERS_MAX: usize = 100_000;
+
 /// Elements of a JSON array of which a merge policy makes a union with another.
 pub const UNION_ELEMENTS_MAX: usize = 100_000;
 

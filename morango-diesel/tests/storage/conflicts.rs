@@ -274,6 +274,11 @@ fn a_decision_about_what_changed_since_is_refused_and_changes_nothing() {
     assert_eq!(anew.ours.read::<Book>().expect("a book").title, "later");
     device.resolve(&anew, &Resolution::TakeTheirs(0)).expect("it is as it was listed");
     assert_eq!(device.titles(), ["theirs"]);
+    let decided = device.record(conflict.id);
+    let error = device.storage.resolve_conflict(&decided.id, &decided.last_saved, None).expect_err("it is decided");
+    assert_eq!(error.kind(), ErrorKind::RecordChanged);
+    let error = device.storage.resolve_conflict(&SyncId::random(), &decided.last_saved, None).expect_err("no record");
+    assert_eq!(error.kind(), ErrorKind::RecordChanged);
 }
 
 #[test]
@@ -394,4 +399,56 @@ fn conflicts_are_listed_page_by_page_under_a_filter() {
     assert_eq!(found.len(), 100);
     assert!(found.is_sorted());
     assert_eq!(device.storage.conflicts("other", &everything(), None, 30).expect("a page"), []);
+}
+
+/// Random edits on three devices and random meetings of two: no count falls, no tag is lost, and in the end all are the same.
+#[test]
+fn whoever_meets_whom_after_whatever_edits_all_end_with_all_that_was_counted() {
+    const SEED: u64 = 0x0005_eed0_f1ab;
+    let mut state = SEED;
+    let mut below = |bound: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from((state >> 33) % bound).expect("a small number")
+    };
+    let mut devices = ["laptop", "phone", "tablet"].map(Device::new);
+    let mut id = SyncId::unset();
+    for device in &mut devices {
+        id = device.reading(0, &json!([]), "the same");
+    }
+    let mut most = 0;
+    let mut tags = Vec::new();
+    let (mut merged_records, mut merged_rows) = (0, 0);
+    for round in 0..120 {
+        let (one, other) = (below(3), below(3));
+        if one == other || below(3) == 0 {
+            let row = devices[one].row(id);
+            let pages = row.pages + i32::try_from(below(5)).expect("few pages");
+            let mut list = row.tags.as_array().expect("a list").clone();
+            list.push(json!(round));
+            let change = (readings::pages.eq(pages), readings::tags.eq(json!(list)));
+            let edit = diesel::update(readings::table.find(id)).set(change).execute(&mut devices[one].connection);
+            edit.expect("it is changed");
+            most = most.max(pages);
+            tags.push(round);
+        } else {
+            let pulled = devices[one].pull(&devices[other], &everything());
+            merged_records += pulled.dequeued.conflicts;
+            merged_rows += pulled.deserialized.conflicts;
+        }
+    }
+    assert!(merged_records > 5 && merged_rows > 5, "{merged_records} records and {merged_rows} rows were merged");
+    for _ in 0..3 {
+        for (from, to) in [(0, 1), (1, 2), (2, 0)] {
+            devices[to].pull(&devices[from], &everything());
+        }
+    }
+    for device in &mut devices {
+        let row = device.row(id);
+        let mut found: Vec<i64> =
+            row.tags.as_array().expect("a list").iter().filter_map(serde_json::Value::as_i64).collect();
+        found.sort_unstable();
+        assert_eq!((row.pages, &found), (most, &tags), "seed {SEED:#x}");
+        assert_eq!(device.conflicts(), [], "seed {SEED:#x}");
+    }
+    assert!(devices.iter().all(|device| device.records() == devices[0].records()), "seed {SEED:#x}");
 }

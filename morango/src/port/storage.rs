@@ -345,8 +345,8 @@ pub trait Storage: Send + Sync + 'static {
     /// waits goes on waiting.
     ///
     /// # Errors
-    /// [`ErrorKind::RecordChanged`](crate::ErrorKind::RecordChanged) where the record has another stamp by now, or its row was
-    /// changed and is not serialized yet; [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) where the content cannot
+    /// [`ErrorKind::RecordChanged`](crate::ErrorKind::RecordChanged) where the record has another stamp by now or is in no conflict,
+    /// or its row was changed and is not serialized yet; [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) where the content cannot
     /// be the row; or the database fails. Nothing is changed then.
     fn resolve_conflict(&self, id: &SyncId, listed: &Stamp, content: Option<&str>) -> Result<()>;
 

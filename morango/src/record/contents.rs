@@ -113,7 +113,7 @@ fn merge(
     if serialized.len() > limits::SERIALIZED_BYTES_MAX {
         return Err(format!("the merged text would have {} bytes", serialized.len()));
     }
-    let merged = Side::read(&serialized).expect("what was written is an object");
+    let merged = Side::read(&serialized)?;
     Ok(MergedContent {
         self_ref_fk: parent(definition, &merged, [(&ours, our_content), (&theirs, their_content)]),
         is_ours: merged.values.len() == ours.values.len() && ours.is_within(&merged, |_| false),
@@ -216,7 +216,7 @@ fn parent(definition: &ModelDefinition, merged: &Side<'_>, sides: [(&Side<'_>, C
     )
 }
 
-/// The members of one content. A peer may have sent a million of them: each is found at once.
+/// The members of one content. A peer may have sent very many of them: each is found at once.
 struct Side<'a> {
     fields: Fields<'a>,
     values: HashMap<String, &'a str>,
@@ -225,6 +225,9 @@ struct Side<'a> {
 impl<'a> Side<'a> {
     fn read(text: &'a str) -> Result<Self, String> {
         let fields = Fields::parse(text).map_err(|error| error.to_string())?;
+        if fields.iter().nth(limits::MERGED_MEMBERS_MAX).is_some() {
+            return Err(format!("it has more than {} members", limits::MERGED_MEMBERS_MAX));
+        }
         let values = fields.iter().map(|(name, value)| (name.to_owned(), value)).collect();
         Ok(Self { fields, values })
     }

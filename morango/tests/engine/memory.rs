@@ -441,7 +441,8 @@ impl Storage for Memory {
     fn resolve_conflict(&self, id: &SyncId, listed: &Stamp, content: Option<&str>) -> Result<()> {
         let mut state = self.state();
         let record = state.store[id].clone();
-        if record.last_saved != *listed || state.changed.contains_key(id) {
+        let is_in_conflict = !record.hard_deleted && !record.conflicting_serialized_data.is_empty();
+        if record.last_saved != *listed || !is_in_conflict || state.changed.contains_key(id) {
             return Err(Error::new(ErrorKind::RecordChanged, format!("resolve the conflict of {id}: it was changed")));
         }
         let stamp = state.raise_counter();

@@ -215,10 +215,13 @@ fn the_parent_is_that_of_the_side_from_which_its_key_comes() {
 }
 
 #[test]
-fn a_text_of_very_many_members_is_merged_in_one_pass() {
-    let members: Vec<String> = (0..100_000).map(|number| format!("\"m{number}\":{number}")).collect();
+fn a_text_of_very_many_members_is_merged_in_one_pass_and_one_of_more_not_at_all() {
+    let members: Vec<String> =
+        (0..limits::MERGED_MEMBERS_MAX).map(|number| format!("\"m{number}\":{number}")).collect();
     let text = format!("{{{}}}", members.join(","));
     let other = format!("{{{}}}", members.iter().rev().cloned().collect::<Vec<_>>().join(","));
     let result = merged(&model(Some(NEWEST), PLAIN), &text, &other).expect("it applies");
     assert_eq!(result.loses, (false, false));
+    let one_more = format!("{{{},\"more\":1}}", members.join(","));
+    merged(&model(Some(NEWEST), PLAIN), &one_more, "{}").expect_err("more than are merged");
 }
