@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use morango::id::TransferSessionId;
-use morango::port::Rejection;
+use morango::port::{ReceivedChunk, Rejection};
 use morango::record::BufferRecord;
 use morango::scope::Filter;
 use morango::{Error, ErrorKind, limits};
@@ -19,7 +19,7 @@ use crate::dequeue::{Place, insert_new};
 use crate::error::Fault;
 use crate::incoming::{encode, encoded_length};
 use crate::queue::delete_queue;
-use crate::statement::sql;
+use crate::statement::{Statement, sql};
 use crate::storage::DieselStorage;
 
 /// Keeps a received chunk and what was refused of it, counts both as transferred, and returns how many were so far.
@@ -30,13 +30,8 @@ use crate::storage::DieselStorage;
 /// Before: the session is open. After: its chunk is in the store and the buffer, there in parts that one transaction of dequeuing can take;
 /// if it was there already, nothing has changed. The commit may be taken back by a power failure, together with the count by which the peer
 /// goes on: nothing in it carries a stamp of this instance.
-pub(crate) fn receive_chunk(
-    storage: &DieselStorage,
-    session: &TransferSessionId,
-    digest: &[u8; 32],
-    records: &[BufferRecord],
-    rejections: &[Rejection],
-) -> morango::Result<u64> {
+pub(crate) fn receive_chunk(storage: &DieselStorage, chunk: &ReceivedChunk<'_>) -> morango::Result<u64> {
+    let ReceivedChunk { session, digest, records, rejections, .. } = *chunk;
     let operation = format!("keep a received chunk of transfer session {session}");
     if let Some(stray) = records.iter().find(|received| received.transfer_session_id() != *session) {
         let message = format!("{operation}: its record {} is of another session", stray.record().id);
@@ -52,7 +47,12 @@ pub(crate) fn receive_chunk(
         for rejection in rejections {
             keep_rejection(connection, session, rejection)?;
         }
-        count_as_transferred(connection, session, count_of(records.len() + rejections.len()))
+        let bytes = records.iter().map(|received| encoded_length(received.record())).sum();
+        match count_as_transferred(connection, chunk, count_of(bytes))? {
+            Some(transferred) => Ok(transferred),
+            // Either the session is not open, or this chunk is not its turn, which the chunk itself tells.
+            None => Ok(chunk.count(transferred(connection, session)?)?),
+        }
     })
 }
 
@@ -136,25 +136,47 @@ fn keep_part(
     Ok(true)
 }
 
-/// Adds to what an open session transferred; never beyond its total, where that is known.
+/// Adds to what an open session transferred, as [`ReceivedChunk::count`] does; never beyond its total, where that is known. None
+/// where the session is not open, or records before the chunk are missing.
 fn count_as_transferred(
     connection: &mut Connection<'_>,
-    session: &TransferSessionId,
-    records: i64,
-) -> Result<u64, Fault> {
-    let counted = sql("UPDATE morango_transfer_session SET records_transferred = ")
-        .sql(backend::least(connection))
-        .sql("(records_transferred + ")
-        .bind(records)
-        .sql(", coalesce(records_total, ")
+    chunk: &ReceivedChunk<'_>,
+    bytes: i64,
+) -> Result<Option<u64>, Fault> {
+    let length = count_of(chunk.records.len() + chunk.rejections.len());
+    let offset = chunk.offset.map(|offset| i64::try_from(offset).unwrap_or(i64::MAX));
+    let (least, greatest) = (backend::least(connection), backend::greatest(connection));
+    let update = sql("UPDATE morango_transfer_session SET last_activity_at = ")
+        .bind(chunk.received_at.timestamp_millis())
+        .sql(", received_bytes = received_bytes + ")
+        .bind(bytes)
+        .sql(", records_transferred = ")
+        .sql(least)
+        .sql("(coalesce(records_total, ")
         .bind(i64::MAX)
-        .sql(")) WHERE is_active = 1 AND id = ")
-        .bind(session)
-        .sql(" RETURNING records_transferred")
-        .returns::<BigInt>()
-        .get_result::<i64>(connection)
+        .sql("), ");
+    let update = match offset {
+        None => update.sql("records_transferred + ").bind(length),
+        Some(offset) => update.sql(greatest).sql("(records_transferred, ").bind(offset.saturating_add(length)).sql(")"),
+    };
+    let counted = update
+        .sql(") WHERE is_active = 1 AND id = ")
+        .bind(chunk.session)
+        .sql(" AND records_transferred >= ")
+        .bind(offset.unwrap_or(0))
+        .sql(" RETURNING records_transferred, received_bytes")
+        .returns::<(BigInt, BigInt)>()
+        .get_result::<(i64, i64)>(connection)
         .optional()?;
-    unsigned(session, counted)
+    let Some((transferred, buffered)) = counted else { return Ok(None) };
+    if buffered > limits::TRANSFER_BYTES_MAX {
+        let message =
+            format!("take more than {} bytes for transfer session {}", limits::TRANSFER_BYTES_MAX, chunk.session);
+        return Err(Error::new(ErrorKind::LimitExceeded, message)
+            .with_hint("sync in parts: under narrower filters, one after another")
+            .into());
+    }
+    Ok(Some(u64::try_from(transferred).unwrap_or(0)))
 }
 
 fn transferred(connection: &mut Connection<'_>, session: &TransferSessionId) -> Result<u64, Fault> {
@@ -222,6 +244,42 @@ pub(crate) fn rejections(
         let rejection = |(claimed_id, reason, received)| Rejection { claimed_id, reason, received };
         Ok(rows.into_iter().map(rejection).collect())
     })
+}
+
+/// How many records wait in the buffers of a session, on their way out or in.
+pub(crate) fn buffered(storage: &DieselStorage, session: &TransferSessionId) -> morango::Result<u64> {
+    storage.read(&format!("count the buffered records of transfer session {session}"), |connection| {
+        let of_session = |statement: &'static str| sql(statement).sql(" WHERE transfer_session = ").bind(session);
+        let incoming = number(connection, of_session(INCOMING_RECORDS))?;
+        Ok(incoming + number(connection, of_session(OUTGOING_RECORDS))?)
+    })
+}
+
+/// Deletes what is in buffers of no open session, and says how many records that were. What was refused stays.
+pub(crate) fn delete_orphaned_buffers(storage: &DieselStorage) -> morango::Result<u64> {
+    const ORPHANED: &str =
+        " WHERE transfer_session NOT IN (SELECT id FROM morango_transfer_session WHERE is_active = 1)";
+    storage.write_buffered("delete the buffers of no session", |connection| {
+        let mut records = 0;
+        for (count, delete) in
+            [(INCOMING_RECORDS, "DELETE FROM morango_incoming"), (OUTGOING_RECORDS, "DELETE FROM morango_outgoing")]
+        {
+            records += number(connection, sql(count).sql(ORPHANED))?;
+            sql(delete).sql(ORPHANED).execute(connection)?;
+        }
+        Ok(records)
+    })
+}
+
+const INCOMING_RECORDS: &str = "SELECT CAST(coalesce(sum(records), 0) AS BIGINT) FROM morango_incoming";
+
+/// A queued record is a number of 8 bytes.
+const OUTGOING_RECORDS: &str =
+    "SELECT CAST(coalesce(sum(octet_length(sequences) / 8), 0) AS BIGINT) FROM morango_outgoing";
+
+fn number(connection: &mut Connection<'_>, statement: Statement<'_>) -> Result<u64, Fault> {
+    let number = statement.returns::<BigInt>().get_result::<i64>(connection)?;
+    Ok(u64::try_from(number).unwrap_or(0))
 }
 
 /// Deletes the session's buffers and closes it. What was refused stays, with its reasons, for whoever looks for it.

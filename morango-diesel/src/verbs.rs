@@ -13,12 +13,12 @@ macro_rules! implement_storage {
             use morango::identity::{Certificate, Instance, Nonce, PrivateKey};
             use morango::model::Registry;
             use morango::port::{
-                CertificateQuery, Chunk, DequeueReport, DeserializeReport, Rejection, SerializeReport, Storage,
-                StoredCertificate, Watch,
+                CertificateQuery, Chunk, DequeueReport, DeserializeReport, ReceivedChunk, Rejection, SerializeReport,
+                Storage, StoredCertificate, Watch,
             };
-            use morango::record::{BufferRecord, StoreRecord};
+            use morango::record::StoreRecord;
             use morango::scope::Filter;
-            use morango::session::{Role, SyncSession, TransferSession};
+            use morango::session::{Role, SyncSession, SyncSessionQuery, TransferSession};
 
             use crate::{
                 certificates, conflicts, counters, dequeue, deserialize, instance, queue, receive, records, serialize,
@@ -86,6 +86,26 @@ macro_rules! implement_storage {
                     sessions::sync_session(&self.0, id)
                 }
 
+                fn update_sync_session(
+                    &self,
+                    id: &SyncSessionId,
+                    change: &mut dyn FnMut(&mut SyncSession),
+                ) -> Result<Option<SyncSession>> {
+                    sessions::update_sync_session(&self.0, id, change)
+                }
+
+                fn sync_sessions(&self, query: &SyncSessionQuery, limit: usize) -> Result<Vec<SyncSession>> {
+                    sessions::sync_sessions(&self.0, query, limit)
+                }
+
+                fn transfer_sessions(
+                    &self,
+                    sync_session: &SyncSessionId,
+                    limit: usize,
+                ) -> Result<Vec<TransferSession>> {
+                    sessions::transfer_sessions(&self.0, sync_session, limit)
+                }
+
                 fn close_sync_session(&self, id: &SyncSessionId, now: DateTime<Utc>) -> Result<()> {
                     sessions::close_sync_session(&self.0, id, now)
                 }
@@ -122,14 +142,8 @@ macro_rules! implement_storage {
                     queue::queued_chunk(&self.0, session, offset, limit)
                 }
 
-                fn receive_chunk(
-                    &self,
-                    session: &TransferSessionId,
-                    digest: &[u8; 32],
-                    records: &[BufferRecord],
-                    rejections: &[Rejection],
-                ) -> Result<u64> {
-                    receive::receive_chunk(&self.0, session, digest, records, rejections)
+                fn receive_chunk(&self, chunk: &ReceivedChunk<'_>) -> Result<u64> {
+                    receive::receive_chunk(&self.0, chunk)
                 }
 
                 fn dequeue(&self, session: &TransferSession, watch: Watch<'_>) -> Result<DequeueReport> {
@@ -142,6 +156,14 @@ macro_rules! implement_storage {
 
                 fn clean_up(&self, session: &TransferSessionId, now: DateTime<Utc>) -> Result<()> {
                     receive::clean_up(&self.0, session, now)
+                }
+
+                fn buffered(&self, session: &TransferSessionId) -> Result<u64> {
+                    receive::buffered(&self.0, session)
+                }
+
+                fn delete_orphaned_buffers(&self) -> Result<u64> {
+                    receive::delete_orphaned_buffers(&self.0)
                 }
 
                 fn rejections(&self, session: &TransferSessionId, limit: usize) -> Result<Vec<Rejection>> {

@@ -10,25 +10,28 @@ mod conflicts;
 mod connection;
 mod options;
 mod report;
+mod run;
 mod task;
+mod unfinished;
 
 use std::fmt;
 use std::sync::Arc;
 
-use crate::Result;
-use crate::id::CertificateId;
+use crate::id::{CertificateId, SyncSessionId};
 use crate::identity::Instance;
 use crate::model::Registry;
 use crate::port::{Accounts, DeserializeReport, Peer, SerializeReport, Storage};
 use crate::scope::Filter;
 use crate::session::Capabilities;
-use crate::transfer::{Home, Responder};
+use crate::transfer::{Home, Responder, clean_up};
+use crate::{Result, limits};
 
-pub use crate::transfer::{CancelToken, TransferReport};
+pub use crate::transfer::{CancelToken, CleanUpReport, SessionSelection, TransferReport};
 pub use builder::EngineBuilder;
 pub use options::SyncOptions;
 pub use report::SyncReport;
 pub use task::SyncTask;
+pub use unfinished::UnfinishedSync;
 
 /// An application's engine. Copies are cheap, and all of them are one.
 #[derive(Clone)]
@@ -90,7 +93,9 @@ impl Engine {
     /// [`CertificateUnknown`](crate::ErrorKind::CertificateUnknown) or
     /// [`PrivateKeyMissing`](crate::ErrorKind::PrivateKeyMissing) where we cannot speak as the certificate;
     /// [`FilterOutsideScope`](crate::ErrorKind::FilterOutsideScope) where the certificates do not allow what is asked, or
-    /// have nothing in common; and whatever fails on the way, here, there or between. What was done before stays done.
+    /// have nothing in common; and whatever fails on the way, here, there or between. What was done before stays done. Where
+    /// the reason may pass, such as a lost connection, the session stays open for [`resume`](Self::resume):
+    /// [`Error::sync_session`](crate::Error::sync_session) then names it.
     #[expect(clippy::needless_pass_by_value, reason = "callers make options where they use them up")]
     pub fn sync(
         &self,
@@ -98,7 +103,47 @@ impl Engine {
         certificate: impl Into<CertificateId>,
         options: SyncOptions,
     ) -> Result<SyncReport> {
-        connection::sync(&self.home, peer, &certificate.into(), &options)
+        run::sync(&self.home, peer, &certificate.into(), &options)
+    }
+
+    /// Goes on with a sync that was broken off: by a lost connection, an ended process, or a machine without power. Nothing
+    /// that went over goes over again, but at most one chunk.
+    ///
+    /// Of the directions in the options, those are done that are left of the sync; where none of them is left, as in a session
+    /// that was [kept open](SyncOptions::keep_open), all of them are done anew. Filter and size of chunks are those with which
+    /// the sync was begun, unless the options name others: a transfer that was begun keeps its filter. The report tells of what
+    /// was done now.
+    ///
+    /// # Errors
+    /// [`SessionGone`](crate::ErrorKind::SessionGone) where the session is closed on this side or the other: begin a new sync.
+    /// [`SessionHeld`](crate::ErrorKind::SessionHeld) where somebody is at work in it; see [`SyncOptions::take_over`].
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where the peer is not the one with which it was begun. Otherwise as
+    /// [`sync`](Self::sync).
+    #[expect(clippy::needless_pass_by_value, reason = "callers make options where they use them up")]
+    pub fn resume(&self, peer: &dyn Peer, sync_session: SyncSessionId, options: SyncOptions) -> Result<SyncReport> {
+        run::resume(&self.home, peer, sync_session, &options)
+    }
+
+    /// The syncs of ours whose sessions are open, those that were used last first: what [`resume`](Self::resume) can go on with.
+    ///
+    /// # Errors
+    /// The storage fails.
+    pub fn unfinished(&self) -> Result<Vec<UnfinishedSync>> {
+        unfinished::list(&self.home)
+    }
+
+    /// Closes sessions in which nobody is at work, of both sides, and frees what waits in their buffers: those that the selection
+    /// names, at most [`limits::SESSIONS_LISTED_MAX`](crate::limits::SESSIONS_LISTED_MAX) of them at once.
+    ///
+    /// The engine does this by itself for sessions that were left for
+    /// [a long time](EngineBuilder::close_sessions_idle_for).
+    ///
+    /// # Errors
+    /// The storage fails. What was closed before stays closed.
+    pub fn clean_up_sessions(&self, selection: &SessionSelection) -> Result<CleanUpReport> {
+        let mut report = clean_up(&self.home, selection, limits::SESSIONS_LISTED_MAX)?;
+        report.records_freed += self.home.storage.delete_orphaned_buffers()?;
+        Ok(report)
     }
 
     /// Syncs on a thread of its own. The task can be joined from blocking code and awaited from any async runtime.

@@ -7,6 +7,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::id::SyncSessionId;
+
 /// The result of everything that can fail across the crate's door.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -42,6 +44,10 @@ pub enum ErrorKind {
     SessionUnknown,
     /// A session cannot do this in the stage or direction in which it is.
     SessionConflict,
+    /// A sync session that was to be taken up again is not there any more, on this side or the other.
+    SessionGone,
+    /// Somebody else is at work in a sync session: another thread, or another process.
+    SessionHeld,
     /// A stage of the transfer failed on the other side.
     PeerStageFailed,
     /// A record does not belong here: forged id, partition outside the filter, another session's counters.
@@ -93,6 +99,8 @@ impl ErrorKind {
             Self::FilterOutsideScope => "filter-outside-scope",
             Self::SessionUnknown => "session-unknown",
             Self::SessionConflict => "session-conflict",
+            Self::SessionGone => "session-gone",
+            Self::SessionHeld => "session-held",
             Self::PeerStageFailed => "peer-stage-failed",
             Self::RecordRejected => "record-rejected",
             Self::RecordChanged => "record-changed",
@@ -125,6 +133,7 @@ struct Inner {
     hint: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
     retryable: bool,
+    sync_session: Option<SyncSessionId>,
 }
 
 impl Error {
@@ -132,7 +141,7 @@ impl Error {
     /// for example `open the database "notes.db"`.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let retryable = matches!(kind, ErrorKind::Connection | ErrorKind::Timeout | ErrorKind::StorageBusy);
-        Self(Box::new(Inner { kind, message: message.into(), hint: None, source: None, retryable }))
+        Self(Box::new(Inner { kind, message: message.into(), hint: None, source: None, retryable, sync_session: None }))
     }
 
     /// The same error with the cause below it.
@@ -154,6 +163,19 @@ impl Error {
     pub fn retryable(mut self) -> Self {
         self.0.retryable = true;
         self
+    }
+
+    /// The same error of a sync whose session stays open.
+    #[must_use]
+    pub(crate) fn leaving_open(mut self, sync_session: SyncSessionId) -> Self {
+        self.0.sync_session = Some(sync_session);
+        self
+    }
+
+    /// The sync session that was left open, to be taken up again with [`Engine::resume`](crate::engine::Engine::resume): of a
+    /// sync that was broken off by what may pass, such as a lost connection.
+    pub fn sync_session(&self) -> Option<SyncSessionId> {
+        self.0.sync_session
     }
 
     /// What went wrong, for a program.

@@ -110,6 +110,12 @@ pub const RETRY_PAUSE_FIRST_MILLISECONDS: u64 = 250;
 /// See [`RETRY_PAUSE_FIRST_MILLISECONDS`].
 pub const RETRY_PAUSE_MAX_MILLISECONDS: u64 = 8_000;
 
+/// Seconds of a pause before a call is made again for which a peer may ask.
+pub const RETRY_AFTER_SECONDS_MAX: u64 = 60;
+
+/// Times that a client asks for a sync session to be opened, each with a nonce of its own, where the answer is lost.
+pub const OPEN_TRIES_MAX: u32 = 3;
+
 /// Milliseconds for which a server holds back its answer to a stage that is about to end, before it says `started`.
 pub const STAGE_ANSWER_WAIT_MILLISECONDS: u64 = 250;
 
@@ -151,8 +157,39 @@ pub const STAGE_WORKERS_MAX: usize = 8;
 /// How often a stage that met a busy database is tried before it counts as failed.
 pub const STAGE_TRIES_MAX: u32 = 5;
 
-/// Seconds that a client waits for a peer to be done with one stage.
+/// Seconds that a client waits for a peer that says it is at work in a stage.
 pub const STAGE_SECONDS_MAX: u64 = 6 * 60 * 60;
+
+/// Seconds that a client waits for a peer that does not come nearer to a stage, and does not say that it is at work.
+pub const STALLED_SECONDS_MAX: u64 = 10 * 60;
+
+/// Seconds for which a stage that was begun before the answer was lost may still be at work, whatever its peer says: so long it
+/// is not begun anew.
+pub const STAGE_BEGUN_SECONDS: u64 = 2 * 60;
+
+/// Seconds after its last sign of life for which whoever works in a sync session is believed to be at work.
+pub const HOLD_SECONDS: u64 = 5 * 60;
+
+/// Seconds between two notes of how far a push is.
+pub const PROGRESS_NOTED_SECONDS: u64 = 2;
+
+/// Seconds after which a session that nobody used is closed, unless an application chooses otherwise.
+pub const SESSION_IDLE_SECONDS_DEFAULT: u64 = 30 * 24 * 60 * 60;
+
+/// Seconds between two looks for sessions that nobody used.
+pub const UPKEEP_SECONDS: u64 = 60 * 60;
+
+/// Sessions that one look closes at most.
+pub const SESSIONS_CLOSED_AT_ONCE_MAX: usize = 1_000;
+
+/// Sessions in one list.
+pub const SESSIONS_LISTED_MAX: usize = 10_000;
+
+/// Transfer sessions of one sync session in one list.
+pub const TRANSFERS_LISTED_MAX: usize = 100;
+
+/// Bytes of records that are taken for one transfer session.
+pub const TRANSFER_BYTES_MAX: i64 = 16 * 1024 * 1024 * 1024;
 
 /// Characters of an address that is noted of a caller.
 pub const IP_CHARS_MAX: usize = 100;

@@ -191,6 +191,17 @@ pub(crate) fn least(connection: &Connection<'_>) -> &'static str {
     }
 }
 
+/// The function that gives the greater of two numbers.
+pub(crate) fn greatest(connection: &Connection<'_>) -> &'static str {
+    match connection {
+        #[cfg(feature = "sqlite")]
+        Connection::Sqlite(_) => sqlite::GREATEST,
+    }
+}
+
+/// What taking a broken-off sync up again needs of any database: a step of [`migrations`].
+pub(crate) const RESUME_SQL: &str = include_str!("resume.sql");
+
 /// Installs change capture for these models and for no others, within a write transaction.
 ///
 /// Where a model's table had no capture so far, or lost it, all of its rows are marked: they were there before, or may have

@@ -33,13 +33,16 @@ pub(crate) const HAS_ONE_WRITER: bool = true;
 ///
 /// Once published, one of these never changes; a new one is added at the end. State in the commit what an older program
 /// does with the new tables.
-pub(crate) const MIGRATIONS: &[&str] = &[include_str!("sqlite.sql")];
+pub(crate) const MIGRATIONS: &[&str] = &[include_str!("sqlite.sql"), super::RESUME_SQL];
 
 /// Which index finds an instance's latest records.
 pub(crate) const BY_COUNTER: &str = " INDEXED BY morango_store_by_counter";
 
 /// The function that gives the lesser of two numbers.
 pub(crate) const LEAST: &str = "min";
+
+/// The function that gives the greater of two numbers.
+pub(crate) const GREATEST: &str = "max";
 
 /// Pages of the cache of one connection, in KiB: what one connection may keep in memory.
 const CACHE_KIBIBYTES: u32 = 8 * 1024;

@@ -4,12 +4,14 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use morango::id::{CertificateId, InstanceId, SyncSessionId};
-use morango::session::{Capabilities, SyncSession};
+use morango::scope::Filter;
+use morango::session::{Capabilities, Direction, SyncHolder, SyncPlan, SyncSession, SyncSessionQuery};
 use morango::{Error, ErrorKind};
 
-use super::columns::{milliseconds, side, side_text, time};
+use super::columns::{damaged, direction, milliseconds, side, side_text, time};
+use crate::connection::Connection;
 use crate::error::Fault;
-use crate::statement::sql;
+use crate::statement::{Statement, Value, sql};
 use crate::storage::DieselStorage;
 
 /// Keeps a new sync session.
@@ -18,7 +20,8 @@ pub(crate) fn create_sync_session(storage: &DieselStorage, session: &SyncSession
         let inserted =
             sql("INSERT INTO morango_sync_session (id, client_certificate, server_certificate, client_instance,
              server_instance, side, profile, client_instance_json, server_instance_json, connection_path, client_ip,
-             server_ip, capabilities, started_at, last_activity_at, is_active) VALUES (")
+             server_ip, capabilities, started_at, last_activity_at, is_active, left_directions, wanted_filter, chunk_records,
+             holder, held_until) VALUES (")
             .bind(&session.id)
             .sql(", ")
             .bind_all([&session.client_certificate, &session.server_certificate])
@@ -40,6 +43,8 @@ pub(crate) fn create_sync_session(storage: &DieselStorage, session: &SyncSession
             .bind_all([milliseconds(session.started_at), milliseconds(session.last_activity_at)])
             .sql(", ")
             .bind(session.is_active)
+            .sql(", ")
+            .bind_all(changing(session).map(|(_, value)| value))
             .sql(") ON CONFLICT (id) DO NOTHING")
             .execute(connection)?;
         if inserted == 1 {
@@ -52,15 +57,103 @@ pub(crate) fn create_sync_session(storage: &DieselStorage, session: &SyncSession
 
 /// One sync session, open or closed.
 pub(crate) fn sync_session(storage: &DieselStorage, id: &SyncSessionId) -> morango::Result<Option<SyncSession>> {
-    storage.read("read a sync session", |connection| {
-        let found =
-            sql("SELECT id, side, profile, client_certificate, server_certificate, client_instance, server_instance,
-             client_instance_json, server_instance_json, connection_path, client_ip, server_ip, capabilities,
-             started_at, last_activity_at, is_active FROM morango_sync_session WHERE id = ")
-            .bind(id)
-            .returns::<Types>();
-        found.get_result::<Row>(connection).optional()?.map(Row::into_session).transpose()
+    storage.read("read a sync session", |connection| load(connection, id))
+}
+
+/// Changes the plan of a sync session, its holder, and when it was last used, in one transaction.
+pub(crate) fn update_sync_session(
+    storage: &DieselStorage,
+    id: &SyncSessionId,
+    change: &mut dyn FnMut(&mut SyncSession),
+) -> morango::Result<Option<SyncSession>> {
+    storage.write_buffered("change a sync session", |connection| {
+        let Some(mut session) = load(connection, id)? else { return Ok(None) };
+        let before = session.clone();
+        change(&mut session);
+        let session = SyncSession {
+            plan: session.plan,
+            holder: session.holder,
+            last_activity_at: session.last_activity_at,
+            ..before.clone()
+        };
+        if session == before {
+            return Ok(Some(session));
+        }
+        let mut update =
+            sql("UPDATE morango_sync_session SET last_activity_at = ").bind(milliseconds(session.last_activity_at));
+        for (column, value) in changing(&session) {
+            update = update.sql(", ").sql(column).sql(" = ").bind(value);
+        }
+        update.sql(" WHERE id = ").bind(id).execute(connection)?;
+        Ok(Some(session))
     })
+}
+
+/// The columns of what changes in a session beside its activity, with what they hold.
+fn changing(session: &SyncSession) -> [(&'static str, Value<'static>); 5] {
+    let (plan, holder) = (session.plan.as_ref(), session.holder.as_ref());
+    let text = |text: Option<String>| Value::Text(text.map(Into::into));
+    [
+        ("left_directions", text(plan.map(|plan| names(&plan.left)))),
+        ("wanted_filter", text(plan.and_then(|plan| plan.filter.as_ref()).map(Filter::to_wire))),
+        ("chunk_records", plan.map(|plan| i64::try_from(plan.chunk_records).unwrap_or(i64::MAX)).into()),
+        ("holder", text(holder.map(|holder| holder.name.clone()))),
+        ("held_until", holder.map(|holder| milliseconds(holder.until)).into()),
+    ]
+}
+
+fn names(directions: &[Direction]) -> String {
+    directions.iter().map(|direction| direction.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+/// The sync sessions that answer a query, those that were used last first.
+pub(crate) fn sync_sessions(
+    storage: &DieselStorage,
+    query: &SyncSessionQuery,
+    limit: usize,
+) -> morango::Result<Vec<SyncSession>> {
+    storage.read("list sync sessions", |connection| {
+        let SyncSessionQuery { ids, is_active, side, profile, client_instance, server_instance, idle_since } = query;
+        let mut found = select().sql("1 = 1");
+        if let Some(ids) = ids {
+            // Without an id nothing is found; a list in parentheses may not be empty.
+            found =
+                if ids.is_empty() { found.sql(" AND 1 = 0") } else { found.sql(" AND id IN (").bind_all(ids).sql(")") };
+        }
+        if let Some(is_active) = is_active {
+            found = found.sql(if *is_active { " AND is_active = 1" } else { " AND is_active = 0" });
+        }
+        if let Some(side) = side {
+            found = found.sql(" AND side = ").bind(side_text(*side));
+        }
+        if let Some(profile) = profile {
+            found = found.sql(" AND profile = ").bind(profile);
+        }
+        for (column, instance) in
+            [(" AND client_instance = ", client_instance), (" AND server_instance = ", server_instance)]
+        {
+            if let Some(instance) = instance {
+                found = found.sql(column).bind(instance);
+            }
+        }
+        if let Some(idle_since) = idle_since {
+            found = found.sql(" AND last_activity_at < ").bind(milliseconds(*idle_since));
+        }
+        let found = found.sql(" ORDER BY last_activity_at DESC, id LIMIT ").bind(limit).returns::<Types>();
+        found.load::<Row>(connection)?.into_iter().map(Row::into_session).collect()
+    })
+}
+
+fn select<'a>() -> Statement<'a> {
+    sql("SELECT id, side, profile, client_certificate, server_certificate, client_instance, server_instance,
+         client_instance_json, server_instance_json, connection_path, client_ip, server_ip, capabilities,
+         started_at, last_activity_at, is_active, left_directions, wanted_filter, chunk_records, holder, held_until
+         FROM morango_sync_session WHERE ")
+}
+
+fn load(connection: &mut Connection<'_>, id: &SyncSessionId) -> Result<Option<SyncSession>, Fault> {
+    let found = select().sql("id = ").bind(id).returns::<Types>();
+    found.get_result::<Row>(connection).optional()?.map(Row::into_session).transpose()
 }
 
 /// Closes a sync session and every transfer session in it, and deletes their buffers.
@@ -77,10 +170,12 @@ pub(crate) fn close_sync_session(
                 .sql(")")
                 .execute(connection)?;
         }
-        for (table, key) in [("morango_transfer_session", "sync_session"), ("morango_sync_session", "id")] {
-            sql("UPDATE ")
-                .sql(table)
-                .sql(" SET is_active = 0, last_activity_at = ")
+        for (update, key) in [
+            ("UPDATE morango_transfer_session SET is_active = 0", "sync_session"),
+            ("UPDATE morango_sync_session SET is_active = 0, holder = NULL, held_until = NULL", "id"),
+        ] {
+            sql(update)
+                .sql(", last_activity_at = ")
                 .bind(milliseconds(now))
                 .sql(" WHERE is_active = 1 AND ")
                 .sql(key)
@@ -109,6 +204,11 @@ type Types = (
     BigInt,
     BigInt,
     BigInt,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<BigInt>,
+    Nullable<Text>,
+    Nullable<BigInt>,
 );
 
 #[derive(Queryable)]
@@ -129,6 +229,11 @@ struct Row {
     started_at: i64,
     last_activity_at: i64,
     is_active: i64,
+    left_directions: Option<String>,
+    wanted_filter: Option<String>,
+    chunk_records: Option<i64>,
+    holder: Option<String>,
+    held_until: Option<i64>,
 }
 
 impl Row {
@@ -150,6 +255,27 @@ impl Row {
             started_at: time(self.started_at)?,
             last_activity_at: time(self.last_activity_at)?,
             is_active: self.is_active == 1,
+            plan: plan(self.left_directions, self.wanted_filter, self.chunk_records)?,
+            holder: match (self.holder, self.held_until) {
+                (Some(name), Some(until)) => Some(SyncHolder { name, until: time(until)? }),
+                _ => None,
+            },
         })
     }
+}
+
+fn plan(
+    directions: Option<String>,
+    filter: Option<String>,
+    chunk_records: Option<i64>,
+) -> Result<Option<SyncPlan>, Fault> {
+    let Some(directions) = directions else { return Ok(None) };
+    let filter =
+        filter.map(|filter| Filter::from_wire(&filter).map_err(|error| damaged("filter", error))).transpose()?;
+    let chunk_records = chunk_records.and_then(|records| usize::try_from(records).ok());
+    Ok(Some(SyncPlan {
+        left: directions.split_whitespace().map(direction).collect::<Result<_, _>>()?,
+        filter,
+        chunk_records: chunk_records.ok_or_else(|| damaged("plan", "without the size of its chunks"))?,
+    }))
 }

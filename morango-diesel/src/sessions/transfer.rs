@@ -29,11 +29,12 @@ pub(crate) fn create_transfer_session(
         if load(connection, &session.id)?.is_some() {
             return Err(refused(ErrorKind::SessionConflict, "there is one with this id"));
         }
-        let parents = sql("SELECT count(*) FROM morango_sync_session WHERE is_active = 1 AND id = ")
+        let used = sql("UPDATE morango_sync_session SET last_activity_at = ")
+            .bind(milliseconds(session.last_activity_at))
+            .sql(" WHERE is_active = 1 AND id = ")
             .bind(&session.sync_session)
-            .returns::<BigInt>()
-            .get_result::<i64>(connection)?;
-        if parents == 0 {
+            .execute(connection)?;
+        if used == 0 {
             return Err(refused(ErrorKind::SessionUnknown, "its sync session is unknown or closed"));
         }
         insert(connection, session)?;
@@ -47,6 +48,19 @@ pub(crate) fn transfer_session(
     id: &TransferSessionId,
 ) -> morango::Result<Option<TransferSession>> {
     storage.read("read a transfer session", |connection| load(connection, id))
+}
+
+/// Transfer sessions of a sync session: the open ones, then the closed ones, of both the newest first.
+pub(crate) fn transfer_sessions(
+    storage: &DieselStorage,
+    sync_session: &SyncSessionId,
+    limit: usize,
+) -> morango::Result<Vec<TransferSession>> {
+    storage.read("list transfer sessions", |connection| {
+        let found = select().sql("sync_session = ").bind(sync_session);
+        let found = found.sql(" ORDER BY is_active DESC, started_at DESC, id LIMIT ").bind(limit).returns::<Types>();
+        found.load::<Row>(connection)?.into_iter().map(Row::into_session).collect()
+    })
 }
 
 /// Changes a transfer session in one transaction. Id, sync session, side, direction and profile stay what they are.

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use morango::ErrorKind;
 use morango::counter::{RecordMaxCounters, Stamp};
 use morango::id::{InstanceId, SyncId};
-use morango::port::{DequeueReport, Rejection, Storage as _};
+use morango::port::{DequeueReport, ReceivedChunk, Rejection, Storage as _};
 use morango::record::{BufferRecord, StoreRecord};
 use morango::scope::Filter;
 
@@ -62,8 +62,7 @@ fn a_chunk_that_comes_twice_is_kept_and_counted_once() {
         .collect();
     let rejection = Rejection { claimed_id: "x".to_owned(), reason: "forged".to_owned(), received: "{}".to_owned() };
     for _ in 0..2 {
-        let transferred =
-            device.storage.receive_chunk(&session.id, &[7; 32], &records, std::slice::from_ref(&rejection));
+        let transferred = device.take_chunk(&session.id, &[7; 32], &records, std::slice::from_ref(&rejection));
         assert_eq!(transferred.expect("it is kept"), 4_002);
     }
     assert_eq!(device.number("SELECT count(*) FROM morango_incoming"), 3, "in parts of 2,000 records");
@@ -80,14 +79,78 @@ fn no_more_is_counted_than_there_is_to_come_and_nothing_is_taken_for_a_closed_se
         .update_transfer_session(&session.id, &mut |session| session.records_total = Some(1))
         .expect("it is kept");
     let records = [1, 2].map(|number| BufferRecord::from_store(session.id, foreign_shelf(&number.to_string(), None)));
-    assert_eq!(device.storage.receive_chunk(&session.id, &[1; 32], &records, &[]).expect("it is kept"), 1);
+    assert_eq!(device.take_chunk(&session.id, &[1; 32], &records, &[]).expect("it is kept"), 1);
     device.storage.clean_up(&session.id, time()).expect("it cleans up");
-    let error = device.storage.receive_chunk(&session.id, &[2; 32], &records, &[]).expect_err("it is closed");
+    let error = device.take_chunk(&session.id, &[2; 32], &records, &[]).expect_err("it is closed");
     assert_eq!(error.kind(), ErrorKind::SessionUnknown);
     let other = device.receiving(&everything());
-    let error =
-        device.storage.receive_chunk(&other.id, &[1; 32], &records, &[]).expect_err("another session's records");
+    let error = device.take_chunk(&other.id, &[1; 32], &records, &[]).expect_err("another session's records");
     assert_eq!(error.kind(), ErrorKind::RecordRejected);
+}
+
+#[test]
+fn where_the_sender_says_where_a_chunk_stands_nothing_is_counted_twice_and_nothing_is_missing() {
+    let device = Device::new("laptop");
+    let session = device.receiving(&everything());
+    let records: Vec<BufferRecord> =
+        (0..10).map(|number| BufferRecord::from_store(session.id, foreign_shelf(&number.to_string(), None))).collect();
+    let take = |offset: usize, end: usize| {
+        let digest = [u8::try_from(offset * 16 + end).expect("small numbers"); 32];
+        device.storage.receive_chunk(&ReceivedChunk {
+            session: &session.id,
+            offset: Some(offset as u64),
+            digest: &digest,
+            records: &records[offset..end],
+            rejections: &[],
+            received_at: time(),
+        })
+    };
+    assert_eq!(take(0, 4).expect("the first"), 4);
+    assert_eq!(take(0, 4).expect("the same once more"), 4);
+    assert_eq!(take(0, 3).expect("a part of it, cut otherwise"), 4);
+    assert_eq!(take(2, 6).expect("one that overlaps"), 6);
+    let error = take(7, 10).expect_err("one is missing before it");
+    assert_eq!(error.kind(), ErrorKind::SessionConflict, "{error:?}");
+    assert_eq!(take(6, 10).expect("the rest"), 10);
+    assert_eq!(device.storage.dequeue(&session, &go_on).expect("it dequeues").new, 10);
+}
+
+#[test]
+fn what_one_transfer_brings_has_an_end() {
+    let mut device = Device::new("laptop");
+    let session = device.receiving(&everything());
+    let record = [BufferRecord::from_store(session.id, foreign_shelf("one", None))];
+    device.take_chunk(&session.id, &[1; 32], &record, &[]).expect("it is kept");
+    assert!(device.number("SELECT received_bytes FROM morango_transfer_session") > 0);
+    device
+        .run(&format!("UPDATE morango_transfer_session SET received_bytes = {}", morango::limits::TRANSFER_BYTES_MAX));
+    let error = device.take_chunk(&session.id, &[2; 32], &record, &[]).expect_err("no more than that");
+    assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+    assert!(error.hint().is_some(), "{error:?}");
+    assert_eq!(device.number("SELECT count(*) FROM morango_incoming"), 1, "and nothing is kept of it");
+}
+
+#[test]
+fn buffers_of_no_open_session_are_counted_and_deleted() {
+    let mut device = Device::new("laptop");
+    // What is new goes into the store at once; what is here already waits in the buffer.
+    device.dequeue([1, 2].map(|number| foreign_shelf(&number.to_string(), None)).to_vec());
+    let (open, closed) = (device.receiving(&everything()), device.receiving(&everything()));
+    for session in [&open, &closed] {
+        let records =
+            [1, 2].map(|number| BufferRecord::from_store(session.id, foreign_shelf(&number.to_string(), None)));
+        device.take_chunk(&session.id, &[1; 32], &records, &[]).expect("it is kept");
+    }
+    assert_eq!(device.storage.buffered(&closed.id).expect("a number"), 2);
+    device
+        .storage
+        .update_transfer_session(&closed.id, &mut |session| session.is_active = false)
+        .expect("it is closed, and its buffer forgotten");
+    device.run("INSERT INTO morango_outgoing (transfer_session, page, sequences) VALUES (x'00', 0, zeroblob(24))");
+    assert_eq!(device.storage.delete_orphaned_buffers().expect("a number"), 5);
+    assert_eq!(device.storage.buffered(&closed.id).expect("a number"), 0);
+    assert_eq!(device.storage.buffered(&open.id).expect("a number"), 2);
+    assert_eq!(device.number("SELECT count(*) FROM morango_outgoing"), 0);
 }
 
 #[test]
@@ -97,7 +160,7 @@ fn what_was_refused_takes_bounded_room() {
     let rejections: Vec<Rejection> = (0..1_500)
         .map(|number: u32| Rejection { claimed_id: number.to_string(), reason: String::new(), received: String::new() })
         .collect();
-    device.storage.receive_chunk(&session.id, &[1; 32], &[], &rejections).expect("it is kept");
+    device.take_chunk(&session.id, &[1; 32], &[], &rejections).expect("it is kept");
     assert_eq!(device.number("SELECT count(*) FROM morango_rejection"), 1_000);
     assert_eq!(device.storage.rejections(&session.id, 1).expect("the newest")[0].claimed_id, "999");
 }
@@ -179,7 +242,7 @@ fn a_record_can_neither_be_moved_nor_taken_over_from_another_profile() {
     outside.serialized = "outside".to_owned();
     let session = device.receiving(&Filter::new(["lib:"]).expect("a prefix"));
     let records = [moved, elsewhere, outside].map(|record| BufferRecord::from_store(session.id, record));
-    device.storage.receive_chunk(&session.id, &[1; 32], &records, &[]).expect("the gate was passed over");
+    device.take_chunk(&session.id, &[1; 32], &records, &[]).expect("the gate was passed over");
     assert_eq!(device.storage.dequeue(&session, &go_on).expect("it dequeues"), DequeueReport::default());
     assert_eq!(device.records(), [ours]);
     assert_eq!(device.number("SELECT count(*) FROM morango_store"), 1);

@@ -13,7 +13,7 @@ use morango::counter::{Lack, RecordMaxCounters, Stamp, difference};
 use morango::id::{CertificateId, InstanceId, SyncId, SyncSessionId, TransferSessionId};
 use morango::identity::{Instance, SystemFacts};
 use morango::model::{Model as _, Registry};
-use morango::port::{DequeueReport, DeserializeReport, Progress, Storage};
+use morango::port::{DequeueReport, DeserializeReport, Progress, ReceivedChunk, Rejection, Storage};
 use morango::record::{BufferRecord, Gate, StoreRecord, record_id};
 use morango::scope::Filter;
 use morango::session::{Capabilities, Direction, Role, Side, Stage, StageStatus, SyncSession, TransferSession};
@@ -221,6 +221,8 @@ impl Device {
             started_at: time(),
             last_activity_at: time(),
             is_active: true,
+            plan: None,
+            holder: None,
         };
         self.storage.create_sync_session(&sync).expect("a sync session");
         let transfer = TransferSession {
@@ -292,7 +294,20 @@ impl Device {
         let checked: Vec<BufferRecord> = checked.collect();
         let mut digest = [0; 32];
         digest[..16].copy_from_slice(SyncId::random().as_bytes());
-        self.storage.receive_chunk(&session.id, &digest, &checked, &[]).expect("the chunk is kept")
+        self.take_chunk(&session.id, &digest, &checked, &[]).expect("the chunk is kept")
+    }
+
+    /// Receives a chunk that has passed the gate, from a peer that does not say where it stands.
+    pub(crate) fn take_chunk(
+        &self,
+        session: &TransferSessionId,
+        digest: &[u8; 32],
+        records: &[BufferRecord],
+        rejections: &[Rejection],
+    ) -> morango::Result<u64> {
+        let received_at = time();
+        let chunk = ReceivedChunk { session, offset: None, digest, records, rejections, received_at };
+        self.storage.receive_chunk(&chunk)
     }
 
     /// Merges records that somebody sent, without making rows of them.

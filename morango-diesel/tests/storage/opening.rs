@@ -30,6 +30,30 @@ fn what_is_committed_is_on_the_disk_on_every_system() {
 }
 
 #[test]
+fn a_database_of_the_first_version_is_brought_up_to_date_and_keeps_what_it_has() {
+    let mut device = Device::without_engine();
+    device.connection.batch_execute(CREATE_TABLES).expect("create the application's tables");
+    let first = include_str!("../../src/backend/sqlite.sql");
+    device.connection.batch_execute(first).expect("the engine's tables as they were at first");
+    device
+        .connection
+        .batch_execute(
+            "INSERT INTO morango_fact (name, value) VALUES ('schema_version', '1');
+             INSERT INTO morango_sync_session VALUES
+                 (zeroblob(16), 'client', 'notebook', zeroblob(16), zeroblob(16), NULL, NULL, '{}', '{}', '', '', '', '', 1, 2, 1)",
+        )
+        .expect("a session of that time");
+    device.build_engine();
+    let kept = device
+        .storage
+        .sync_session(&morango::id::SyncSessionId::from_bytes([0; 16]))
+        .expect("read")
+        .expect("it is there");
+    assert!(kept.is_active && kept.plan.is_none() && kept.holder.is_none());
+    device.build_engine();
+}
+
+#[test]
 fn what_is_no_database_is_refused_with_its_name() {
     let directory = TempDir::new().expect("a directory");
     let text = directory.path().join("letter.txt");

@@ -9,7 +9,10 @@ use morango::id::{CertificateId, InstanceId, NonceId, SyncSessionId, TransferSes
 use morango::identity::Nonce;
 use morango::port::Storage as _;
 use morango::scope::Filter;
-use morango::session::{Capabilities, Direction, Side, Stage, StageStatus, SyncSession, TransferSession};
+use morango::session::{
+    Capabilities, Direction, Side, Stage, StageStatus, SyncHolder, SyncPlan, SyncSession, SyncSessionQuery,
+    TransferSession,
+};
 
 use crate::notebook::Device;
 
@@ -35,6 +38,8 @@ fn sync_session() -> SyncSession {
         started_at: noon(),
         last_activity_at: noon(),
         is_active: true,
+        plan: None,
+        holder: None,
     }
 }
 
@@ -141,4 +146,107 @@ fn an_update_keeps_what_it_changes_and_nothing_that_it_must_not() {
     assert_eq!(storage.transfer_session(&transfer.id).expect("read"), Some(changed.clone()));
     assert_eq!((changed.records_total, changed.client_fsic), (Some(12), fsic));
     assert_eq!(storage.update_transfer_session(&TransferSessionId::random(), &mut |_| ()).expect("read"), None);
+}
+
+#[test]
+fn of_a_sync_session_its_plan_its_holder_and_its_activity_change_and_nothing_else() {
+    let storage = Device::new().storage;
+    let mut session = sync_session();
+    session.side = Side::Client;
+    session.plan = Some(SyncPlan {
+        left: vec![Direction::Pull, Direction::Push],
+        filter: Some(Filter::new(["a", "b:c"]).expect("a filter")),
+        chunk_records: 7,
+    });
+    storage.create_sync_session(&session).expect("create");
+    assert_eq!(storage.sync_session(&session.id).expect("read").as_ref(), Some(&session));
+
+    let later = noon() + TimeDelta::seconds(5);
+    let holder = SyncHolder { name: "here/1/2#3".to_owned(), until: later };
+    let plan = SyncPlan { left: Vec::new(), filter: Some(Filter::everything()), chunk_records: 500 };
+    let changed = storage.update_sync_session(&session.id, &mut |open| {
+        open.plan = Some(plan.clone());
+        open.holder = Some(holder.clone());
+        open.last_activity_at = later;
+        open.profile.clear();
+        open.is_active = false;
+    });
+    let expected = SyncSession {
+        plan: Some(plan.clone()),
+        holder: Some(holder.clone()),
+        last_activity_at: later,
+        ..session.clone()
+    };
+    assert_eq!(changed.expect("update"), Some(expected.clone()));
+    assert_eq!(storage.sync_session(&session.id).expect("read"), Some(expected));
+    assert_eq!(storage.update_sync_session(&SyncSessionId::random(), &mut |_| ()).expect("read"), None);
+
+    storage.close_sync_session(&session.id, later).expect("close");
+    let closed = storage.sync_session(&session.id).expect("read").expect("still known");
+    assert_eq!((closed.holder, closed.plan.map(|plan| plan.left)), (None, Some(Vec::new())), "nobody holds it");
+}
+
+#[test]
+fn sync_sessions_are_found_by_what_is_asked_for_the_last_used_first() {
+    let storage = Device::new().storage;
+    let (client, server) = (InstanceId::random(), InstanceId::random());
+    let sessions: Vec<SyncSession> = (0..4)
+        .map(|number| SyncSession {
+            side: if number == 0 { Side::Client } else { Side::Server },
+            profile: if number == 1 { "other".to_owned() } else { "notebook".to_owned() },
+            client_instance: (number == 2).then_some(client),
+            server_instance: (number == 3).then_some(server),
+            last_activity_at: noon() + TimeDelta::seconds(number),
+            ..sync_session()
+        })
+        .collect();
+    for session in &sessions {
+        storage.create_sync_session(session).expect("create");
+    }
+    storage.close_sync_session(&sessions[3].id, sessions[3].last_activity_at).expect("close");
+    let found = |query: SyncSessionQuery, limit| {
+        let found = storage.sync_sessions(&query, limit).expect("a list");
+        let number = |session: SyncSession| sessions.iter().position(|one| one.id == session.id).expect("one of them");
+        found.into_iter().map(number).collect::<Vec<_>>()
+    };
+    let all = SyncSessionQuery::default;
+    assert_eq!(found(all(), 10), [3, 2, 1, 0]);
+    assert_eq!(found(all(), 2), [3, 2]);
+    assert_eq!(found(SyncSessionQuery { is_active: Some(true), ..all() }, 10), [2, 1, 0]);
+    assert_eq!(found(SyncSessionQuery { is_active: Some(false), ..all() }, 10), [3]);
+    assert_eq!(found(SyncSessionQuery { side: Some(Side::Client), ..all() }, 10), [0]);
+    assert_eq!(found(SyncSessionQuery { profile: Some("other".to_owned()), ..all() }, 10), [1]);
+    assert_eq!(found(SyncSessionQuery { client_instance: Some(client), ..all() }, 10), [2]);
+    assert_eq!(found(SyncSessionQuery { server_instance: Some(server), ..all() }, 10), [3]);
+    assert_eq!(found(SyncSessionQuery { idle_since: Some(sessions[2].last_activity_at), ..all() }, 10), [1, 0]);
+    assert_eq!(found(SyncSessionQuery { ids: Some(vec![sessions[1].id, sessions[2].id]), ..all() }, 10), [2, 1]);
+    assert_eq!(found(SyncSessionQuery { ids: Some(Vec::new()), ..all() }, 10), Vec::<usize>::new());
+}
+
+#[test]
+fn transfer_sessions_are_listed_with_the_open_ones_first_and_keep_their_sync_session_in_use() {
+    let storage = Device::new().storage;
+    let session = sync_session();
+    storage.create_sync_session(&session).expect("create");
+    let later = |seconds| noon() + TimeDelta::seconds(seconds);
+    let mut made = Vec::new();
+    for (number, direction) in (1_i64..).zip([Direction::Pull, Direction::Pull, Direction::Push, Direction::Push]) {
+        let mut transfer = transfer_session(&session, direction);
+        (transfer.started_at, transfer.last_activity_at) = (later(number), later(number));
+        storage.create_transfer_session(&transfer).expect("create");
+        // The first pull stays open for a moment only, the first push stays.
+        if number == 1 || number == 4 {
+            storage.update_transfer_session(&transfer.id, &mut |open| open.is_active = false).expect("close");
+        }
+        made.push(transfer.id);
+    }
+    let listed = |limit| {
+        let listed = storage.transfer_sessions(&session.id, limit).expect("a list");
+        listed.into_iter().map(|transfer| made.iter().position(|id| *id == transfer.id)).collect::<Vec<_>>()
+    };
+    // The second push took up the first.
+    assert_eq!(listed(10), [Some(2), Some(1), Some(0)]);
+    assert_eq!(listed(2), [Some(2), Some(1)]);
+    let used = storage.sync_session(&session.id).expect("read").expect("it is there").last_activity_at;
+    assert_eq!(used, later(3));
 }

@@ -114,16 +114,17 @@ impl Connection {
     }
 
     fn send_once(&self, outgoing: &Outgoing<'_>) -> Result<Vec<u8>, Failure> {
-        let request = self.request(outgoing).map_err(|error| Failure { error, was_sent: false })?;
+        let request = self.request(outgoing).map_err(Failure::before_sending)?;
         let sent = outgoing.body.as_ref().map_or(0, |body| body.bytes.len());
         self.requests.fetch_add(1, Ordering::Relaxed);
         let mut response = self.client.execute(request).map_err(|error| Failure {
             was_sent: !error.is_connect(),
-            error: self.connection_error(outgoing.call, error),
+            ..Failure::after_sending(self.connection_error(outgoing.call, error))
         })?;
         self.has_answered.store(true, Ordering::Relaxed);
         self.bytes_sent.fetch_add(u64::try_from(sent).unwrap_or(u64::MAX), Ordering::Relaxed);
-        self.answer(outgoing, &mut response).map_err(Failure::after_sending)
+        let retry_after = retry_after(&response);
+        self.answer(outgoing, &mut response).map_err(|error| Failure { retry_after, ..Failure::after_sending(error) })
     }
 
     fn request(&self, outgoing: &Outgoing<'_>) -> Result<Request> {
@@ -250,6 +251,12 @@ impl Connection {
         let what = format!("{}: the answer of the peer at {} breaks off", call.as_str(), self.base);
         Error::new(kind, what).with_source(error)
     }
+}
+
+/// The pause for which an answer asks before the next try, where it names seconds. A date is passed over: clocks differ.
+fn retry_after(response: &Response) -> Option<Duration> {
+    let text = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
+    text.trim().parse().ok().map(Duration::from_secs)
 }
 
 fn header_of(capabilities: &Capabilities) -> header::HeaderValue {

@@ -20,7 +20,7 @@ use crate::port::{
     SyncSessionRequest, Traffic, TransferSessionRequest,
 };
 use crate::record::StoreRecord;
-use crate::session::{Capabilities, Capability};
+use crate::session::{Capabilities, Capability, Stage};
 use crate::wire::{self, Call};
 use crate::{ErrorKind, Result};
 
@@ -165,6 +165,10 @@ impl Peer for HttpPeer {
         wire::read_sync_session_answer(&body).map_err(|error| unexpected(Call::CreateSyncSession, error))
     }
 
+    fn sync_session(&self, id: &SyncSessionId) -> Result<()> {
+        self.connection.send(&Outgoing::get(Call::SyncSession, &format!("syncsessions/{id}/"))).map(drop)
+    }
+
     fn close_sync_session(&self, id: &SyncSessionId) -> Result<()> {
         let path = format!("syncsessions/{id}/");
         self.close(&Outgoing::send(Call::CloseSyncSession, Method::DELETE, &path, None, Repeat::Safe))
@@ -186,9 +190,14 @@ impl Peer for HttpPeer {
     fn proceed(&self, id: &TransferSessionId, request: &ProceedRequest) -> Result<RemoteTransfer> {
         let body = Some(Body::json(wire::write_proceed(request, &self.shared()?)));
         let path = format!("transfersessions/{id}/");
+        // A Python peer whose answer was lost may be at work still, and would do the stage a second time beside the first.
+        let repeat = match request.stage {
+            None | Some(Stage::Initializing | Stage::Transferring) => Repeat::Safe,
+            Some(_) => Repeat::Never,
+        };
         self.transfer(&Outgoing {
             patience: Patience::Stage,
-            ..Outgoing::send(Call::Proceed, Method::PATCH, &path, body, Repeat::Safe)
+            ..Outgoing::send(Call::Proceed, Method::PATCH, &path, body, repeat)
         })
     }
 
@@ -200,9 +209,9 @@ impl Peer for HttpPeer {
         })
     }
 
-    fn send_chunk(&self, id: &TransferSessionId, records: &[StoreRecord]) -> Result<()> {
+    fn send_chunk(&self, id: &TransferSessionId, offset: u64, records: &[StoreRecord]) -> Result<()> {
         let takes_gzip = self.shared()?.has(Capability::GzipBufferPost);
-        push::send_chunk(&self.connection, id, records, self.compression_level.filter(|_| takes_gzip))
+        push::send_chunk(&self.connection, id, offset, records, self.compression_level.filter(|_| takes_gzip))
     }
 
     fn fetch_chunk(&self, id: &TransferSessionId, offset: u64, limit: usize) -> Result<Vec<ReceivedRecord>> {

@@ -14,6 +14,7 @@ use crate::wire::{self, Call};
 pub(super) fn send_chunk(
     connection: &Connection,
     id: &TransferSessionId,
+    offset: u64,
     records: &[StoreRecord],
     level: Option<u32>,
 ) -> Result<()> {
@@ -23,7 +24,13 @@ pub(super) fn send_chunk(
         Some(level) => Body::gzip(wire::compress(&chunk, level)),
         None => Body::json(chunk),
     };
-    // Sending the same records again is harmless.
-    let outgoing = Outgoing::send(Call::SendChunk, Method::POST, "buffers/", Some(body), Repeat::Safe);
+    // Where the chunk stands is told for peers of our kind, which then count exactly; others pass it over. Sending the same
+    // records again is harmless.
+    let offset = offset.to_string();
+    let query = [("offset", offset.as_str())];
+    let outgoing = Outgoing {
+        query: &query,
+        ..Outgoing::send(Call::SendChunk, Method::POST, "buffers/", Some(body), Repeat::Safe)
+    };
     connection.send(&outgoing).map(drop)
 }

@@ -41,12 +41,19 @@ pub(super) enum Repeat {
 pub(super) struct Failure {
     pub(super) error: Error,
     pub(super) was_sent: bool,
+    /// How long the peer asked to pause before the next try.
+    pub(super) retry_after: Option<Duration>,
 }
 
 impl Failure {
     /// A try that ended after the request was sent.
     pub(super) fn after_sending(error: Error) -> Self {
-        Self { error, was_sent: true }
+        Self { error, was_sent: true, retry_after: None }
+    }
+
+    /// A try that ended before the request was sent.
+    pub(super) fn before_sending(error: Error) -> Self {
+        Self { error, was_sent: false, retry_after: None }
     }
 }
 
@@ -77,8 +84,12 @@ impl RetryPolicy {
             if retries == self.retries_max || !failure.may_be_repeated(repeat) {
                 return Err(failure.error);
             }
-            tracing::debug!(retries, ?pause, error = %failure.error, "a call failed and is made again");
-            clock.pause(pause);
+            // A peer may ask for a longer pause, and not for any length.
+            let asked =
+                failure.retry_after.unwrap_or_default().min(Duration::from_secs(limits::RETRY_AFTER_SECONDS_MAX));
+            let pause_now = pause.max(asked);
+            tracing::debug!(retries, pause = ?pause_now, error = %failure.error, "a call failed and is made again");
+            clock.pause(pause_now);
             pause = (pause * 2).min(self.pause_max);
             retries += 1;
         }
@@ -126,7 +137,7 @@ mod tests {
         let (pauses, mut count) = (Pauses::default(), 0);
         let result: Result<()> = policy.run(&pauses, repeat, || {
             count += 1;
-            Err(Failure { error: Error::new(kind, "try"), was_sent })
+            Err(Failure { was_sent, ..Failure::after_sending(Error::new(kind, "try")) })
         });
         assert_eq!(result.expect_err("it always fails").kind(), kind);
         (count, pauses.0.into_inner().expect("no test panics with the lock"))
@@ -147,5 +158,19 @@ mod tests {
     fn a_refusal_and_a_peer_that_is_still_at_work_are_not_asked_again() {
         assert_eq!(tries(Repeat::Safe, ErrorKind::FilterOutsideScope, true).0, 1);
         assert_eq!(tries(Repeat::Safe, ErrorKind::Timeout, true).0, 1);
+    }
+
+    #[test]
+    fn a_peer_that_asks_for_a_pause_is_given_it_within_reason() {
+        let policy = RetryPolicy { retries_max: 2, ..RetryPolicy::default() };
+        let pauses = Pauses::default();
+        let mut asked = [3, 100_000].into_iter().map(Duration::from_secs);
+        let result: Result<()> = policy.run(&pauses, Repeat::Safe, || {
+            let error = Error::new(ErrorKind::PeerRefused, "try").retryable();
+            Err(Failure { retry_after: asked.next(), ..Failure::after_sending(error) })
+        });
+        result.expect_err("it always fails");
+        let longest = u128::from(limits::RETRY_AFTER_SECONDS_MAX) * 1_000;
+        assert_eq!(pauses.0.into_inner().expect("no test panics with the lock"), [3_000, longest]);
     }
 }

@@ -256,7 +256,7 @@ fn requests_say_what_we_can_and_are_counted_as_they_go_over_the_line() {
     assert_eq!(peer.fetch_chunk(&id, 1_000, 500).expect("a page").len(), 0);
     let expected = Traffic { requests: 1, bytes_sent: 0, bytes_received: chunk.len() as u64 };
     assert_eq!(peer.traffic() - before, expected);
-    peer.send_chunk(&id, &[]).expect("taken");
+    peer.send_chunk(&id, 0, &[]).expect("taken");
     assert!(peer.traffic().bytes_sent > 0);
     peer.certificates(&all_owned()).expect("none");
 
@@ -267,7 +267,8 @@ fn requests_say_what_we_can_and_are_counted_as_they_go_over_the_line() {
     assert!(asked[1].starts_with(&fetch), "{}", asked[1]);
     assert!(asked[1].contains("accept-encoding: gzip"));
     assert!(
-        asked[2].starts_with("post /api/morango/v1/buffers/ ") && asked[2].contains("content-type: application/gzip")
+        asked[2].starts_with("post /api/morango/v1/buffers/?offset=0 ")
+            && asked[2].contains("content-type: application/gzip")
     );
     assert!(asked[3].starts_with("get /api/morango/v1/certificates/?profile=note+book "), "{}", asked[3]);
 }
@@ -282,7 +283,7 @@ fn a_peer_without_gzip_is_sent_plain_json_and_one_without_version_2_no_such_coun
         whole("200 OK", "", session),
     ]);
     let peer = server.peer();
-    peer.send_chunk(&id, &[]).expect("taken");
+    peer.send_chunk(&id, 0, &[]).expect("taken");
     let request = ProceedRequest { client_fsic: Some(crate::counter::Fsic::default()), ..ProceedRequest::default() };
     peer.proceed(&id, &request).expect("a session");
     let asked = server.asked();

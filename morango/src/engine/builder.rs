@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
@@ -11,7 +12,7 @@ use crate::identity::{Instance, SystemFacts};
 use crate::model::Registry;
 use crate::port::{Clock, Storage, SystemClock};
 use crate::session::Capabilities;
-use crate::transfer::{Guests, Home, SingleUserScope, Workers};
+use crate::transfer::{Guests, Home, SingleUserScope, Upkeep, Workers, look_after};
 use crate::{Error, ErrorKind, Result, limits};
 
 /// Makes an [`Engine`]. All that it may be told has a default.
@@ -24,6 +25,7 @@ pub struct EngineBuilder {
     instance_info: Map<String, Value>,
     guests: Guests,
     single_user_scopes: Vec<SingleUserScope>,
+    sessions_idle: Duration,
 }
 
 impl EngineBuilder {
@@ -37,6 +39,7 @@ impl EngineBuilder {
             instance_info: Map::new(),
             guests: Guests::default(),
             single_user_scopes: Vec::new(),
+            sessions_idle: Duration::from_secs(limits::SESSION_IDLE_SECONDS_DEFAULT),
         }
     }
 
@@ -98,6 +101,15 @@ impl EngineBuilder {
         self
     }
 
+    /// How long a sync session may be left alone before the engine closes it and frees its buffers, in place of
+    /// [`limits::SESSION_IDLE_SECONDS_DEFAULT`]. It looks for such sessions when it is built and, now and then, when another one
+    /// is opened.
+    #[must_use]
+    pub fn close_sessions_idle_for(mut self, idle: Duration) -> Self {
+        self.sessions_idle = idle;
+        self
+    }
+
     /// Puts the engine together: checks the registry, brings the storage up to date, and finds out which instance this is.
     ///
     /// # Errors
@@ -122,11 +134,13 @@ impl EngineBuilder {
             guests: self.guests,
             single_user_scopes: self.single_user_scopes,
             workers: Workers::default(),
+            upkeep: Upkeep::new(self.sessions_idle),
         };
         if home.instance_json().len() > limits::INSTANCE_BYTES_MAX {
             let message = format!("build the engine: its instance info is over {} bytes", limits::INSTANCE_BYTES_MAX);
             return Err(Error::new(ErrorKind::Configuration, message));
         }
+        look_after(&home);
         tracing::info!(instance = %home.instance.id, storage = home.instance.db_path, "the engine is ready");
         Ok(Engine { home: Arc::new(home) })
     }

@@ -1,30 +1,29 @@
-//! A sync as the client makes it: certificates are chosen, a sync session is opened, transfers run, the session is closed.
+//! How two peers come together: our certificate and the peer's are found, what they allow together is agreed on, and a sync
+//! session is opened.
 
 use serde_json::Value;
 
 use super::agreement::Agreement;
 use super::options::SyncOptions;
-use super::report::SyncReport;
-use crate::hook::Event;
 use crate::id::{CertificateId, SyncSessionId};
-use crate::identity::{Certificate, PrivateKey, UnverifiedCertificate, session_challenge};
+use crate::identity::{Certificate, PrivateKey, Run, UnverifiedCertificate, session_challenge};
 use crate::port::{CertificateQuery, Peer, PeerInfo, SyncSessionRequest};
 use crate::scope::{Filter, Scope, ScopeDefinitions, ScopeParams};
-use crate::session::{Capabilities, Direction, Side, SyncSession};
-use crate::transfer::{Home, Order, TransferReport, Widening, certificates, transfer};
+use crate::session::{Capabilities, Direction, Side, SyncPlan, SyncSession};
+use crate::transfer::{BreakingOff, Home, Lease, certificates, hold_of};
 use crate::{Error, ErrorKind, Result, limits};
 
 /// The certificate in whose name we speak, with all that belongs to it.
-struct Client {
-    certificate: Certificate,
+pub(super) struct Client {
+    pub(super) certificate: Certificate,
     key: PrivateKey,
-    scope: Scope,
+    pub(super) scope: Scope,
     /// From the root down to the certificate itself.
     chain: Vec<Certificate>,
 }
 
 impl Client {
-    fn load(home: &Home, id: &CertificateId) -> Result<Self> {
+    pub(super) fn load(home: &Home, id: &CertificateId) -> Result<Self> {
         let certificate = certificates::known(home, id)?;
         let key = home.storage.private_key(id)?.ok_or_else(|| {
             let message = format!("sync as the certificate {id}: its private key is not here");
@@ -38,12 +37,12 @@ impl Client {
     }
 
     /// The root under which all partitions of the certificate lie.
-    fn root(&self) -> CertificateId {
+    pub(super) fn root(&self) -> CertificateId {
         self.chain.first().unwrap_or(&self.certificate).id()
     }
 
     /// A filter that our own certificate does not allow is refused before anybody is called.
-    fn check_filter(&self, direction: Direction, filter: &Filter) -> Result<()> {
+    pub(super) fn check_filter(&self, direction: Direction, filter: &Filter) -> Result<()> {
         let is_allowed = match direction {
             Direction::Pull => self.scope.allows_read(filter),
             Direction::Push => self.scope.allows_write(filter),
@@ -58,58 +57,15 @@ impl Client {
     }
 }
 
-/// Does one sync from its beginning to its end.
-pub(super) fn sync(
-    home: &Home,
-    peer: &dyn Peer,
-    certificate: &CertificateId,
-    options: &SyncOptions,
-) -> Result<SyncReport> {
-    let span = tracing::info_span!("sync", peer = peer.location(), %certificate);
-    let _entered = span.enter();
-    let began = home.clock.elapsed();
-    let traffic = peer.traffic();
-    let client = Client::load(home, certificate)?;
-    if let Some(filter) = &options.filter {
-        options.directions.iter().try_for_each(|direction| client.check_filter(*direction, filter))?;
-    }
-    options.cancel.check()?;
-    let capabilities = meet(home, peer)?;
-    let (server, agreement) = choose(home, peer, &client, options)?;
-    let session = open(home, peer, &client, &server, capabilities)?;
-    tell(home, options, &Event::SessionOpened { sync_session: session.id, side: Side::Client });
-    let outcome = transfers(home, peer, &session, &client, &server, &agreement, options);
-    let closed = close(home, peer, &session, outcome.as_ref().err());
-    tell(home, options, &Event::SessionClosed { sync_session: session.id, side: Side::Client });
-    let (pull, push) = outcome?;
-    closed?;
-    let report = SyncReport {
-        sync_session: session.id,
-        peer: peer.location(),
-        server_certificate: server.id(),
-        pull,
-        push,
-        traffic: peer.traffic() - traffic,
-        duration: home.clock.elapsed().saturating_sub(began),
-    };
-    tracing::info!(records = report.records_transferred(), took = ?report.duration, "synced");
-    Ok(report)
-}
-
-fn tell(home: &Home, options: &SyncOptions, event: &Event) {
-    home.tell(event);
-    options.guests.tell(event);
-}
-
-/// Tells the peer what we can do, learns what it can, and says what both can.
-fn meet(home: &Home, peer: &dyn Peer) -> Result<Capabilities> {
+/// Tells the peer what we can do, learns what it can, and says what both can, beside what the peer says of itself.
+pub(super) fn meet(home: &Home, peer: &dyn Peer) -> Result<(Capabilities, PeerInfo)> {
     peer.announce(&home.capabilities);
     let info = peer.info()?;
     check_not_ourselves(home, peer, &info)?;
     let shared = home.capabilities.shared_with(&info.capabilities);
     // From now on the peer hears of these alone, so that both go the same way even where something between hid the others.
     peer.announce(&shared);
-    Ok(shared)
+    Ok((shared, info))
 }
 
 /// A copied database has the same instance: syncing the two would let each believe that the other's changes are its own.
@@ -123,7 +79,12 @@ fn check_not_ourselves(home: &Home, peer: &dyn Peer, info: &PeerInfo) -> Result<
 }
 
 /// The peer's certificate that allows the most of what is wanted, verified and kept, with what it allows.
-fn choose(home: &Home, peer: &dyn Peer, client: &Client, options: &SyncOptions) -> Result<(Certificate, Agreement)> {
+pub(super) fn choose(
+    home: &Home,
+    peer: &dyn Peer,
+    client: &Client,
+    options: &SyncOptions,
+) -> Result<(Certificate, Agreement)> {
     let agree = |scope: &Scope| Agreement::between(options.directions, options.filter.as_ref(), &client.scope, scope);
     if let Some(id) = &options.server_certificate {
         let server = fetch(home, peer, *id)?;
@@ -198,7 +159,7 @@ pub(super) fn fetch(home: &Home, peer: &dyn Peer, id: CertificateId) -> Result<C
     certificates::known(home, &id)
 }
 
-fn nothing_shared(peer: &dyn Peer, client: &Client, options: &SyncOptions) -> Error {
+pub(super) fn nothing_shared(peer: &dyn Peer, client: &Client, options: &SyncOptions) -> Error {
     let what = match &options.filter {
         Some(filter) => format!("the filter {filter} is"),
         None => "nothing is".to_owned(),
@@ -214,18 +175,80 @@ fn nothing_shared(peer: &dyn Peer, client: &Client, options: &SyncOptions) -> Er
     )
 }
 
-/// Opens the sync session: we sign the peer's nonce, and it signs the same.
-fn open(
-    home: &Home,
+/// Opens the sync session: we sign the peer's nonce, and it signs the same. It is held by a run of ours from its beginning.
+pub(super) fn open<'a>(
+    home: &'a Home,
     peer: &dyn Peer,
     client: &Client,
     server: &Certificate,
-    capabilities: Capabilities,
-) -> Result<SyncSession> {
+    capabilities: &Capabilities,
+    plan: SyncPlan,
+) -> Result<(SyncSession, Lease<'a>)> {
     if server.profile() != client.certificate.profile() {
         let message = format!("sync with the certificate {}: it is of another profile than ours", server.id());
         return Err(Error::new(ErrorKind::CertificateInvalid, message));
     }
+    let mut tries = 1;
+    let (request, challenge, answer) = loop {
+        let (request, challenge) = introduce(home, peer, client, server)?;
+        match peer.create_sync_session(&request) {
+            Ok(answer) => break (request, challenge, answer),
+            // The nonce may be used up, and without the answer nobody knows who opened the session, if it was opened.
+            Err(error) if BreakingOff::ByReason.leaves_open(&error) && tries < limits::OPEN_TRIES_MAX => {
+                tracing::debug!(error = %error.report(), "asking for another sync session");
+                close_there(peer, &request.id);
+                tries += 1;
+            }
+            Err(error) => return Err(error),
+        }
+    };
+    let run = Run::begin();
+    let now = home.clock.now();
+    let session = SyncSession {
+        id: request.id,
+        side: Side::Client,
+        profile: request.profile,
+        client_certificate: request.client_certificate,
+        server_certificate: request.server_certificate,
+        client_instance: Some(home.instance.id),
+        server_instance: instance_id(&answer.server_instance),
+        client_instance_json: request.instance,
+        server_instance_json: answer.server_instance,
+        connection_path: request.connection_path,
+        client_ip: request.client_ip,
+        server_ip: request.server_ip,
+        capabilities: capabilities.clone(),
+        started_at: now,
+        last_activity_at: now,
+        is_active: true,
+        plan: Some(plan),
+        holder: Some(hold_of(&run, now)),
+    };
+    let kept = if server.verify(&challenge, &answer.signature) {
+        check_instance_length(&session).and_then(|()| home.storage.create_sync_session(&session))
+    } else {
+        let message = format!(
+            "open a sync session with {}: it does not speak for the certificate {}",
+            peer.location(),
+            server.id()
+        );
+        Err(Error::new(ErrorKind::SignatureInvalid, message))
+    };
+    if let Err(error) = kept {
+        close_there(peer, &session.id);
+        return Err(error);
+    }
+    let lease = Lease::of_new(home, session.id, run);
+    Ok((session, lease))
+}
+
+/// A request for a sync session, with the text that both sides sign.
+fn introduce(
+    home: &Home,
+    peer: &dyn Peer,
+    client: &Client,
+    server: &Certificate,
+) -> Result<(SyncSessionRequest, String)> {
     let nonce = peer.nonce()?;
     let id = SyncSessionId::random();
     let challenge = session_challenge(&nonce, id);
@@ -242,43 +265,14 @@ fn open(
         server_ip: String::new(),
         signature: client.key.sign(&challenge),
     };
-    let answer = peer.create_sync_session(&request)?;
-    let now = home.clock.now();
-    let session = SyncSession {
-        id,
-        side: Side::Client,
-        profile: request.profile,
-        client_certificate: request.client_certificate,
-        server_certificate: request.server_certificate,
-        client_instance: Some(home.instance.id),
-        server_instance: instance_id(&answer.server_instance),
-        client_instance_json: request.instance,
-        server_instance_json: answer.server_instance,
-        connection_path: request.connection_path,
-        client_ip: request.client_ip,
-        server_ip: request.server_ip,
-        capabilities,
-        started_at: now,
-        last_activity_at: now,
-        is_active: true,
-    };
-    let kept = if server.verify(&challenge, &answer.signature) {
-        check_instance_length(&session).and_then(|()| home.storage.create_sync_session(&session))
-    } else {
-        let message = format!(
-            "open a sync session with {}: it does not speak for the certificate {}",
-            peer.location(),
-            server.id()
-        );
-        Err(Error::new(ErrorKind::SignatureInvalid, message))
-    };
-    if let Err(error) = kept {
-        if let Err(error) = peer.close_sync_session(&id) {
-            tracing::warn!(sync_session = %id, error = %error.report(), "could not close the sync session there");
-        }
-        return Err(error);
+    Ok((request, challenge))
+}
+
+/// Closes a session there, as far as the peer can be reached. What it cannot be told it finds out by itself.
+pub(super) fn close_there(peer: &dyn Peer, id: &SyncSessionId) {
+    if let Err(error) = peer.close_sync_session(id) {
+        tracing::warn!(sync_session = %id, error = %error.report(), "could not close the sync session there");
     }
-    Ok(session)
 }
 
 fn check_instance_length(session: &SyncSession) -> Result<()> {
@@ -294,55 +288,4 @@ fn check_instance_length(session: &SyncSession) -> Result<()> {
 fn instance_id(text: &str) -> Option<crate::id::InstanceId> {
     let instance: Value = serde_json::from_str(text).ok()?;
     instance.get("id")?.as_str()?.parse().ok()
-}
-
-type Transfers = (Option<TransferReport>, Option<TransferReport>);
-
-fn transfers(
-    home: &Home,
-    peer: &dyn Peer,
-    session: &SyncSession,
-    client: &Client,
-    server: &Certificate,
-    agreement: &Agreement,
-    options: &SyncOptions,
-) -> Result<Transfers> {
-    let (mut pull, mut push) = (None, None);
-    let root = client.root();
-    let is_shared = certificates::root_of(home, server)? == Some(root);
-    let scope = server.scope(&*home.registry)?;
-    for (direction, filter) in options.directions.iter().zip(&agreement.0) {
-        let filter = filter.as_ref().expect("a certificate was chosen that allows every direction");
-        let order = Order {
-            sync_session: session,
-            direction: *direction,
-            filter,
-            widening: Widening {
-                shared_root: is_shared.then(|| root.to_string()),
-                reach: match direction {
-                    Direction::Pull => scope.write(),
-                    Direction::Push => scope.read(),
-                },
-            },
-            chunk_records: options.chunk_records,
-            guests: &options.guests,
-            cancel: &options.cancel,
-        };
-        let report = transfer(home, peer, &order)?;
-        match direction {
-            Direction::Pull => pull = Some(report),
-            Direction::Push => push = Some(report),
-        }
-    }
-    Ok((pull, push))
-}
-
-/// Closes the session here, and there as far as the peer can be reached.
-fn close(home: &Home, peer: &dyn Peer, session: &SyncSession, failure: Option<&Error>) -> Result<()> {
-    let is_reachable = failure.is_none_or(|error| error.kind() != ErrorKind::Connection);
-    if is_reachable && let Err(error) = peer.close_sync_session(&session.id) {
-        // All that was to be done is done, or has failed for a better reason: the peer forgets the session by itself.
-        tracing::warn!(sync_session = %session.id, error = %error.report(), "could not close the sync session there");
-    }
-    home.storage.close_sync_session(&session.id, home.clock.now())
 }

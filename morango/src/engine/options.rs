@@ -8,7 +8,7 @@ use crate::id::CertificateId;
 use crate::limits;
 use crate::scope::Filter;
 use crate::session::Direction;
-use crate::transfer::{CancelToken, Guests};
+use crate::transfer::{BreakingOff, CancelToken, Guests, Takeover};
 
 /// What one sync is to do.
 #[derive(Clone)]
@@ -16,10 +16,27 @@ pub struct SyncOptions {
     /// The transfers, in their order.
     pub(super) directions: &'static [Direction],
     pub(super) filter: Option<Filter>,
-    pub(super) chunk_records: usize,
+    pub(super) chunk_records: Option<usize>,
     pub(super) server_certificate: Option<CertificateId>,
     pub(super) guests: Guests,
     pub(super) cancel: CancelToken,
+    pub(super) beginning: Beginning,
+    pub(super) ending: Ending,
+    pub(super) takeover: Takeover,
+}
+
+/// What a sync does about one that was broken off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beginning {
+    Afresh,
+    WithWhatIsLeft,
+}
+
+/// What becomes of the session at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    Close,
+    KeepOpen,
 }
 
 impl SyncOptions {
@@ -27,10 +44,13 @@ impl SyncOptions {
         Self {
             directions,
             filter: None,
-            chunk_records: limits::CHUNK_RECORDS_DEFAULT,
+            chunk_records: None,
             server_certificate: None,
             guests: Guests::default(),
             cancel: CancelToken::new(),
+            beginning: Beginning::Afresh,
+            ending: Ending::Close,
+            takeover: Takeover::Refused,
         }
     }
 
@@ -59,7 +79,7 @@ impl SyncOptions {
     /// How many records go over at a time: between 1 and [`limits::CHUNK_RECORDS_MAX`], to which other numbers are brought.
     #[must_use]
     pub fn chunk_size(mut self, records: usize) -> Self {
-        self.chunk_records = records.clamp(1, limits::CHUNK_RECORDS_MAX);
+        self.chunk_records = Some(records.clamp(1, limits::CHUNK_RECORDS_MAX));
         self
     }
 
@@ -89,6 +109,38 @@ impl SyncOptions {
     pub fn cancel_on(mut self, cancel: impl Into<CancelToken>) -> Self {
         self.cancel = cancel.into();
         self
+    }
+
+    /// Goes on with a sync of the same certificate and filter with the same peer, where one was broken off, instead of beginning
+    /// afresh. Where that one is not there any more on the other side, or somebody is at work in it, this one begins afresh.
+    #[must_use]
+    pub fn resume_if_possible(mut self) -> Self {
+        self.beginning = Beginning::WithWhatIsLeft;
+        self
+    }
+
+    /// Leaves the sync session open at the end, and where the sync is cancelled: [`Engine::resume`](super::Engine::resume) then
+    /// syncs in it again, which spares the exchange of certificates. Whoever keeps a session open has to look after it;
+    /// one that nobody uses is [closed](super::Engine::clean_up_sessions) in the end.
+    #[must_use]
+    pub fn keep_open(mut self) -> Self {
+        self.ending = Ending::KeepOpen;
+        self
+    }
+
+    /// Takes a sync session over from whoever is at work in it, who then stops: for
+    /// [`Engine::resume`](super::Engine::resume) after a process that hangs.
+    #[must_use]
+    pub fn take_over(mut self) -> Self {
+        self.takeover = Takeover::Forced;
+        self
+    }
+
+    pub(super) fn breaking_off(&self) -> BreakingOff {
+        match self.ending {
+            Ending::Close => BreakingOff::ByReason,
+            Ending::KeepOpen => BreakingOff::EvenIfCancelled,
+        }
     }
 
     pub(super) fn cancel_token(&self) -> CancelToken {

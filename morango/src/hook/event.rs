@@ -52,7 +52,7 @@ impl Totals {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A sync session was opened.
+    /// A sync session was opened, or taken up again.
     SessionOpened {
         /// The session.
         sync_session: SyncSessionId,
@@ -82,6 +82,13 @@ pub enum Event {
         transfer_session: Option<TransferSessionId>,
         /// What the hook did wrong.
         failure: HookFailure,
+    },
+    /// A sync was broken off by what may pass, and its session stays open: it can be taken up again.
+    SessionInterrupted {
+        /// The session.
+        sync_session: SyncSessionId,
+        /// Which end we are.
+        side: Side,
     },
     /// A sync session was closed.
     SessionClosed {

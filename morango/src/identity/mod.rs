@@ -1,7 +1,7 @@
 //! Who is speaking: keys, certificates and the chains that lead to them, nonces, and the instance itself.
 //!
-//! Everything here is pure but two files: `key`, which draws random numbers for a new key, and `system`, which reads what this
-//! machine is. This room stores nothing and asks no peer.
+//! Everything here is pure but three files: `key`, which draws random numbers for a new key, `system`, which reads what this
+//! machine is, and `process`, which reads what runs on it. This room stores nothing and asks no peer.
 
 mod certificate;
 mod chain;
@@ -10,6 +10,7 @@ mod instance;
 mod key;
 mod nonce;
 mod pem;
+mod process;
 mod public_key;
 mod system;
 #[cfg(test)]
@@ -22,5 +23,6 @@ pub use error::IdentityError;
 pub use instance::{Instance, SystemFacts, proquint};
 pub use key::PrivateKey;
 pub use nonce::{Nonce, session_challenge};
+pub(crate) use process::{Liveness, Run, liveness};
 pub use public_key::PublicKey;
 pub use unverified::{CertificateBody, UnverifiedCertificate};

@@ -14,6 +14,6 @@ pub use peer::{
     SyncSessionRequest, Traffic, TransferSessionRequest,
 };
 pub use storage::{
-    ApplyFailure, Chunk, DequeueReport, DeserializeReport, Progress, REPORTED_MAX, Rejection, SerializeReport,
-    SetAside, Storage, StoredCertificate, Watch,
+    ApplyFailure, Chunk, DequeueReport, DeserializeReport, Progress, REPORTED_MAX, ReceivedChunk, Rejection,
+    SerializeReport, SetAside, Storage, StoredCertificate, Watch,
 };

@@ -228,6 +228,12 @@ pub trait Peer: Send + Sync + fmt::Debug {
     /// As with any call.
     fn create_sync_session(&self, request: &SyncSessionRequest) -> Result<SyncSessionAnswer>;
 
+    /// Asks whether a sync session is open there.
+    ///
+    /// # Errors
+    /// [`SessionUnknown`](crate::ErrorKind::SessionUnknown) where it is not; otherwise as with any call.
+    fn sync_session(&self, id: &SyncSessionId) -> Result<()>;
+
     /// Closes a sync session. One that is closed already is no error.
     ///
     /// # Errors
@@ -247,7 +253,8 @@ pub trait Peer: Send + Sync + fmt::Debug {
     /// [`SessionUnknown`](crate::ErrorKind::SessionUnknown) where it is closed; otherwise as with any call.
     fn transfer_session(&self, id: &TransferSessionId) -> Result<RemoteTransfer>;
 
-    /// Asks the server to proceed. The answer tells how it stands then, which may be `started`.
+    /// Asks the server to proceed. The answer tells how it stands then, which may be `started`. Where the answer is lost, the
+    /// server may have proceeded.
     ///
     /// # Errors
     /// As with any call.
@@ -259,11 +266,11 @@ pub trait Peer: Send + Sync + fmt::Debug {
     /// As with any call.
     fn close_transfer_session(&self, id: &TransferSessionId) -> Result<()>;
 
-    /// Sends records of a push. Sending the same ones again is harmless.
+    /// Sends records of a push, which stand at `offset` among those of the session. Sending the same ones again is harmless.
     ///
     /// # Errors
     /// As with any call.
-    fn send_chunk(&self, id: &TransferSessionId, records: &[StoreRecord]) -> Result<()>;
+    fn send_chunk(&self, id: &TransferSessionId, offset: u64, records: &[StoreRecord]) -> Result<()>;
 
     /// Fetches records of a pull, from `offset` on, at most `limit`.
     ///

@@ -12,14 +12,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::Result;
 use crate::counter::{Fsic, Lack, Stamp};
 use crate::id::{CertificateId, DatabaseId, NonceId, SyncId, SyncSessionId, TransferSessionId};
 use crate::identity::{Certificate, Instance, Nonce, PrivateKey};
 use crate::model::Registry;
 use crate::record::{BufferRecord, StoreRecord};
 use crate::scope::Filter;
-use crate::session::{Role, SyncSession, TransferSession};
+use crate::session::{Role, SyncSession, SyncSessionQuery, TransferSession};
+use crate::{Error, ErrorKind, Result};
 
 use super::peer::CertificateQuery;
 
@@ -34,7 +34,7 @@ pub struct Progress {
 
 /// Who watches a long verb: told of progress after each transaction, and asked whether to go on.
 ///
-/// A verb that is told to stop returns [`ErrorKind::Cancelled`](crate::ErrorKind) and leaves a true state.
+/// A verb that is told to stop returns [`ErrorKind::Cancelled`] and leaves a true state.
 pub type Watch<'a> = &'a (dyn Fn(Progress) -> ControlFlow<()> + Sync);
 
 /// A certificate in the store.
@@ -97,6 +97,46 @@ pub struct Rejection {
     pub received: String,
 }
 
+/// A chunk that came and has passed the gate.
+#[derive(Debug, Clone, Copy)]
+pub struct ReceivedChunk<'a> {
+    /// The transfer session.
+    pub session: &'a TransferSessionId,
+    /// Where the chunk stands among the session's records; none from a peer that does not say.
+    pub offset: Option<u64>,
+    /// The digest of the chunk as it came: the same chunk has the same digest when it comes again.
+    pub digest: &'a [u8; 32],
+    /// The records that passed.
+    pub records: &'a [BufferRecord],
+    /// Those that did not.
+    pub rejections: &'a [Rejection],
+    /// When it came.
+    pub received_at: DateTime<Utc>,
+}
+
+impl ReceivedChunk<'_> {
+    /// How many records of the session have come with this chunk, of which `before` had come without it.
+    ///
+    /// Where the peer says where the chunk stands, a part that came before is not counted twice, however it was cut.
+    ///
+    /// # Errors
+    /// [`ErrorKind::SessionConflict`]: records before this chunk are missing.
+    pub fn count(&self, before: u64) -> Result<u64> {
+        let length = (self.records.len() + self.rejections.len()) as u64;
+        match self.offset {
+            None => Ok(before.saturating_add(length)),
+            Some(offset) if offset <= before => Ok(offset.saturating_add(length).max(before)),
+            Some(offset) => {
+                let message = format!(
+                    "keep a chunk of transfer session {} that begins at record {offset}: {before} have come so far",
+                    self.session
+                );
+                Err(Error::new(ErrorKind::SessionConflict, message))
+            }
+        }
+    }
+}
+
 /// What dequeuing did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DequeueReport {
@@ -143,7 +183,7 @@ pub struct DeserializeReport {
 /// The database.
 ///
 /// One storage serves many threads. Its errors say which operation failed and on what; a database that is locked by
-/// another for too long is [`ErrorKind::StorageBusy`](crate::ErrorKind::StorageBusy).
+/// another for too long is [`ErrorKind::StorageBusy`].
 pub trait Storage: Send + Sync + 'static {
     /// Brings the engine's own tables up to date and installs change capture for every model of the registry.
     /// It is called once, before anything else.
@@ -216,7 +256,7 @@ pub trait Storage: Send + Sync + 'static {
     /// Keeps a new sync session.
     ///
     /// # Errors
-    /// The database fails, or there is one with this id: [`ErrorKind::SessionConflict`](crate::ErrorKind::SessionConflict).
+    /// The database fails, or there is one with this id: [`ErrorKind::SessionConflict`].
     fn create_sync_session(&self, session: &SyncSession) -> Result<()>;
 
     /// One sync session, open or closed.
@@ -225,13 +265,38 @@ pub trait Storage: Send + Sync + 'static {
     /// The database fails.
     fn sync_session(&self, id: &SyncSessionId) -> Result<Option<SyncSession>>;
 
-    /// Closes a sync session and every transfer session in it, and deletes their buffers.
+    /// Changes a sync session in one transaction: reads it, lets `change` change it, keeps its plan, its holder, and when it
+    /// was last used, and returns it. `None` where there is none. All else stays what it is.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn update_sync_session(
+        &self,
+        id: &SyncSessionId,
+        change: &mut dyn FnMut(&mut SyncSession),
+    ) -> Result<Option<SyncSession>>;
+
+    /// The sync sessions that answer a query, those that were used last first, at most `limit`.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn sync_sessions(&self, query: &SyncSessionQuery, limit: usize) -> Result<Vec<SyncSession>>;
+
+    /// The transfer sessions of a sync session, at most `limit`: the open ones, then the closed ones, of both those that began
+    /// last first.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn transfer_sessions(&self, sync_session: &SyncSessionId, limit: usize) -> Result<Vec<TransferSession>>;
+
+    /// Closes a sync session, which nobody holds then, and every transfer session in it, and deletes their buffers.
     ///
     /// # Errors
     /// The database fails.
     fn close_sync_session(&self, id: &SyncSessionId, now: DateTime<Utc>) -> Result<()>;
 
-    /// Keeps a new transfer session, or takes up the open one of the same sync session and direction, which it returns.
+    /// Keeps a new transfer session, or takes up the open one of the same sync session and direction, which it returns. The sync
+    /// session was last used then.
     ///
     /// # Errors
     /// The database fails, or there is another session with this id.
@@ -281,21 +346,18 @@ pub trait Storage: Send + Sync + 'static {
     /// The database fails.
     fn queued_chunk(&self, session: &TransferSessionId, offset: u64, limit: usize) -> Result<Chunk>;
 
-    /// Keeps a received chunk, with what was refused of it, and counts both as transferred, in one transaction.
-    /// A chunk that is here already (by its digest) changes nothing. Returns how many were transferred so far.
+    /// Keeps a received chunk, with what was refused of it, and counts both as transferred as [`ReceivedChunk::count`] says, in
+    /// one transaction; never beyond the session's total, where that is known. A chunk that is here already (by its digest)
+    /// changes nothing. Returns how many were transferred so far.
     ///
     /// A record of which the store has nothing may go into it at once; [`dequeue`](Self::dequeue) counts it all the same. No
     /// counter moves before that.
     ///
     /// # Errors
-    /// The database fails.
-    fn receive_chunk(
-        &self,
-        session: &TransferSessionId,
-        digest: &[u8; 32],
-        records: &[BufferRecord],
-        rejections: &[Rejection],
-    ) -> Result<u64>;
+    /// The database fails; the session is not open: [`ErrorKind::SessionUnknown`]; records before the chunk are missing:
+    /// [`ErrorKind::SessionConflict`]; more than
+    /// [`limits::TRANSFER_BYTES_MAX`](crate::limits::TRANSFER_BYTES_MAX) would have come for the session: [`ErrorKind::LimitExceeded`].
+    fn receive_chunk(&self, chunk: &ReceivedChunk<'_>) -> Result<u64>;
 
     /// *Dequeue*: merges the session's received records into the store by the rule of
     /// [`record::merge`](crate::record), and at the very end raises the database max counters to the producer's.
@@ -316,6 +378,18 @@ pub trait Storage: Send + Sync + 'static {
     /// # Errors
     /// The database fails.
     fn clean_up(&self, session: &TransferSessionId, now: DateTime<Utc>) -> Result<()>;
+
+    /// How many records wait in the buffers of a transfer session, on their way out or in.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn buffered(&self, session: &TransferSessionId) -> Result<u64>;
+
+    /// Deletes what is in buffers of no open transfer session, and says how many records that were.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn delete_orphaned_buffers(&self) -> Result<u64>;
 
     /// The received records that were refused at the gate, newest first, at most `limit`.
     ///

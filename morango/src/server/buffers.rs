@@ -38,9 +38,10 @@ pub(super) fn list(responder: &Responder, asked: &Asked) -> Result<Answer> {
 }
 
 pub(super) fn create(responder: &Responder, asked: &Asked) -> Result<Answer> {
+    let offset = number_in(&asked.query()?, "offset")?;
     let records = wire::read_chunk(&asked.body()?)?;
     if let Some(transfer_session) = Responder::transfer_session_of(&records)? {
-        responder.receive_chunk(&transfer_session, records)?;
+        responder.receive_chunk(&transfer_session, offset, records)?;
     }
     Ok(Answer::created(Vec::new()))
 }
@@ -52,20 +53,29 @@ fn address_of(asked: &Asked) -> String {
     host.map_or_else(|| path.to_owned(), |host| format!("http://{host}{path}"))
 }
 
+/// The last value of this name in a query.
+fn value_in<'a>(query: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    query.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+}
+
+fn number_in(query: &[(String, String)], name: &str) -> Result<Option<u64>> {
+    value_in(query, name).map(|text| text.parse().map_err(|_| wrong(name))).transpose()
+}
+
+fn wrong(name: &str) -> Error {
+    Error::new(ErrorKind::InvalidInput, format!("page through records: {name} is missing or wrong"))
+}
+
 impl Page {
     fn of(query: &[(String, String)]) -> Result<Self> {
-        let value = |name: &str| query.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-        let wrong =
-            |name: &str| Error::new(ErrorKind::InvalidInput, format!("give records: {name} is missing or wrong"));
-        let number = |name: &str| value(name).map(|text| text.parse::<u64>().map_err(|_| wrong(name))).transpose();
-        let limit = match number("limit")? {
+        let limit = match number_in(query, "limit")? {
             Some(0) => return Err(wrong("limit")),
             limit => limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)),
         };
-        let transfer_session = value("transfer_session_id").and_then(|id| id.parse().ok());
+        let transfer_session = value_in(query, "transfer_session_id").and_then(|id| id.parse().ok());
         Ok(Self {
             transfer_session: transfer_session.ok_or_else(|| wrong("transfer_session_id"))?,
-            offset: number("offset")?.unwrap_or(0),
+            offset: number_in(query, "offset")?.unwrap_or(0),
             limit,
         })
     }

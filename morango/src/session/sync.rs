@@ -3,7 +3,9 @@
 use chrono::{DateTime, Utc};
 
 use super::capability::Capabilities;
+use super::transfer::Direction;
 use crate::id::{CertificateId, InstanceId, SyncSessionId};
+use crate::scope::Filter;
 
 /// Which end of the connection this peer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -49,4 +51,47 @@ pub struct SyncSession {
     pub last_activity_at: DateTime<Utc>,
     /// Whether it is open.
     pub is_active: bool,
+    /// What the client set out to do: of a session in which we are the client.
+    pub plan: Option<SyncPlan>,
+    /// Who is at work in it: of a session in which we are the client.
+    pub holder: Option<SyncHolder>,
+}
+
+/// What a client set out to do in a sync session, so that whoever takes it up again does the rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyncPlan {
+    /// The directions whose transfers are not done yet, in their order.
+    pub left: Vec<Direction>,
+    /// What is synced; without one, all that both certificates allow.
+    pub filter: Option<Filter>,
+    /// How many records go over at a time.
+    pub chunk_records: usize,
+}
+
+/// Who is at work in a sync session, and until when that is believed without a further sign of life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyncHolder {
+    /// Names a process on a machine and one of its syncs, for whoever wants to know whether it still lives.
+    pub name: String,
+    /// When the hold ends unless it is renewed.
+    pub until: DateTime<Utc>,
+}
+
+/// Which sync sessions are meant. Without any condition, all of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SyncSessionQuery {
+    /// Only these.
+    pub ids: Option<Vec<SyncSessionId>>,
+    /// Only those that are open, or only those that are closed.
+    pub is_active: Option<bool>,
+    /// Only those in which we are this end.
+    pub side: Option<Side>,
+    /// Only those of this profile.
+    pub profile: Option<String>,
+    /// Only those whose client is this instance.
+    pub client_instance: Option<InstanceId>,
+    /// Only those whose server is this instance.
+    pub server_instance: Option<InstanceId>,
+    /// Only those that were last used before this time.
+    pub idle_since: Option<DateTime<Utc>>,
 }

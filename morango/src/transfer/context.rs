@@ -11,14 +11,17 @@ use super::cancel::CancelToken;
 use super::fsic::Exchange;
 use super::guests::Guests;
 use super::info::SingleUserScope;
+use super::lease::Lease;
+use super::upkeep::Upkeep;
 use super::workers::Workers;
 use crate::counter::Fsic;
 use crate::hook::{Event, Phase, Totals};
-use crate::id::{CertificateId, TransferSessionId};
+use crate::id::{CertificateId, SyncSessionId, TransferSessionId};
 use crate::identity::Instance;
 use crate::model::Registry;
 use crate::port::{
-    Clock, DequeueReport, DeserializeReport, Progress, REPORTED_MAX, Rejection, SerializeReport, Storage,
+    Clock, DequeueReport, DeserializeReport, Progress, REPORTED_MAX, Rejection, RemoteTransfer, SerializeReport,
+    Storage,
 };
 use crate::scope::Scope;
 use crate::session::{Capabilities, Role, Side, Stage, StageStatus, SyncSession, TransferSession};
@@ -37,6 +40,7 @@ pub(crate) struct Home {
     pub(crate) guests: Guests,
     pub(crate) single_user_scopes: Vec<SingleUserScope>,
     pub(crate) workers: Workers,
+    pub(crate) upkeep: Upkeep,
 }
 
 impl Home {
@@ -88,6 +92,10 @@ pub(super) struct Context<'a> {
     /// Whom the application brought along for this sync only.
     pub(super) guests: &'a Guests,
     pub(super) cancel: CancelToken,
+    /// The right to work in the sync session: of the side that calls.
+    pub(super) lease: Option<&'a Lease<'a>>,
+    /// How the peer's side stood when this transfer was taken up again, until somebody has looked at it.
+    pub(super) found: Option<RemoteTransfer>,
     /// The counters that a client told with its request: of the side that answers.
     pub(super) told: Option<Fsic>,
     /// What the stages did so far.
@@ -123,13 +131,29 @@ impl<'a> Context<'a> {
         guests: &'a Guests,
         cancel: CancelToken,
     ) -> Self {
-        let results = Results::default();
-        Self { home, sync_session, session, guests, cancel, told: None, results, durations: Vec::new() }
+        Self {
+            home,
+            sync_session,
+            session,
+            guests,
+            cancel,
+            lease: None,
+            found: None,
+            told: None,
+            results: Results::default(),
+            durations: Vec::new(),
+        }
     }
 
     /// What the exchange of counters in this transfer is about.
     pub(super) fn exchange(&self) -> Exchange<'_> {
         Exchange::of(&self.sync_session, &self.session)
+    }
+
+    /// Gives a sign of life, and hears whether somebody asked to stop.
+    pub(super) fn check(&self) -> Result<()> {
+        self.lease.map_or(Ok(()), Lease::renew)?;
+        self.cancel.check()
     }
 
     pub(super) fn role(&self) -> Role {
@@ -142,7 +166,7 @@ impl<'a> Context<'a> {
         let _entered = span.enter();
         let began = self.home.clock.elapsed();
         self.tell(stage, Phase::Started);
-        let outcome = self.cancel.check().and_then(|()| work(self));
+        let outcome = self.check().and_then(|()| work(self));
         let took = self.home.clock.elapsed().saturating_sub(began);
         match &outcome {
             Ok(_) => {
@@ -190,7 +214,7 @@ impl<'a> Context<'a> {
     pub(super) fn watch(&self, stage: Stage) -> impl Fn(Progress) -> ControlFlow<()> + Sync {
         move |progress| {
             self.tell(stage, Phase::InProgress(progress));
-            self.cancel.to_flow()
+            if self.check().is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         }
     }
 }
@@ -221,6 +245,10 @@ pub(super) fn update(
         session.last_activity_at = now;
     };
     home.storage.update_transfer_session(id, &mut change)?.ok_or_else(|| unknown_transfer(id))
+}
+
+pub(super) fn unknown_sync(id: &SyncSessionId) -> Error {
+    Error::new(ErrorKind::SessionUnknown, format!("find the sync session {id}: there is none, or it is closed"))
 }
 
 pub(super) fn unknown_transfer(id: &TransferSessionId) -> Error {

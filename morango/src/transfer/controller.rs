@@ -1,34 +1,43 @@
 //! The client's way through a transfer: for every stage what is ours, then what is the peer's.
 //!
-//! Single calls that fail are tried again by whoever makes them; here a failure ends the transfer. What this side has done is
-//! noted in the session: `started` where the peer's part of the stage is still to come, `completed` where both are done.
+//! Single calls that fail are tried again by whoever makes them; here a failure ends the transfer, or breaks it off where its
+//! reason may pass: then both sides stay as they are, for whoever takes it up again. What this side has done is noted in the
+//! session: `started` where the peer's part of the stage is still to come, `completed` where both are done.
 
 use super::context::{Context, Home};
 use super::hooks;
+use super::lease;
 use super::order::Order;
 use super::remote;
 use super::report::TransferReport;
 use super::stages::{self, cleanup, initialize, transmit};
 use crate::id::TransferSessionId;
-use crate::port::{Peer, TransferSessionRequest};
-use crate::session::{Direction, Stage, StageStatus};
+use crate::port::{Peer, RemoteTransfer, TransferSessionRequest};
+use crate::session::{Direction, Stage, StageStatus, TransferSession};
 use crate::{Error, ErrorKind, Result};
 
-/// Does one push or pull from its first stage to its last.
+/// Does one push or pull from its first stage to its last, or what is left of one that was begun before.
 ///
 /// # Errors
-/// Whatever fails first, on this side or the other. Then the session is closed on both sides as far as they can be reached.
+/// Whatever fails first, on this side or the other. Unless the transfer may be taken up again, its session is then closed on
+/// both sides as far as they can be reached. [`ErrorKind::SessionGone`] where one that was begun is not there any more.
 pub(crate) fn transfer(home: &Home, peer: &dyn Peer, order: &Order<'_>) -> Result<TransferReport> {
     let mut failures = hooks::before_it_begins(home, order);
-    let mut context = match open(home, peer, order) {
-        Ok(context) => context,
-        Err(error) => {
-            hooks::never_begun(home, order, error.report());
-            return Err(error);
-        }
+    let (mut context, found) = match &order.begun {
+        Some(begun) => take_up(home, peer, order, begun),
+        None => match open(home, peer, order) {
+            Ok(context) => (context, Ok(())),
+            Err(error) => {
+                hooks::never_begun(home, order, error.report());
+                return Err(error);
+            }
+        },
     };
-    let outcome = lead(&mut context, peer, order.chunk_records);
-    if let Err(error) = &outcome {
+    let outcome = found.and_then(|()| lead(&mut context, peer, order.chunk_records));
+    if let Err(error) = &outcome
+        && !order.lease.is_over()
+        && !order.breaking_off.leaves_open(error)
+    {
         abandon(&context, peer, error);
     }
     let failure = outcome.as_ref().err().map(Error::report);
@@ -57,9 +66,70 @@ fn open<'a>(home: &'a Home, peer: &dyn Peer, order: &Order<'a>) -> Result<Contex
         records_total: None,
     };
     let session = initialize::run(home, &new)?;
-    let mut context = Context::new(home, order.sync_session.clone(), session, order.guests, order.cancel.clone());
+    let mut context = context_of(home, order, session);
     context.stage(Stage::Initializing, |context| remote::opened(context, request.client_fsic, &answer))?;
     Ok(context)
+}
+
+fn context_of<'a>(home: &'a Home, order: &Order<'a>, session: TransferSession) -> Context<'a> {
+    let mut context = Context::new(home, order.sync_session.clone(), session, order.guests, order.cancel.clone());
+    context.lease = Some(order.lease);
+    context
+}
+
+/// Takes up a transfer where it was broken off. Where only its closing is left, it may be closed there already.
+fn take_up<'a>(
+    home: &'a Home,
+    peer: &dyn Peer,
+    order: &Order<'a>,
+    begun: &TransferSession,
+) -> (Context<'a>, Result<()>) {
+    let mut context = context_of(home, order, begun.clone());
+    tracing::info!(transfer_session = %begun.id, stage = %begun.stage, "taking a transfer up again");
+    let found = if needs_nothing_more(begun) {
+        Ok(())
+    } else if !remote::can_be_taken_up(order.sync_session, begun) {
+        Err(lease::gone(&begun.sync_session, "what the peer said when its transfer was opened is lost"))
+    } else {
+        find(peer, begun).map(|found| {
+            if begun.direction == Direction::Push && begun.stage <= Stage::Transferring {
+                // The receiver knows best what it has.
+                context.session.records_transferred = found.records_transferred.min(begun.records_total.unwrap_or(0));
+            }
+            context.found = Some(found);
+        })
+    };
+    (context, found)
+}
+
+/// Whether nothing but its closing is wanted of the peer any more.
+fn needs_nothing_more(begun: &TransferSession) -> bool {
+    let ahead = stages::ahead(begun, Stage::Cleanup);
+    match begun.direction {
+        Direction::Pull => !ahead.contains(&Stage::Transferring),
+        Direction::Push => ahead == [Stage::Cleanup],
+    }
+}
+
+/// How a transfer that is to be taken up again stands there.
+fn find(peer: &dyn Peer, begun: &TransferSession) -> Result<RemoteTransfer> {
+    let gone = |why: &str| lease::gone(&begun.sync_session, &format!("{} {why}", peer.location()));
+    let found = peer.transfer_session(&begun.id).map_err(|error| match error.kind() {
+        ErrorKind::SessionUnknown => gone("has closed its transfer, or never knew it").with_source(error),
+        _ => error,
+    })?;
+    if found.status == Some(StageStatus::Errored) {
+        return Err(remote::stage_failed(peer, begun.stage, &found));
+    }
+    if found.filter != begun.filter {
+        return Err(gone("has another filter for its transfer"));
+    }
+    // A peer that lost power may have fallen back behind what it told us; what was counted since no longer holds.
+    let has_queued = !stages::ahead(begun, Stage::Cleanup).contains(&Stage::Queuing);
+    if has_queued && found.stage.is_some_and(|stage| stage < Stage::Queuing) {
+        return Err(gone("has fallen back behind what it had done"));
+    }
+    Ok(found)
 }
 
 /// Takes both sides through the stages that are ahead.
@@ -72,8 +142,10 @@ fn lead(context: &mut Context<'_>, peer: &dyn Peer, chunk_records: usize) -> Res
             (Stage::Transferring, Direction::Pull) => transmit::pull(context, peer, chunk_records),
             (Stage::Transferring, Direction::Push) => transmit::push(context, peer, chunk_records),
             (Stage::Cleanup, _) => {
+                context.note(stage, StageStatus::Started)?;
                 stages::perform(context, stage)?;
-                remote::perform(context, peer, stage)
+                remote::perform(context, peer, stage)?;
+                context.note(stage, StageStatus::Completed)
             }
             _ => {
                 if (context.session.stage, context.session.status) != (stage, StageStatus::Started) {

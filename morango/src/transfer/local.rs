@@ -99,6 +99,10 @@ impl Peer for LocalPeer {
         self.call().create_sync_session(&self.caller(), request)
     }
 
+    fn sync_session(&self, id: &SyncSessionId) -> Result<()> {
+        self.call().sync_session(id).map(drop)
+    }
+
     fn close_sync_session(&self, id: &SyncSessionId) -> Result<()> {
         unless_closed(self.call().close_sync_session(id))
     }
@@ -119,9 +123,9 @@ impl Peer for LocalPeer {
         unless_closed(self.call().close_transfer_session(id))
     }
 
-    fn send_chunk(&self, id: &TransferSessionId, records: &[StoreRecord]) -> Result<()> {
+    fn send_chunk(&self, id: &TransferSessionId, offset: u64, records: &[StoreRecord]) -> Result<()> {
         let received = records.iter().map(|record| received(record.clone(), *id)).collect();
-        self.call().receive_chunk(id, received).map(drop)
+        self.call().receive_chunk(id, Some(offset), received).map(drop)
     }
 
     fn fetch_chunk(&self, id: &TransferSessionId, offset: u64, limit: usize) -> Result<Vec<ReceivedRecord>> {

@@ -13,22 +13,27 @@ mod gate;
 mod guests;
 mod hooks;
 mod info;
+mod lease;
 mod local;
 mod order;
 mod remote;
 mod report;
 mod responder;
 mod stages;
+mod upkeep;
 mod workers;
 
 pub use cancel::CancelToken;
 pub use local::LocalPeer;
 pub use report::TransferReport;
 pub use responder::{Caller, Responder};
+pub use upkeep::{CleanUpReport, SessionSelection};
 
 pub(crate) use context::Home;
 pub(crate) use controller::transfer;
 pub(crate) use guests::Guests;
 pub(crate) use info::SingleUserScope;
-pub(crate) use order::{Order, Widening};
+pub(crate) use lease::{Lease, Takeover, gone, hold_of, is_at_work};
+pub(crate) use order::{BreakingOff, Order, Widening};
+pub(crate) use upkeep::{Upkeep, clean_up, look_after};
 pub(crate) use workers::Workers;

@@ -3,13 +3,20 @@
 use super::cancel::CancelToken;
 use super::fsic::Exchange;
 use super::guests::Guests;
+use super::lease::Lease;
 use crate::scope::{Filter, Reach};
-use crate::session::{Direction, SyncSession};
+use crate::session::{Direction, SyncSession, TransferSession};
 use crate::{Error, ErrorKind, Result};
 
 /// What a client wants of one transfer.
 pub(crate) struct Order<'a> {
     pub(crate) sync_session: &'a SyncSession,
+    /// The right to work in it.
+    pub(crate) lease: &'a Lease<'a>,
+    /// A transfer that was begun before and is to be taken up again.
+    pub(crate) begun: Option<TransferSession>,
+    /// What becomes of the transfer where it is broken off.
+    pub(crate) breaking_off: BreakingOff,
     pub(crate) direction: Direction,
     pub(crate) filter: &'a Filter,
     /// How far a peer may widen the filter.
@@ -17,6 +24,27 @@ pub(crate) struct Order<'a> {
     pub(crate) chunk_records: usize,
     pub(crate) guests: &'a Guests,
     pub(crate) cancel: &'a CancelToken,
+}
+
+/// What becomes of sessions whose work is broken off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BreakingOff {
+    /// They stay open where the reason may pass, to be taken up again.
+    ByReason,
+    /// They stay open where somebody asked to stop, too.
+    EvenIfCancelled,
+}
+
+impl BreakingOff {
+    /// Whether the work may be taken up again after this.
+    pub(crate) fn leaves_open(self, error: &Error) -> bool {
+        match error.kind() {
+            ErrorKind::Connection | ErrorKind::Timeout | ErrorKind::StorageBusy => true,
+            ErrorKind::PeerRefused => error.is_retryable(),
+            ErrorKind::Cancelled => self == Self::EvenIfCancelled,
+            _ => false,
+        }
+    }
 }
 
 /// How far a peer may widen the filter of a transfer: below the root that both certificates share, and not beyond what its own

@@ -27,9 +27,10 @@ pub const fn status_of(kind: ErrorKind) -> u16 {
         | ErrorKind::Forbidden
         | ErrorKind::FilterOutsideScope => 403,
         ErrorKind::SessionUnknown => 404,
-        ErrorKind::SessionConflict | ErrorKind::RecordChanged => 409,
+        ErrorKind::SessionConflict | ErrorKind::SessionHeld | ErrorKind::RecordChanged => 409,
         ErrorKind::LimitExceeded => 413,
         ErrorKind::Configuration
+        | ErrorKind::SessionGone
         | ErrorKind::PeerStageFailed
         | ErrorKind::PeerAnswerUnexpected
         | ErrorKind::PeerRefused
@@ -65,6 +66,8 @@ const fn concerns_both(kind: ErrorKind) -> bool {
         | ErrorKind::InvalidInput
         | ErrorKind::RecordChanged
         | ErrorKind::MessageMalformed
+        | ErrorKind::SessionGone
+        | ErrorKind::SessionHeld
         | ErrorKind::PeerAnswerUnexpected
         | ErrorKind::PeerRefused
         | ErrorKind::Connection
@@ -135,6 +138,8 @@ pub enum Call {
     RequestCertificate,
     /// A sync session to be opened.
     CreateSyncSession,
+    /// Whether a sync session is open.
+    SyncSession,
     /// A sync session to be closed.
     CloseSyncSession,
     /// A transfer session to be opened.
@@ -160,6 +165,7 @@ impl Call {
             Self::Certificates => "ask for certificates",
             Self::RequestCertificate => "ask for a certificate to be signed",
             Self::CreateSyncSession => "open a sync session",
+            Self::SyncSession => "ask whether a sync session is open",
             Self::CloseSyncSession => "close a sync session",
             Self::CreateTransferSession => "open a transfer session",
             Self::TransferSession => "ask how a transfer session stands",
@@ -172,7 +178,8 @@ impl Call {
 
     const fn is_about_a_session(self) -> bool {
         match self {
-            Self::CloseSyncSession
+            Self::SyncSession
+            | Self::CloseSyncSession
             | Self::TransferSession
             | Self::Proceed
             | Self::CloseTransferSession

@@ -1,9 +1,11 @@
 //! Stories of two engines in one process: they meet over `LocalPeer`, without a line and without SQL.
 
+mod broken_line;
 mod conflicts;
 mod dialects;
 mod hooks;
 mod memory;
+mod resume;
 
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -349,7 +351,7 @@ fn an_old_client_finds_all_done_when_it_opens_and_when_it_closes() {
     let mut record = queued.records[0].clone();
     record.serialized = "bread".to_owned();
     record.last_saved = morango::counter::Stamp::new(morango::id::InstanceId::hash_of("old"), 1);
-    pair.peer().send_chunk(&opened.id, &[record]).expect("it is taken");
+    pair.peer().send_chunk(&opened.id, 0, &[record]).expect("it is taken");
     pair.responder.close_transfer_session(&opened.id).expect("it is closed");
     assert_eq!(pair.laptop.rows().into_values().collect::<Vec<_>>(), ["bread"]);
     let error = pair.responder.close_transfer_session(&opened.id).expect_err("it is closed already");
@@ -399,8 +401,8 @@ fn a_push_is_merged_only_when_all_that_was_promised_has_come() {
     let to = |stage, total| ProceedRequest { stage: Some(stage), records_total: total, ..ProceedRequest::default() };
     pair.responder.proceed(&id, &to(Stage::Queuing, Some(2))).expect("two are promised");
     let unreadable = ReceivedRecord::Unreadable { received: "?".to_owned(), reason: "it is no record".to_owned() };
-    assert_eq!(pair.responder.receive_chunk(&id, vec![unreadable.clone()]).expect("set aside"), 1);
-    assert_eq!(pair.responder.receive_chunk(&id, vec![unreadable]).expect("the same once more"), 1);
+    assert_eq!(pair.responder.receive_chunk(&id, None, vec![unreadable.clone()]).expect("set aside"), 1);
+    assert_eq!(pair.responder.receive_chunk(&id, None, vec![unreadable]).expect("the same once more"), 1);
     for request in [to(Stage::Dequeuing, None), to(Stage::Dequeuing, Some(1)), to(Stage::Queuing, Some(u64::MAX))] {
         let error = pair.responder.proceed(&id, &request).expect_err("one is missing");
         assert!(matches!(error.kind(), ErrorKind::SessionConflict | ErrorKind::LimitExceeded), "{error:?}");
@@ -409,7 +411,7 @@ fn a_push_is_merged_only_when_all_that_was_promised_has_come() {
         ReceivedRecord::Unreadable { received: String::new(), reason: String::new() },
         limits::CHUNK_RECORDS_ACCEPTED_MAX + 1,
     );
-    let error = pair.responder.receive_chunk(&id, many.collect()).expect_err("too many at once");
+    let error = pair.responder.receive_chunk(&id, None, many.collect()).expect_err("too many at once");
     assert_eq!(error.kind(), ErrorKind::LimitExceeded);
 }
 
@@ -485,6 +487,10 @@ impl Peer for Liar {
         self.honest.create_sync_session(request)
     }
 
+    fn sync_session(&self, id: &morango::id::SyncSessionId) -> Result<()> {
+        self.honest.sync_session(id)
+    }
+
     fn close_sync_session(&self, id: &morango::id::SyncSessionId) -> Result<()> {
         self.honest.close_sync_session(id)
     }
@@ -509,8 +515,13 @@ impl Peer for Liar {
         self.honest.close_transfer_session(id)
     }
 
-    fn send_chunk(&self, id: &morango::id::TransferSessionId, records: &[morango::record::StoreRecord]) -> Result<()> {
-        self.honest.send_chunk(id, records)
+    fn send_chunk(
+        &self,
+        id: &morango::id::TransferSessionId,
+        offset: u64,
+        records: &[morango::record::StoreRecord],
+    ) -> Result<()> {
+        self.honest.send_chunk(id, offset, records)
     }
 
     fn traffic(&self) -> morango::port::Traffic {

@@ -11,12 +11,12 @@ use morango::id::{CertificateId, DatabaseId, InstanceId, NonceId, SyncId, SyncSe
 use morango::identity::{Certificate, Instance, Nonce, PrivateKey};
 use morango::model::{ModelDefinition, Registry};
 use morango::port::{
-    CertificateQuery, Chunk, DequeueReport, DeserializeReport, Progress, Rejection, SerializeReport, Storage,
-    StoredCertificate, Watch,
+    CertificateQuery, Chunk, DequeueReport, DeserializeReport, Progress, ReceivedChunk, Rejection, SerializeReport,
+    Storage, StoredCertificate, Watch,
 };
-use morango::record::{BufferRecord, Relation, StoreRecord, merge, merge_row, put_before, record_id, relation};
+use morango::record::{Relation, StoreRecord, merge, merge_row, put_before, record_id, relation};
 use morango::scope::Filter;
-use morango::session::{Role, StageStatus, SyncSession, TransferSession};
+use morango::session::{Role, StageStatus, SyncSession, SyncSessionQuery, TransferSession};
 use morango::{Error, ErrorKind, Result};
 
 /// The only profile there is.
@@ -233,10 +233,51 @@ impl Storage for Memory {
         Ok(self.state().syncs.get(id).cloned())
     }
 
+    fn update_sync_session(
+        &self,
+        id: &SyncSessionId,
+        change: &mut dyn FnMut(&mut SyncSession),
+    ) -> Result<Option<SyncSession>> {
+        let mut state = self.state();
+        Ok(state.syncs.get_mut(id).map(|kept| {
+            let mut session = kept.clone();
+            change(&mut session);
+            let SyncSession { plan, holder, last_activity_at, .. } = session;
+            *kept = SyncSession { plan, holder, last_activity_at, ..kept.clone() };
+            kept.clone()
+        }))
+    }
+
+    fn sync_sessions(&self, query: &SyncSessionQuery, limit: usize) -> Result<Vec<SyncSession>> {
+        let SyncSessionQuery { ids, is_active, side, profile, client_instance, server_instance, idle_since } = query;
+        let is_meant = |session: &&SyncSession| {
+            ids.as_ref().is_none_or(|ids| ids.contains(&session.id))
+                && is_active.is_none_or(|is_active| session.is_active == is_active)
+                && side.is_none_or(|side| session.side == side)
+                && profile.as_ref().is_none_or(|profile| session.profile == *profile)
+                && (client_instance.is_none() || session.client_instance == *client_instance)
+                && (server_instance.is_none() || session.server_instance == *server_instance)
+                && idle_since.is_none_or(|time| session.last_activity_at < time)
+        };
+        let mut found: Vec<_> = self.state().syncs.values().filter(is_meant).cloned().collect();
+        found.sort_by_key(|session| (std::cmp::Reverse(session.last_activity_at), session.id));
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    fn transfer_sessions(&self, sync_session: &SyncSessionId, limit: usize) -> Result<Vec<TransferSession>> {
+        let is_meant = |session: &&TransferSession| session.sync_session == *sync_session;
+        let mut found: Vec<_> = self.state().transfers.values().filter(is_meant).cloned().collect();
+        found.sort_by_key(|session| (!session.is_active, std::cmp::Reverse(session.started_at), session.id));
+        found.truncate(limit);
+        Ok(found)
+    }
+
     fn close_sync_session(&self, id: &SyncSessionId, _now: DateTime<Utc>) -> Result<()> {
         let mut state = self.state();
         if let Some(session) = state.syncs.get_mut(id) {
             session.is_active = false;
+            session.holder = None;
         }
         let within: Vec<_> = state.transfers.values().filter(|it| it.sync_session == *id).map(|it| it.id).collect();
         for id in &within {
@@ -252,6 +293,9 @@ impl Storage for Memory {
         };
         if let Some(open) = state.transfers.values().find(is_same) {
             return Ok(open.clone());
+        }
+        if let Some(sync_session) = state.syncs.get_mut(&session.sync_session) {
+            sync_session.last_activity_at = session.last_activity_at;
         }
         state.transfers.insert(session.id, session.clone());
         Ok(session.clone())
@@ -345,21 +389,19 @@ impl Storage for Memory {
         Ok(Chunk { records, total: queued.len() as u64 })
     }
 
-    fn receive_chunk(
-        &self,
-        session: &TransferSessionId,
-        digest: &[u8; 32],
-        records: &[BufferRecord],
-        rejections: &[Rejection],
-    ) -> Result<u64> {
+    fn receive_chunk(&self, chunk: &ReceivedChunk<'_>) -> Result<u64> {
         let mut state = self.state();
-        let is_new = state.chunks.insert((*session, *digest));
-        let buffer = state.received.entry(*session).or_default();
-        buffer.extend(records.iter().map(|record| (record.record().id, record.record().clone())));
-        let transfer = state.transfers.get_mut(session).expect("an open session");
-        if is_new {
-            transfer.records_transferred += (records.len() + rejections.len()) as u64;
+        let before = state.transfers[chunk.session].records_transferred;
+        if state.chunks.contains(&(*chunk.session, *chunk.digest)) {
+            return Ok(before);
         }
+        let transferred = chunk.count(before)?;
+        state.chunks.insert((*chunk.session, *chunk.digest));
+        let buffer = state.received.entry(*chunk.session).or_default();
+        buffer.extend(chunk.records.iter().map(|record| (record.record().id, record.record().clone())));
+        let transfer = state.transfers.get_mut(chunk.session).expect("an open session");
+        transfer.records_transferred = transferred.min(transfer.records_total.unwrap_or(u64::MAX));
+        transfer.last_activity_at = chunk.received_at;
         Ok(transfer.records_transferred)
     }
 
@@ -415,6 +457,16 @@ impl Storage for Memory {
     fn clean_up(&self, session: &TransferSessionId, _now: DateTime<Utc>) -> Result<()> {
         self.state().clean_up(session);
         Ok(())
+    }
+
+    fn buffered(&self, session: &TransferSessionId) -> Result<u64> {
+        let state = self.state();
+        let queued = state.queued.get(session).map_or(0, Vec::len);
+        Ok((queued + state.received.get(session).map_or(0, BTreeMap::len)) as u64)
+    }
+
+    fn delete_orphaned_buffers(&self) -> Result<u64> {
+        Ok(0)
     }
 
     fn rejections(&self, _session: &TransferSessionId, _limit: usize) -> Result<Vec<Rejection>> {

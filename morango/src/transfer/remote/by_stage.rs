@@ -7,24 +7,25 @@ use std::time::Duration;
 
 use super::{check_total, note_counters, stage_failed};
 use crate::counter::Fsic;
+use crate::id::TransferSessionId;
 use crate::limits;
 use crate::port::{Peer, ProceedRequest, RemoteTransfer};
 use crate::session::{Direction, FsicForm, Stage, StageStatus};
 use crate::transfer::context::Context;
+use crate::transfer::order::BreakingOff;
 use crate::{Error, ErrorKind, Result};
 
 /// Has the peer do its part of a stage.
 pub(super) fn perform(context: &mut Context<'_>, peer: &dyn Peer, stage: Stage) -> Result<()> {
     let session = &context.session;
-    let told = ProceedRequest { client_fsic: Some(session.client_fsic.clone()), ..ProceedRequest::default() };
     match (stage, session.direction) {
         (Stage::Serializing, Direction::Push) => {
-            let answer = drive(context, peer, stage, told)?;
+            let answer = drive(context, peer, stage, counters(context))?;
             note_counters(context, counters_of(context, &answer)?)
         }
         // One call takes the peer through serializing and queuing: nothing of ours lies between them.
         (Stage::Queuing, Direction::Pull) => {
-            let answer = drive(context, peer, stage, told)?;
+            let answer = drive(context, peer, stage, counters(context))?;
             note_counters(context, counters_of(context, &answer)?)?;
             context.session.records_total = Some(check_total(answer.records_total)?);
             Ok(())
@@ -45,40 +46,139 @@ pub(super) fn perform(context: &mut Context<'_>, peer: &dyn Peer, stage: Stage) 
     }
 }
 
+/// A request that tells our counters.
+fn counters(context: &Context<'_>) -> ProceedRequest {
+    ProceedRequest { client_fsic: Some(context.session.client_fsic.clone()), ..ProceedRequest::default() }
+}
+
 /// Takes the peer to a stage, and waits until it is there.
 ///
 /// Pauses grow, and are made only while the peer says that it is not done.
-fn drive(context: &Context<'_>, peer: &dyn Peer, target: Stage, mut request: ProceedRequest) -> Result<RemoteTransfer> {
+fn drive(
+    context: &mut Context<'_>,
+    peer: &dyn Peer,
+    target: Stage,
+    mut request: ProceedRequest,
+) -> Result<RemoteTransfer> {
     request.stage = Some(target);
-    let (clock, id) = (&context.home.clock, &context.session.id);
-    let began = clock.elapsed();
-    let mut pause = Duration::from_millis(limits::POLL_PAUSE_FIRST_MILLISECONDS);
-    let mut answer = peer.proceed(id, &request)?;
+    let (id, found) = (context.session.id, context.found.take());
+    let mut wait = Wait::begin(context);
+    // Whoever takes a transfer up again has asked already, and does not begin anew what may still be at work.
+    let mut answer = match found {
+        Some(found) => {
+            wait.begun_at = Some(wait.began);
+            found
+        }
+        None => wait.proceed(peer, &id, &request)?,
+    };
     loop {
-        let is_started = match standing(&answer, target) {
+        let standing = standing(&answer, target);
+        match standing {
             Standing::Arrived => return Ok(answer),
             Standing::Failed => return Err(stage_failed(peer, target, &answer)),
             Standing::Unsaid => return Err(unsaid(peer)),
-            Standing::Working => true,
-            Standing::Behind => false,
-        };
-        if clock.elapsed().saturating_sub(began) > Duration::from_secs(limits::STAGE_SECONDS_MAX) {
-            let message = format!("wait for {} to come to the stage {target}", peer.location());
-            return Err(Error::new(ErrorKind::Timeout, message));
+            Standing::Working | Standing::Pending | Standing::Behind => {}
         }
-        context.cancel.check()?;
-        clock.pause(pause);
-        pause = (pause * 2).min(Duration::from_millis(limits::POLL_PAUSE_MAX_MILLISECONDS));
-        // A peer that is behind and not at work (one that was started anew, or was too busy) is asked to go on.
-        answer = if is_started { peer.transfer_session(id)? } else { peer.proceed(id, &request)? };
+        wait.check(peer, target, &answer, standing)?;
+        answer = if wait.may_be_at_work(standing) {
+            wait.pause();
+            peer.transfer_session(&id)?
+        } else {
+            // A peer that is behind and not at work (one that was started anew, or was too busy) is asked to go on.
+            if wait.has_asked {
+                wait.pause();
+            }
+            wait.proceed(peer, &id, &request)?
+        };
+    }
+}
+
+/// The patience of a client with one stage of its peer.
+struct Wait<'a, 'b> {
+    context: &'a Context<'b>,
+    began: Duration,
+    pause: Duration,
+    has_asked: bool,
+    /// When somebody asked for the stage who did not hear the answer: it may be at work.
+    begun_at: Option<Duration>,
+    /// What the peer said of itself when it last came nearer, and when.
+    last: (Option<Stage>, Option<StageStatus>, Duration),
+}
+
+impl<'a, 'b> Wait<'a, 'b> {
+    fn begin(context: &'a Context<'b>) -> Self {
+        let began = context.home.clock.elapsed();
+        let pause = Duration::from_millis(limits::POLL_PAUSE_FIRST_MILLISECONDS);
+        Self { context, began, pause, has_asked: false, begun_at: None, last: (None, None, began) }
+    }
+
+    fn pause(&mut self) {
+        self.context.home.clock.pause(self.pause);
+        self.pause = (self.pause * 2).min(Duration::from_millis(limits::POLL_PAUSE_MAX_MILLISECONDS));
+    }
+
+    /// Asks the peer to go on. Where its answer is lost it may be at work all the same: then it is only asked how it stands.
+    fn proceed(&mut self, peer: &dyn Peer, id: &TransferSessionId, request: &ProceedRequest) -> Result<RemoteTransfer> {
+        self.has_asked = true;
+        match peer.proceed(id, request) {
+            Ok(answer) => {
+                self.begun_at = None;
+                Ok(answer)
+            }
+            Err(error) if BreakingOff::ByReason.leaves_open(&error) => {
+                tracing::debug!(error = %error.report(), "asking how the peer stands, whose answer was lost");
+                self.begun_at = Some(self.context.home.clock.elapsed());
+                // Where the peer cannot be reached at all, the first failure says more than the second.
+                peer.transfer_session(id)
+                    .map_err(|second| if BreakingOff::ByReason.leaves_open(&second) { error } else { second })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the peer is at work, as far as one can tell from here.
+    fn may_be_at_work(&self, standing: Standing) -> bool {
+        let is_recent = self.begun_at.is_some_and(|begun| {
+            let since = self.context.home.clock.elapsed().saturating_sub(begun);
+            since < Duration::from_secs(limits::STAGE_BEGUN_SECONDS)
+        });
+        // Python peers say `pending` of a stage while they are at work in it.
+        standing == Standing::Working || (standing == Standing::Pending && is_recent)
+    }
+
+    /// Ends a wait that has become too long.
+    fn check(&mut self, peer: &dyn Peer, target: Stage, answer: &RemoteTransfer, standing: Standing) -> Result<()> {
+        self.context.check()?;
+        let now = self.context.home.clock.elapsed();
+        if (answer.stage, answer.status) != (self.last.0, self.last.1) {
+            self.last = (answer.stage, answer.status, now);
+        }
+        // Who says that it is at work may be done later; who says nothing for so long has lost the thread.
+        let (since, seconds_max, kind) = match standing {
+            Standing::Working => (self.began, limits::STAGE_SECONDS_MAX, ErrorKind::Timeout),
+            _ => (self.last.2, limits::STALLED_SECONDS_MAX, ErrorKind::PeerStageFailed),
+        };
+        if now.saturating_sub(since) <= Duration::from_secs(seconds_max) {
+            return Ok(());
+        }
+        let stands = answer.stage.zip(answer.status);
+        let stands = stands.map_or_else(String::new, |(stage, status)| format!(": it stays at {stage}, {status}"));
+        let message = format!("wait for {} to come to the stage {target}{stands}", peer.location());
+        Err(Error::new(kind, message)
+            .with_hint("the peer may have been stopped in the middle; a new sync begins afresh")
+            .retryable())
     }
 }
 
 /// How a peer stands to the stage at which it is wanted.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
     Arrived,
+    /// It says that it is at work.
     Working,
+    /// It has come to the stage, and says neither that it is done nor that it is at work.
+    Pending,
+    /// It is at an earlier stage.
     Behind,
     Failed,
     Unsaid,
@@ -90,6 +190,7 @@ fn standing(answer: &RemoteTransfer, target: Stage) -> Standing {
         (Some(stage), Some(_)) if stage > target => Standing::Arrived,
         (Some(stage), Some(StageStatus::Completed)) if stage == target => Standing::Arrived,
         (Some(_), Some(StageStatus::Started)) => Standing::Working,
+        (Some(stage), Some(StageStatus::Pending)) if stage == target => Standing::Pending,
         (Some(_), Some(StageStatus::Pending | StageStatus::Completed)) => Standing::Behind,
         (None, _) | (_, None) => Standing::Unsaid,
     }
@@ -140,7 +241,8 @@ mod tests {
             (Stage::Queuing, Started, Standing::Working),
             (Stage::Serializing, Started, Standing::Working),
             (Stage::Serializing, Completed, Standing::Behind),
-            (Stage::Queuing, Pending, Standing::Behind),
+            (Stage::Queuing, Pending, Standing::Pending),
+            (Stage::Serializing, Pending, Standing::Behind),
             (Stage::Serializing, Errored, Standing::Failed),
             (Stage::Transferring, Errored, Standing::Failed),
         ] {

@@ -13,7 +13,7 @@ use super::order::Order;
 use crate::counter::Fsic;
 use crate::limits;
 use crate::port::{Peer, RemoteTransfer};
-use crate::session::{Capability, Stage, SyncSession};
+use crate::session::{Capability, Stage, SyncSession, TransferSession};
 use crate::{Error, ErrorKind, Result};
 
 /// In which way a peer does its part.
@@ -53,6 +53,15 @@ pub(super) fn opened(context: &mut Context<'_>, told: Option<Fsic>, answer: &Rem
     }
 }
 
+/// Whether a transfer that was begun can be gone on with. Of a peer that did its part while it opened the session, everything
+/// hangs on the answer to that.
+pub(super) fn can_be_taken_up(sync_session: &SyncSession, begun: &TransferSession) -> bool {
+    match Way::of(sync_session) {
+        Way::ByStage => true,
+        Way::AtOnce => begun.stage > Stage::Initializing,
+    }
+}
+
 /// Has the peer do its part of a stage, waits until it is done, and takes up what it says.
 ///
 /// # Errors
@@ -86,7 +95,7 @@ fn check_total(total: Option<u64>) -> Result<u64> {
     }
 }
 
-fn stage_failed(peer: &dyn Peer, target: Stage, answer: &RemoteTransfer) -> Error {
+pub(super) fn stage_failed(peer: &dyn Peer, target: Stage, answer: &RemoteTransfer) -> Error {
     let stage = answer.stage.unwrap_or(target);
     let message = format!("take {} to the stage {target}: its stage {stage} failed", peer.location());
     Error::new(ErrorKind::PeerStageFailed, message).with_hint("look at the log of the peer; a new sync begins afresh")

@@ -29,13 +29,19 @@ impl Responder {
 
     /// Takes records of a push: checks each, keeps what holds, and sets the rest aside. The same chunk once more is harmless.
     ///
-    /// Says how many records of the session have come so far.
+    /// `offset` says where they stand among the records of the session, where the caller says so. Says how many records of
+    /// the session have come so far.
     ///
     /// # Errors
     /// [`ErrorKind::SessionUnknown`] where the session is not open, [`ErrorKind::SessionConflict`] where it is a pull, has
-    /// not queued yet or has begun to dequeue, [`ErrorKind::MessageMalformed`] where a record is of another session,
+    /// not queued yet or has begun to dequeue, or where records before these have not come, [`ErrorKind::MessageMalformed`] where a record is of another session,
     /// [`ErrorKind::LimitExceeded`] for more than [`limits::CHUNK_RECORDS_ACCEPTED_MAX`] records or more than promised.
-    pub fn receive_chunk(&self, id: &TransferSessionId, records: Vec<ReceivedRecord>) -> Result<u64> {
+    pub fn receive_chunk(
+        &self,
+        id: &TransferSessionId,
+        offset: Option<u64>,
+        records: Vec<ReceivedRecord>,
+    ) -> Result<u64> {
         if records.len() > limits::CHUNK_RECORDS_ACCEPTED_MAX {
             let message = format!("take {} records at once", records.len());
             return Err(Error::new(ErrorKind::LimitExceeded, message)
@@ -61,7 +67,7 @@ impl Responder {
         let before = session.clone();
         let sync_session = self.sync_session(&session.sync_session)?;
         let mut context = Context::new(&self.home, sync_session, session, Guests::NONE, CancelToken::new());
-        let transferred = transmit::keep(&mut context, None, records)?;
+        let transferred = transmit::keep(&mut context, offset, records)?;
         let status = transmission(&context.session);
         if (context.session.stage, context.session.status) != (Stage::Transferring, status) {
             context.update(|session| {

@@ -11,7 +11,8 @@ use crate::id::{CertificateId, NonceId, SyncSessionId};
 use crate::identity::{Certificate, PrivateKey, UnverifiedCertificate, session_challenge};
 use crate::port::{SyncSessionAnswer, SyncSessionRequest};
 use crate::session::{Side, SyncSession};
-use crate::transfer::certificates;
+use crate::transfer::context::unknown_sync;
+use crate::transfer::{certificates, look_after};
 use crate::{Error, ErrorKind, Result, limits};
 
 impl Responder {
@@ -34,6 +35,7 @@ impl Responder {
             return Err(Error::new(ErrorKind::SignatureInvalid, message));
         }
         self.take_nonce(&request.nonce)?;
+        look_after(&self.home);
 
         let home = &self.home;
         if !chain.is_empty() {
@@ -58,6 +60,8 @@ impl Responder {
             started_at: now,
             last_activity_at: now,
             is_active: true,
+            plan: None,
+            holder: None,
         })?;
         tracing::info!(sync_session = %request.id, client = %client.id(), "opened a sync session");
         home.tell(&Event::SessionOpened { sync_session: request.id, side: Side::Server });
@@ -70,9 +74,7 @@ impl Responder {
     /// [`ErrorKind::SessionUnknown`] where there is none, or it is closed.
     pub fn sync_session(&self, id: &SyncSessionId) -> Result<SyncSession> {
         let session = self.home.storage.sync_session(id)?;
-        session.filter(|session| session.is_active && session.side == Side::Server).ok_or_else(|| {
-            Error::new(ErrorKind::SessionUnknown, format!("find the sync session {id}: there is none, or it is closed"))
-        })
+        session.filter(|session| session.is_active && session.side == Side::Server).ok_or_else(|| unknown_sync(id))
     }
 
     /// Closes a sync session. What works in it is stopped first, and waited for.

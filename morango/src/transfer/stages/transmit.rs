@@ -3,12 +3,14 @@
 //! Two threads with a short, bounded channel between them. On a pull one fetches while the other checks and keeps; on a push
 //! one reads while the other sends. Whichever is slower sets the pace, and never more than a few chunks are in memory.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, ScopedJoinHandle};
+use std::time::Duration;
 
 use crate::hook::Phase;
 use crate::limits;
-use crate::port::{Chunk, Peer, ProceedRequest, Progress, ReceivedRecord, Traffic};
+use crate::port::{Chunk, Peer, ProceedRequest, Progress, ReceivedChunk, ReceivedRecord, Traffic};
 use crate::session::{Stage, StageStatus};
 use crate::transfer::cancel::CancelToken;
 use crate::transfer::context::Context;
@@ -26,25 +28,35 @@ pub(in crate::transfer) fn keep(
     if !checked.rejections.is_empty() {
         tracing::warn!(refused = checked.rejections.len(), "records were refused at the gate");
     }
-    let id = context.session.id;
-    let transferred = home.storage.receive_chunk(&id, &checked.digest, &checked.records, &checked.rejections)?;
+    let transferred = home.storage.receive_chunk(&ReceivedChunk {
+        session: &context.session.id,
+        offset,
+        digest: &checked.digest,
+        records: &checked.records,
+        rejections: &checked.rejections,
+        received_at: home.clock.now(),
+    })?;
     context.session.records_transferred = transferred;
     context.results.refuse(checked.rejections);
     Ok(transferred)
 }
 
-/// Fetches all queued records of the peer, and keeps them. After each chunk the peer is told, which Python peers wait for.
+/// Fetches the queued records of the peer that are not here yet, and keeps them. After each chunk the peer is told, which Python
+/// peers wait for.
 pub(in crate::transfer) fn pull(context: &mut Context<'_>, peer: &dyn Peer, chunk_records: usize) -> Result<()> {
-    let before = peer.traffic();
+    let line = Line::begin(context, peer);
     let total = context.session.records_total.unwrap_or(0);
-    let mut kept = 0;
-    if total == 0 {
-        report(context, peer, 0, before)?;
+    let here = context.session.records_transferred.min(total);
+    let mut kept = here;
+    if kept == total {
+        report(context, peer, kept, &line)?;
+    } else {
+        context.note(Stage::Transferring, StageStatus::Started)?;
     }
-    let (id, cancel) = (context.session.id, context.cancel.clone());
+    let (id, cancel, has_failed) = (context.session.id, context.cancel.clone(), AtomicBool::new(false));
     let fetch = |sender: SyncSender<Vec<ReceivedRecord>>| -> Result<()> {
-        let mut offset = 0;
-        while offset < total && !cancel.is_cancelled() {
+        let mut offset = here;
+        while offset < total && !cancel.is_cancelled() && !has_failed.load(Ordering::Relaxed) {
             let records = peer.fetch_chunk(&id, offset, chunk_records)?;
             check_length(records.len(), offset, total)?;
             offset += records.len() as u64;
@@ -55,35 +67,37 @@ pub(in crate::transfer) fn pull(context: &mut Context<'_>, peer: &dyn Peer, chun
         Ok(())
     };
     overlap(fetch, |receiver| {
+        let mut told = Ok(());
         for records in receiver {
-            context.cancel.check()?;
+            context.check()?;
             let offset = kept;
             kept += records.len() as u64;
             keep(context, Some(offset), records)?;
-            count_bytes(context, peer.traffic() - before);
+            line.count(context);
             context.tell(Stage::Transferring, progress(kept, total));
-            report(context, peer, kept, before)?;
+            // What has come already is kept also where the peer cannot be told, so that it need not come again.
+            if told.is_ok() {
+                told = report(context, peer, kept, &line);
+                has_failed.store(told.is_err(), Ordering::Relaxed);
+            }
         }
-        Ok(())
+        told
     })?;
-    context.cancel.check()?;
-    let transferred = peer.traffic() - before;
-    context.update(|session| {
-        session.stage = Stage::Transferring;
-        session.status = StageStatus::Completed;
-        session.bytes_sent = transferred.bytes_sent;
-        session.bytes_received = transferred.bytes_received;
-    })
+    line.note(context, StageStatus::Completed, kept)
 }
 
-/// Sends all records that were queued for the peer.
+/// Sends the records that were queued for the peer and have not gone over yet.
 pub(in crate::transfer) fn push(context: &mut Context<'_>, peer: &dyn Peer, chunk_records: usize) -> Result<()> {
-    let before = peer.traffic();
+    let line = Line::begin(context, peer);
+    // How the peer stood before this is of no use after it.
+    context.found = None;
     let total = context.session.records_total.unwrap_or(0);
-    let mut sent = 0;
+    let there = context.session.records_transferred.min(total);
+    let mut sent = there;
+    line.note(context, StageStatus::Started, sent)?;
     let (id, home, cancel): (_, _, CancelToken) = (context.session.id, context.home, context.cancel.clone());
     let read = |sender: SyncSender<Chunk>| -> Result<()> {
-        let mut offset = 0;
+        let mut offset = there;
         while offset < total && !cancel.is_cancelled() {
             let chunk = home.storage.queued_chunk(&id, offset, chunk_records)?;
             if chunk.records.is_empty() {
@@ -98,32 +112,63 @@ pub(in crate::transfer) fn push(context: &mut Context<'_>, peer: &dyn Peer, chun
         }
         Ok(())
     };
+    let mut noted = home.clock.elapsed();
     overlap(read, |receiver| {
         for chunk in receiver {
-            context.cancel.check()?;
-            peer.send_chunk(&id, &chunk.records)?;
+            context.check()?;
+            peer.send_chunk(&id, sent, &chunk.records)?;
             sent += chunk.records.len() as u64;
             context.session.records_transferred = sent;
-            count_bytes(context, peer.traffic() - before);
+            line.count(context);
             context.tell(Stage::Transferring, progress(sent, total));
+            let now = home.clock.elapsed();
+            if now.saturating_sub(noted) > Duration::from_secs(limits::PROGRESS_NOTED_SECONDS) {
+                noted = now;
+                line.note(context, StageStatus::Started, sent)?;
+            }
         }
         Ok(())
     })?;
-    context.cancel.check()?;
-    let transferred = peer.traffic() - before;
-    context.update(|session| {
-        session.stage = Stage::Transferring;
-        session.status = StageStatus::Completed;
-        session.records_transferred = sent;
-        session.bytes_sent = transferred.bytes_sent;
-        session.bytes_received = transferred.bytes_received;
-    })
+    line.note(context, StageStatus::Completed, sent)
 }
 
-/// Keeps for those who watch how much went over so far. The store is told at the end.
-fn count_bytes(context: &mut Context<'_>, traffic: Traffic) {
-    context.session.bytes_sent = traffic.bytes_sent;
-    context.session.bytes_received = traffic.bytes_received;
+/// What goes over the line for one transfer, also in earlier tries.
+struct Line<'a> {
+    peer: &'a dyn Peer,
+    /// What the peer counted before this try.
+    before: Traffic,
+    /// What was noted of earlier tries.
+    noted: (u64, u64),
+}
+
+impl<'a> Line<'a> {
+    fn begin(context: &Context<'_>, peer: &'a dyn Peer) -> Self {
+        Self { peer, before: peer.traffic(), noted: (context.session.bytes_sent, context.session.bytes_received) }
+    }
+
+    /// Bytes sent and received.
+    fn bytes(&self) -> (u64, u64) {
+        let since = self.peer.traffic() - self.before;
+        (self.noted.0 + since.bytes_sent, self.noted.1 + since.bytes_received)
+    }
+
+    /// Keeps for those who watch how much went over so far. The store is told every now and then.
+    fn count(&self, context: &mut Context<'_>) {
+        (context.session.bytes_sent, context.session.bytes_received) = self.bytes();
+    }
+
+    /// Notes how far the transfer is. Where all has gone over, somebody who asked to stop is heard first.
+    fn note(&self, context: &mut Context<'_>, status: StageStatus, transferred: u64) -> Result<()> {
+        context.check()?;
+        let (sent, received) = self.bytes();
+        context.update(|session| {
+            session.stage = Stage::Transferring;
+            session.status = status;
+            session.records_transferred = transferred;
+            session.bytes_sent = sent;
+            session.bytes_received = received;
+        })
+    }
 }
 
 /// Lets one side fill a bounded channel on a thread of its own while the other empties it here.
@@ -149,13 +194,13 @@ fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
 }
 
 /// Tells the peer how far a pull is. Sent and received change places, because the peer counts from its own side.
-fn report(context: &Context<'_>, peer: &dyn Peer, kept: u64, before: Traffic) -> Result<()> {
-    let traffic = peer.traffic() - before;
+fn report(context: &Context<'_>, peer: &dyn Peer, kept: u64, line: &Line<'_>) -> Result<()> {
+    let (sent, received) = line.bytes();
     let request = ProceedRequest {
         stage: Some(Stage::Transferring),
         records_transferred: Some(kept),
-        bytes_sent: Some(traffic.bytes_received),
-        bytes_received: Some(traffic.bytes_sent),
+        bytes_sent: Some(received),
+        bytes_received: Some(sent),
         ..ProceedRequest::default()
     };
     let answer = peer.proceed(&context.session.id, &request)?;

@@ -1,0 +1,149 @@
+//! A peer in one process whose line breaks: at a call of the story's choice, before it is made or before its answer comes.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use morango::id::{SyncSessionId, TransferSessionId};
+use morango::identity::{CertificateRequest, UnverifiedCertificate};
+use morango::port::{
+    CertificateQuery, PeerInfo, ProceedRequest, ReceivedRecord, RemoteTransfer, SyncSessionAnswer, SyncSessionRequest,
+    Traffic, TransferSessionRequest,
+};
+use morango::prelude::*;
+use morango::record::StoreRecord;
+use morango::session::Capabilities;
+use morango::transfer::LocalPeer;
+use morango::{ErrorKind, Result};
+
+/// What is lost of the call at which the line breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lost {
+    Request,
+    Answer,
+}
+
+/// A peer at the end of a line that breaks.
+#[derive(Debug)]
+pub(crate) struct BrokenLine {
+    honest: LocalPeer,
+    breaks_at: usize,
+    lost: Lost,
+    calls: AtomicUsize,
+    /// Records that went over, by the name of the call.
+    chunks: Mutex<Vec<(&'static str, u64)>>,
+}
+
+impl BrokenLine {
+    /// A line that breaks at this call, counted from 0, and stays broken.
+    pub(crate) fn new(honest: LocalPeer, breaks_at: usize, lost: Lost) -> Self {
+        Self { honest, breaks_at, lost, calls: AtomicUsize::new(0), chunks: Mutex::default() }
+    }
+
+    /// A line that holds.
+    pub(crate) fn sound(honest: LocalPeer) -> Self {
+        Self::new(honest, usize::MAX, Lost::Request)
+    }
+
+    /// Whether it broke.
+    pub(crate) fn broke(&self) -> bool {
+        self.calls.load(Ordering::SeqCst) > self.breaks_at
+    }
+
+    /// How many records went over by this call.
+    pub(crate) fn records(&self, call: &str) -> u64 {
+        let chunks = self.chunks.lock().expect("nobody panics with it");
+        chunks.iter().filter(|(name, _)| *name == call).map(|(_, records)| records).sum()
+    }
+
+    fn call<T>(&self, make: impl FnOnce(&LocalPeer) -> Result<T>) -> Result<T> {
+        let call = self.calls.fetch_add(1, Ordering::SeqCst);
+        let lost = || Err(Error::new(ErrorKind::Connection, format!("make call {call}: the line is broken")));
+        match call.cmp(&self.breaks_at) {
+            std::cmp::Ordering::Less => make(&self.honest),
+            std::cmp::Ordering::Equal if self.lost == Lost::Answer => make(&self.honest).and_then(|_| lost()),
+            _ => lost(),
+        }
+    }
+
+    fn note(&self, call: &'static str, records: usize) {
+        self.chunks.lock().expect("nobody panics with it").push((call, records as u64));
+    }
+}
+
+impl Peer for BrokenLine {
+    fn location(&self) -> String {
+        self.honest.location()
+    }
+
+    fn info(&self) -> Result<PeerInfo> {
+        self.call(LocalPeer::info)
+    }
+
+    fn announce(&self, ours: &Capabilities) {
+        self.honest.announce(ours);
+    }
+
+    fn nonce(&self) -> Result<String> {
+        self.call(LocalPeer::nonce)
+    }
+
+    fn certificates(&self, query: &CertificateQuery) -> Result<Vec<UnverifiedCertificate>> {
+        self.call(|peer| peer.certificates(query))
+    }
+
+    fn request_certificate(
+        &self,
+        credentials: &Credentials,
+        parent: &CertificateId,
+        request: &CertificateRequest,
+    ) -> Result<UnverifiedCertificate> {
+        self.call(|peer| peer.request_certificate(credentials, parent, request))
+    }
+
+    fn create_sync_session(&self, request: &SyncSessionRequest) -> Result<SyncSessionAnswer> {
+        self.call(|peer| peer.create_sync_session(request))
+    }
+
+    fn sync_session(&self, id: &SyncSessionId) -> Result<()> {
+        self.call(|peer| peer.sync_session(id))
+    }
+
+    fn close_sync_session(&self, id: &SyncSessionId) -> Result<()> {
+        self.call(|peer| peer.close_sync_session(id))
+    }
+
+    fn create_transfer_session(&self, request: &TransferSessionRequest) -> Result<RemoteTransfer> {
+        self.call(|peer| peer.create_transfer_session(request))
+    }
+
+    fn transfer_session(&self, id: &TransferSessionId) -> Result<RemoteTransfer> {
+        self.call(|peer| peer.transfer_session(id))
+    }
+
+    fn proceed(&self, id: &TransferSessionId, request: &ProceedRequest) -> Result<RemoteTransfer> {
+        self.call(|peer| peer.proceed(id, request))
+    }
+
+    fn close_transfer_session(&self, id: &TransferSessionId) -> Result<()> {
+        self.call(|peer| peer.close_transfer_session(id))
+    }
+
+    fn send_chunk(&self, id: &TransferSessionId, offset: u64, records: &[StoreRecord]) -> Result<()> {
+        self.call(|peer| {
+            self.note("send", records.len());
+            peer.send_chunk(id, offset, records)
+        })
+    }
+
+    fn fetch_chunk(&self, id: &TransferSessionId, offset: u64, limit: usize) -> Result<Vec<ReceivedRecord>> {
+        self.call(|peer| {
+            let records = peer.fetch_chunk(id, offset, limit)?;
+            self.note("fetch", records.len());
+            Ok(records)
+        })
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.honest.traffic()
+    }
+}
