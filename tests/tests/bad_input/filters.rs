@@ -78,6 +78,42 @@ fn a_filter_outside_the_scopes_is_refused_for_push_and_pull() {
 }
 
 #[test]
+fn a_filter_outside_the_scope_in_which_the_server_speaks_is_refused_too() {
+    let school = School::open();
+    let before = school.holding();
+    let dataset = school.dataset.to_string();
+    // The city speaks for Ada only, to somebody who may have the whole school.
+    let ada = Papers::learner("ada");
+    let key = Some((&ada.body.id, &ada.key));
+    school.city.storage().save_certificates(&ada.certificates(), key).expect("certificates are kept");
+    let visitor = school.visitor();
+    let mut request = visitor.session_request();
+    request["server_certificate_id"] = json!(ada.id().to_string());
+    assert_eq!(visitor.post("syncsessions/", &request).status, 201);
+    let session = request["id"].as_str().expect("a text");
+
+    for (direction, path) in [
+        // What she may read and not write does not come from her; what she may write and not read does not go to her.
+        (Direction::Pull, "allusers-ro"),
+        (Direction::Pull, "user-ro:ada"),
+        (Direction::Pull, "user-rw:ben"),
+        (Direction::Push, "user-wo:ada"),
+        (Direction::Push, "user-ro:ben"),
+    ] {
+        let (_, answer) = visitor.request_transfer(session, direction, &format!("{dataset}:{path}"));
+        assert_refused(&answer, 403, "filter-outside-scope", "does not allow it");
+    }
+    for direction in [Direction::Pull, Direction::Push] {
+        let (_, answer) = visitor.request_transfer(session, direction, &dataset);
+        assert_refused(&answer, 403, "filter-outside-scope", "does not allow it");
+        let (_, answer) = visitor.request_transfer(session, direction, &format!("{dataset}:user-rw:ada"));
+        assert!(matches!(answer.status, 201 | 202), "{direction}");
+    }
+    assert_eq!(school.holding(), before);
+    school.assert_works_on();
+}
+
+#[test]
 fn a_filter_without_end_is_refused_before_anything_is_done_with_it() {
     let school = School::open();
     let visitor = school.visitor();

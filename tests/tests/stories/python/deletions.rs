@@ -93,3 +93,39 @@ pub(super) fn a_membership_made_again_after_its_deletion_is_back_on_both_sides(c
     assert!(meeting.client().rows().contains_key(&again));
     meeting.assert_equal();
 }
+
+pub(super) fn a_membership_made_again_after_its_hard_deletion_is_back_on_both_sides(cast: Cast) {
+    let (mut meeting, school) = begin(cast);
+    let fields = json!({"dataset_id": meeting.dataset, "user_id": school.ada, "classroom_id": school.lower});
+    meeting.client().hard_delete("membership", &school.membership_of_ada);
+    meeting.push();
+    meeting.assert_equal();
+    assert_eq!(meeting.server().record(&school.membership_of_ada)["hard_deleted"], true);
+
+    let again = meeting.server().create("membership", &fields);
+    meeting.pull();
+
+    assert_eq!(again, school.membership_of_ada);
+    let record = meeting.client().record(&again);
+    assert_eq!((&record["deleted"], &record["hard_deleted"]), (&json!(false), &json!(false)));
+    assert_eq!(record["serialized"][0]["user_id"], json!(school.ada));
+    meeting.assert_equal();
+}
+
+pub(super) fn a_row_added_to_what_was_deleted_on_the_other_side_goes_with_it(cast: Cast) {
+    let (mut meeting, school) = begin(cast);
+    let fields = json!({"dataset_id": meeting.dataset, "user_id": school.bert, "text": "written meanwhile"});
+    let feedback = meeting.server().create("feedback", &fields);
+    meeting.client().delete("user", &school.bert);
+
+    meeting.pull();
+    meeting.push();
+    meeting.pull();
+
+    for rows in [meeting.client().rows(), meeting.server().rows()] {
+        assert!(!rows.contains_key(&feedback) && !rows.contains_key(&school.bert));
+    }
+    meeting.assert_equal();
+    let record = meeting.server().record(&feedback);
+    assert_eq!((&record["deleted"], &record["serialized"][0]["text"]), (&json!(true), &json!("written meanwhile")));
+}

@@ -41,7 +41,8 @@ pub(super) struct Meeting {
     pub(super) rust: Device,
     /// The id of the school, which is that of its root certificate.
     pub(super) dataset: String,
-    url: String,
+    /// Where the server answers.
+    pub(super) url: String,
     granted: Option<Granted>,
 }
 
@@ -172,6 +173,15 @@ impl Meeting {
         };
         self.granted = Some(Granted { ours, id: id.clone(), read, write });
         Ok(id)
+    }
+
+    /// A third device, of ours, with a certificate for the whole school from the server.
+    pub(super) fn third(&self) -> (Device, Certificate) {
+        let third = Device::on(self.cast.ours, "third");
+        let root: CertificateId = self.dataset.parse().expect("the root's id");
+        let certificate =
+            third.request(&self.url, &root, FULL_FACILITY, &[("dataset_id", self.dataset.as_str())], "admin");
+        (third, certificate)
     }
 
     /// The peer that calls.

@@ -42,6 +42,8 @@ macro_rules! stories {
             deletions::a_hard_deletion_pushed_leaves_nothing_of_the_text,
             deletions::a_hard_deletion_pulled_leaves_nothing_of_the_text,
             deletions::a_membership_made_again_after_its_deletion_is_back_on_both_sides,
+            deletions::a_membership_made_again_after_its_hard_deletion_is_back_on_both_sides,
+            deletions::a_row_added_to_what_was_deleted_on_the_other_side_goes_with_it,
             trees::a_deep_tree_is_pulled_in_one_go,
             trees::a_deep_tree_is_pushed_in_one_go,
             unknown::what_we_do_not_know_is_kept_and_passed_on,
@@ -57,6 +59,7 @@ macro_rules! stories {
             dialects::a_peer_with_no_capability_is_synced_with,
             single_user::only_what_is_a_learners_own_travels,
             single_user::a_learner_cannot_reach_for_more_than_is_theirs,
+            single_user::what_a_learner_made_reaches_a_third_device_that_has_all,
         }
     };
 }

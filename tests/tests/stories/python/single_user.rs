@@ -3,12 +3,13 @@
 //! Goal: only what concerns the learner travels, in both directions. Method: a school with two learners; one of them has a
 //! certificate for their own scope, pulls, works, and pushes.
 
-use morango::prelude::Direction;
+use morango::prelude::{Direction, SyncOptions};
 use morango_examples::school::SINGLE_USER;
 use serde_json::json;
 
 use super::meeting::{Cast, Meeting};
-use super::school::{School, furnish, log};
+use super::school::{FURNITURE, School, furnish, log};
+use super::side::Side;
 
 fn begin(cast: Cast) -> (Meeting, School) {
     let mut meeting = Meeting::of_strangers(cast, &[]);
@@ -60,4 +61,25 @@ pub(super) fn a_learner_cannot_reach_for_more_than_is_theirs(cast: Cast) {
         assert_eq!(status, Some(403), "{direction} under {prefix}");
     }
     assert_eq!(meeting.client().records(&[]).len(), 0);
+}
+
+pub(super) fn what_a_learner_made_reaches_a_third_device_that_has_all(cast: Cast) {
+    let (mut meeting, school) = begin(cast);
+    let dataset = meeting.dataset.clone();
+    let (third, certificate) = meeting.third();
+    let earlier = third.sync(&meeting.url, &certificate, SyncOptions::pull()).records_transferred();
+    meeting.pull();
+    let log = meeting.client().create("contentlog", &log(&dataset, &school.ada, "Letters"));
+    let fields = json!({"dataset_id": dataset, "user_id": school.ada, "text": "more, please"});
+    let feedback = meeting.client().create("feedback", &fields);
+
+    assert_eq!(meeting.push(), 2);
+    let report = third.sync(&meeting.url, &certificate, SyncOptions::pull());
+
+    assert_eq!((earlier, report.records_transferred()), (FURNITURE + 1, 2));
+    assert_eq!(Side::Rust(&third).records(&[]), meeting.server().records(&[]));
+    let (rows, of_server) = (Side::Rust(&third).rows(), meeting.server().rows());
+    for id in [log, feedback] {
+        assert_eq!(rows[&id], of_server[&id]);
+    }
 }

@@ -1,18 +1,19 @@
 //! More than two devices.
 //!
 //! Goal: all that belong to one school end equal, whoever meets whom, and nobody needs to meet the founder. Method: a ring,
-//! a chain, and two clients that call one server at the same moment.
+//! a chain, two clients that call one server at the same moment, and five that do anything at all.
 
 use std::thread;
 
 use morango::client::HttpPeer;
 use morango::prelude::*;
+use morango::record::StoreRecord;
 use morango_examples::school::FULL_FACILITY;
-use morango_tests::compare::assert_equal;
+use morango_tests::compare::{assert_equal, rows_of_device};
 use morango_tests::device::{Device, SchoolAccounts};
 use serde_json::json;
 
-use super::given::{Between, empty_device, found, moved, rename, root, serving_school, sql};
+use super::given::{Between, School, empty_device, found, moved, rename, root, serving_school, sql};
 
 pub(super) fn three_devices_in_a_ring_converge(on: Between) {
     let mut a = empty_device(on.server, "a");
@@ -141,4 +142,68 @@ pub(super) fn two_clients_may_sync_with_one_server_at_once_while_it_writes_itsel
     assert_equal(&server, &clients[0], &[]);
     assert_equal(&server, &clients[1], &[]);
     assert_eq!(server.store().len(), 9 + 2 * 700 + 200);
+}
+
+/// Numbers that are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).expect("31 bits") % bound
+    }
+}
+
+/// Something that an application may do, to a person who is on this device.
+fn do_something(device: &Device, school: &School, dice: &mut Dice, round: usize) {
+    let people: Vec<SyncId> = rows_of_device(device, &[])
+        .into_iter()
+        .filter(|(_, row)| row.contains_key("username"))
+        .map(|(id, _)| id.parse().expect("an id"))
+        .collect();
+    let Some(person) = people.get(dice.below(people.len().max(1))).copied() else { return };
+    match dice.below(8) {
+        0 | 1 => drop(school.user(device, &format!("person {round}"))),
+        2 | 3 => rename(device, person, &format!("{round} of {}", device.name)),
+        4 => drop(school.logs(device, person, 2)),
+        5 => drop(school.feedback(device, person, &format!("round {round}"))),
+        6 => sql(device, &format!("UPDATE contentlog SET seconds = {round} WHERE user_id = '{person}'")),
+        _ => sql(device, &format!("DELETE FROM \"user\" WHERE id = '{person}'")),
+    }
+}
+
+pub(super) fn whatever_five_devices_do_and_whoever_meets_whom_all_end_equal(on: Between) {
+    const SEED: u64 = 0xf1fe_de71_ce50;
+    let homes = [on.server, on.client, on.client, on.server, on.client];
+    let names = ["a", "b", "c", "d", "e"];
+    let mut devices = std::array::from_fn::<_, 5, _>(|index| empty_device(homes[index], names[index]));
+    let urls = devices.each_mut().map(|device| device.serve(SchoolAccounts::admin()));
+    let school = found(&devices[0]);
+    for device in &devices[1..] {
+        device.sync(&urls[0], root(), SyncOptions::pull());
+    }
+    let meet = |one: usize, other: usize| moved(&devices[one].sync(&urls[other], root(), SyncOptions::both_ways()));
+
+    let mut dice = Dice(SEED);
+    for round in 0..120 {
+        let one = dice.below(devices.len());
+        do_something(&devices[one], &school, &mut dice, round);
+        if round % 4 == 3 {
+            meet(one, (one + 1 + dice.below(devices.len() - 1)) % devices.len());
+        }
+    }
+    // Each pass around the ring carries what the one before brought about: a deletion that spread, a conflict merged.
+    let is_quiet = (0..8).any(|_| {
+        let passes: Vec<_> = (0..devices.len()).map(|one| meet(one, (one + 1) % devices.len())).collect();
+        passes.iter().all(|moved| *moved == (0, 0))
+    });
+
+    assert!(is_quiet, "seed {SEED:#x}: they never stop telling each other news");
+    for pair in devices.windows(2) {
+        assert_equal(&pair[0], &pair[1], &[]);
+    }
+    let (records, conflicts) =
+        (devices[0].store(), |record: &StoreRecord| !record.conflicting_serialized_data.is_empty());
+    assert!(records.values().filter(|record| conflicts(record)).count() > 3, "seed {SEED:#x} makes no conflicts");
+    assert!(records.values().filter(|record| record.deleted).count() > 3, "seed {SEED:#x} deletes nothing");
 }

@@ -2,14 +2,17 @@
 //!
 //! A story is written once, over the databases that its devices are on; the list below tells it on each pair of them.
 
+mod accounts;
 mod background;
 mod capture;
 mod deletions;
 mod dialects;
 mod failures;
 mod given;
+mod learners;
 mod many_devices;
 mod meanwhile;
+mod on_the_line;
 mod options;
 mod two_devices;
 
@@ -17,6 +20,7 @@ mod two_devices;
 macro_rules! stories {
     ($client:ident, $server:ident) => {
         told_on! { $client, $server;
+            accounts::an_account_of_one_school_gets_nothing_of_another_on_the_same_server,
             background::a_sync_in_the_background_can_be_joined,
             background::a_sync_in_the_background_can_be_awaited,
             background::a_peer_that_is_not_there_is_an_error_of_the_task,
@@ -37,11 +41,21 @@ macro_rules! stories {
             failures::a_constraint_of_the_table_keeps_one_record_waiting_until_it_is_mended_here,
             failures::a_record_whose_foreign_key_is_not_here_yet_waits_for_it,
             failures::what_waits_here_is_passed_on_all_the_same,
+            learners::what_a_learner_made_reaches_a_second_school_device_that_never_met_the_tablet,
+            learners::what_reached_a_school_device_before_is_joined_by_what_a_learner_made_later,
+            learners::a_learners_second_tablet_gets_what_the_first_one_made,
+            learners::a_tablet_gets_from_a_second_server_what_was_made_at_the_first,
+            learners::a_school_device_may_call_a_tablet,
             many_devices::three_devices_in_a_ring_converge,
             many_devices::three_devices_in_a_ring_come_to_the_same_by_the_models_policy,
             many_devices::two_that_never_meet_have_the_same_through_a_third_that_signed_for_the_last,
             many_devices::two_clients_may_sync_with_one_server_at_once_while_it_writes_itself,
+            many_devices::whatever_five_devices_do_and_whoever_meets_whom_all_end_equal,
             meanwhile::a_row_changed_by_sql_during_a_sync_is_not_lost,
+            on_the_line::open_sessions_are_told_with_every_member_that_existing_peers_tell,
+            on_the_line::pages_lead_through_the_queue_and_a_list_without_a_limit_holds_all,
+            on_the_line::only_certificates_are_told_whose_keys_are_here,
+            on_the_line::what_an_application_says_of_itself_reaches_the_peer_and_replaces_nothing_of_ours,
             options::events_arrive_in_the_order_of_the_stages,
             options::the_numbers_of_a_report_add_up,
             options::a_filter_narrows_what_travels,
@@ -55,6 +69,8 @@ macro_rules! stories {
             two_devices::rows_made_apart_from_the_same_source_are_one_record,
             two_devices::a_tree_arrives_in_one_go_however_deep_it_is,
             two_devices::a_branch_that_is_moved_in_the_tree_stands_there_on_both_sides,
+            two_devices::what_was_pulled_and_changed_here_is_not_pulled_again,
+            two_devices::two_people_of_one_name_made_apart_are_two,
         }
     };
 }

@@ -106,3 +106,35 @@ pub(super) fn a_branch_that_is_moved_in_the_tree_stands_there_on_both_sides(on: 
     assert_equal(&server, &client, &[]);
     assert_eq!(server.record(&school.upper).self_ref_fk, wing.to_string());
 }
+
+pub(super) fn what_was_pulled_and_changed_here_is_not_pulled_again(on: Between) {
+    // No record here names the server as the one who saved it last any more; what it saved is known all the same.
+    let (server, client, school, url) = two_equal_devices(on);
+    sql(
+        &client,
+        "UPDATE dataset SET description = 'ours'; UPDATE facility SET name = 'ours'; UPDATE classroom SET name = 'ours';
+         UPDATE \"user\" SET full_name = 'ours'; UPDATE contentlog SET seconds = 1;
+         DELETE FROM membership;",
+    );
+    client.serialize();
+    let ours = client.engine.instance().id;
+    assert!(client.store().values().all(|record| record.last_saved.instance == ours));
+
+    assert_eq!(moved(&client.sync(&url, root(), SyncOptions::pull())), (0, 0));
+
+    assert_eq!(moved(&client.sync(&url, root(), SyncOptions::both_ways())), (0, SCHOOL_RECORDS));
+    assert_equal(&server, &client, &[]);
+    assert!(!server.store()[&school.ada].deleted);
+}
+
+pub(super) fn two_people_of_one_name_made_apart_are_two(on: Between) {
+    let (server, client, school, url) = two_equal_devices(on);
+    let there = school.user(&server, "copycat");
+    let here = school.user(&client, "copycat");
+
+    assert_eq!(moved(&client.sync(&url, root(), SyncOptions::both_ways())), (1, 1));
+
+    assert_ne!(there, here);
+    assert_equal(&server, &client, &[]);
+    assert!(server.store().contains_key(&here) && client.store().contains_key(&there));
+}
