@@ -1,0 +1,102 @@
+//! The table in `docs/parity.md` cannot rot: what it names is there.
+//!
+//! Method: every row of every table is read; each test in its last cell must be a function of that name in a file of tests,
+//! each file in its other cells must exist, and a row without a test must say why.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests lie in the workspace").to_owned()
+}
+
+/// The names of all functions in the workspace's files that hold tests, or help them.
+fn functions_of_tests(folder: &Path, names: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).expect("the folder can be read") {
+        let path = entry.expect("its entries too").path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if path.is_dir() && name != "target" && !name.starts_with('.') {
+            functions_of_tests(&path, names);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            let text = fs::read_to_string(&path).expect("a source file is text");
+            if text.contains("#[test]") || path.components().any(|part| part.as_os_str() == "tests") {
+                names.extend(text.split("fn ").skip(1).filter_map(name_at_start));
+            }
+        }
+    }
+}
+
+/// The name of the function whose signature begins here.
+fn name_at_start(text: &str) -> Option<String> {
+    let end = text.find(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'))?;
+    (end > 0 && text[end..].starts_with('(')).then(|| text[..end].to_owned())
+}
+
+/// The cells of a row of a table; none for other lines, heads and rules.
+fn cells(line: &str) -> Option<Vec<&str>> {
+    let inner = line.strip_prefix('|')?.trim_end().strip_suffix('|')?;
+    let cells: Vec<&str> = inner.split('|').map(str::trim).collect();
+    let is_head =
+        cells.last() == Some(&"Shown by") || cells.iter().all(|cell| cell.chars().all(|letter| letter == '-'));
+    (!is_head).then_some(cells)
+}
+
+/// What stands between backticks.
+fn quoted(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split('`').skip(1).step_by(2)
+}
+
+fn table() -> String {
+    fs::read_to_string(workspace().join("docs/parity.md")).expect("the table of parity")
+}
+
+#[test]
+fn every_row_of_parity_names_a_test_that_exists_or_says_why_there_is_none() {
+    let mut names = BTreeSet::new();
+    functions_of_tests(&workspace(), &mut names);
+    let mut mistakes = Vec::new();
+    let mut rows = 0;
+    for (number, line) in table().lines().enumerate().map(|(index, line)| (index + 1, line)) {
+        let Some(cells) = cells(line) else { continue };
+        rows += 1;
+        let shown = cells.last().copied().unwrap_or_default();
+        if let Some(reason) = shown.strip_prefix("no test: ") {
+            if reason.split(' ').count() < 4 {
+                mistakes.push(format!("line {number}: {reason:?} is no reason"));
+            }
+            continue;
+        }
+        let tests: Vec<&str> = quoted(shown).collect();
+        if tests.is_empty() {
+            mistakes.push(format!("line {number} names no test, and does not say why: {shown:?}"));
+        }
+        let missing = tests.into_iter().filter(|test| !names.contains(*test));
+        mistakes.extend(missing.map(|test| format!("line {number}: there is no test {test}")));
+    }
+    assert!(mistakes.is_empty(), "docs/parity.md:\n{}", mistakes.join("\n"));
+    assert!(rows > 100, "only {rows} rows were found");
+}
+
+#[test]
+fn every_file_that_parity_names_exists() {
+    let root = workspace();
+    let mut missing = Vec::new();
+    for line in table().lines() {
+        let named = cells(line).into_iter().flatten().flat_map(quoted);
+        let files = named.filter(|name| Path::new(name).extension().is_some_and(|ending| ending == "rs"));
+        missing.extend(files.filter(|file| !root.join(file).is_file()).map(str::to_owned));
+    }
+    assert!(missing.is_empty(), "docs/parity.md names what is not there: {missing:?}");
+}
+
+#[test]
+fn rows_names_and_reasons_are_told_apart() {
+    assert_eq!(cells("| a `b` | | `c` |"), Some(vec!["a `b`", "", "`c`"]));
+    assert_eq!(cells("| Python | Shown by |"), None);
+    assert_eq!(cells("| --- | --- |"), None);
+    assert_eq!(cells("a line | with a bar"), None);
+    assert_eq!(quoted("`one`, and `two`").collect::<Vec<_>>(), ["one", "two"]);
+    assert_eq!(name_at_start("it_is_so() {"), Some("it_is_so".to_owned()));
+    assert_eq!(name_at_start("one<T>(x)"), None);
+}
