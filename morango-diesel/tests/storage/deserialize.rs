@@ -167,6 +167,27 @@ fn shelves_that_claim_to_stand_within_each_other_fail_and_stop_nobody() {
 }
 
 #[test]
+fn a_false_label_of_the_parent_decides_nothing() {
+    // What a record points at is in its text; the label beside the text only helps to find it soon.
+    let device = Device::new("laptop");
+    let (root, nobody) = (foreign_shelf("root", None), SyncId::hash_of("nobody"));
+    let labelled = |name: &str, parent: Option<SyncId>, label: String| {
+        let mut shelf = foreign_shelf(name, parent);
+        shelf.self_ref_fk = label;
+        shelf
+    };
+    device.dequeue(vec![
+        labelled("without one", Some(root.id), String::new()),
+        labelled("with another one", Some(root.id), nobody.to_string()),
+        labelled("with one for nothing", None, nobody.to_string()),
+        labelled("lost", Some(nobody), root.id.to_string()),
+        root,
+    ]);
+    let report = device.deserialize();
+    assert_eq!((report.written, kinds(&report.failures)), (4, vec!["missing-foreign-key"]));
+}
+
+#[test]
 fn a_tree_is_deleted_children_first_in_whatever_order_it_came() {
     let mut device = Device::new("laptop");
     let mut shelves = chain(3_000);
