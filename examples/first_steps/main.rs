@@ -17,7 +17,10 @@ diesel::table! {
     owners (id) { id -> Text, name -> Text }
 }
 diesel::table! {
-    notes (id) { id -> Text, owner_id -> Text, title -> Text, body -> Nullable<Text>, edited_at -> TimestamptzSqlite }
+    use diesel::sql_types::{Nullable, Text};
+    use morango_diesel::sql_types::Instant;
+
+    notes (id) { id -> Text, owner_id -> Text, title -> Text, body -> Nullable<Text>, edited_at -> Instant }
 }
 
 /// Whose notebook it is. Its id is that of the root certificate made for it.

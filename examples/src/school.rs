@@ -51,15 +51,21 @@ diesel::table! {
     membership (id) { id -> Text, dataset_id -> Text, user_id -> Text, classroom_id -> Text }
 }
 diesel::table! {
+    use diesel::sql_types::{Nullable, Text};
+    use morango_diesel::sql_types::Instant;
+
     assignment (id) {
         id -> Text,
         dataset_id -> Text,
         user_id -> Text,
         title -> Text,
-        due -> Nullable<TimestamptzSqlite>,
+        due -> Nullable<Instant>,
     }
 }
 diesel::table! {
+    use diesel::sql_types::{Double, Integer, Json, Text};
+    use morango_diesel::sql_types::Instant;
+
     contentlog (id) {
         id -> Text,
         dataset_id -> Text,
@@ -67,7 +73,7 @@ diesel::table! {
         content -> Text,
         progress -> Double,
         seconds -> Integer,
-        started -> TimestamptzSqlite,
+        started -> Instant,
         extra -> Json,
     }
 }

@@ -10,13 +10,14 @@ use morango::record::StoreRecord;
 use morango::scope::Filter;
 use morango::{Error, ErrorKind, limits};
 
+use crate::backend::Lock;
 use crate::connection::Connection;
 use crate::deserialize;
 use crate::error::Fault;
 use crate::models::InstalledModels;
 use crate::records::{RecordRow, select_records};
 use crate::serialize::has_mark;
-use crate::statement::sql;
+use crate::statement::{Value, sql};
 use crate::storage::DieselStorage;
 use crate::transaction::{raise_counter, without_capture};
 
@@ -86,7 +87,9 @@ pub(crate) fn resolve(
 ) -> morango::Result<()> {
     let operation = format!("resolve the conflict of the record {id}");
     let models = storage.models()?;
-    storage.write(&operation, |connection| resolve_one(connection, &models, &operation, (id, listed), content))
+    storage.write_locked(&operation, Lock::Rows, |connection| {
+        resolve_one(connection, &models, &operation, (id, listed), content)
+    })
 }
 
 fn resolve_one(
@@ -139,7 +142,7 @@ fn save(connection: &mut Connection<'_>, record: &StoreRecord, has_new_content: 
             .sql(", is_dirty = 1, is_deleted = 0, failure_kind = NULL, failure_reason = NULL, self_reference = ")
             .bind(&record.self_ref_fk)
             .sql(", serialized = ")
-            .bind(&record.serialized);
+            .bind(Value::content(&record.serialized));
     }
     update.sql(" WHERE record_id = ").bind(&record.id).execute(connection)?;
     Ok(())

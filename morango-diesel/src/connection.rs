@@ -4,6 +4,8 @@
 //! rendering (see [`statement`](crate::statement)) and the rooms of [`backend`](crate::backend) look inside.
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+#[cfg(feature = "postgres")]
+use diesel::pg::PgConnection;
 use diesel::result::QueryResult;
 #[cfg(feature = "sqlite")]
 use diesel::sqlite::SqliteConnection;
@@ -13,6 +15,9 @@ pub(crate) enum Connection<'c> {
     /// To a SQLite file.
     #[cfg(feature = "sqlite")]
     Sqlite(&'c mut SqliteConnection),
+    /// To a PostgreSQL server.
+    #[cfg(feature = "postgres")]
+    Postgres(&'c mut PgConnection),
 }
 
 /// A connection of the storage's own.
@@ -20,6 +25,9 @@ pub(crate) enum OwnedConnection {
     /// To a SQLite file.
     #[cfg(feature = "sqlite")]
     Sqlite(SqliteConnection),
+    /// To a PostgreSQL server.
+    #[cfg(feature = "postgres")]
+    Postgres(PgConnection),
 }
 
 /// What can be borrowed as a [`Connection`].
@@ -35,11 +43,20 @@ impl AsConnection for SqliteConnection {
     }
 }
 
+#[cfg(feature = "postgres")]
+impl AsConnection for PgConnection {
+    fn as_connection(&mut self) -> Connection<'_> {
+        Connection::Postgres(self)
+    }
+}
+
 impl AsConnection for OwnedConnection {
     fn as_connection(&mut self) -> Connection<'_> {
         match self {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(connection) => Connection::Sqlite(connection),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(connection) => Connection::Postgres(connection),
         }
     }
 }
@@ -49,6 +66,8 @@ impl AsConnection for Connection<'_> {
         match self {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(connection) => Connection::Sqlite(connection),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(connection) => Connection::Postgres(connection),
         }
     }
 }
@@ -59,6 +78,8 @@ impl Connection<'_> {
         match self {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(connection) => connection.batch_execute(statements),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(connection) => connection.batch_execute(statements),
         }
     }
 
@@ -67,6 +88,8 @@ impl Connection<'_> {
         match self {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(connection) => is_in_transaction(*connection),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(connection) => is_in_transaction(*connection),
         }
     }
 }

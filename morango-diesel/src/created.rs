@@ -2,6 +2,8 @@
 //! deletion is a hard one.
 
 use diesel::connection::Connection as _;
+#[cfg(feature = "postgres")]
+use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 #[cfg(feature = "sqlite")]
@@ -31,9 +33,19 @@ impl RecordConnection for SqliteConnection {
     fn in_transaction<R>(&mut self, work: impl FnOnce(&mut Self) -> morango::Result<R>) -> morango::Result<R> {
         let work = |connection: &mut Self| work(connection).map_err(Fault::from);
         let is_within_another = self.as_connection().is_in_transaction();
-        let done =
-            if is_within_another { self.transaction(work) } else { backend::sqlite::write_transaction(self, work) };
+        let done = if is_within_another { self.transaction(work) } else { self.immediate_transaction(work) };
         done.map_err(|fault: Fault| fault.during("run a transaction"))
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl RecordConnection for PgConnection {
+    fn note_created(&mut self, definition: &'static ModelDefinition, origins: &[Origin]) -> morango::Result<()> {
+        note_created(&mut self.as_connection(), definition, origins)
+    }
+
+    fn hard_deleting<R>(&mut self, work: impl FnOnce(&mut Self) -> morango::Result<R>) -> morango::Result<R> {
+        hard_deleting(self, work)
     }
 }
 

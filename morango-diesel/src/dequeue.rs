@@ -23,6 +23,7 @@ use morango::scope::Filter;
 use morango::session::TransferSession;
 use morango::{Error, ErrorKind, limits};
 
+use crate::backend::Lock;
 use crate::connection::Connection;
 use crate::counters;
 use crate::error::Fault;
@@ -30,7 +31,7 @@ use crate::incoming;
 use crate::models::InstalledModels;
 use crate::receive;
 use crate::records::{RecordRow, select_records};
-use crate::statement::sql;
+use crate::statement::{Value, sql};
 use crate::storage::DieselStorage;
 use crate::transaction::{current_stamp, raise_counter};
 
@@ -51,7 +52,8 @@ pub(crate) fn dequeue(
     let mut waiting = storage.read(&operation, |connection| waiting_records(connection, &session.id))?;
     let mut progress = Progress { done: 0, total: Some(waiting.iter().sum()) };
     while !waiting.is_empty() {
-        let merged = storage.write(&operation, |connection| merge_chunks(connection, session, &models))?;
+        let merged = storage
+            .write_locked(&operation, lock_of(session), |connection| merge_chunks(connection, session, &models))?;
         report.new += merged.report.new;
         report.fast_forwarded += merged.report.fast_forwarded;
         report.already_seen += merged.report.already_seen;
@@ -64,6 +66,10 @@ pub(crate) fn dequeue(
     }
     raise_counters(storage, session, &operation)?;
     Ok(report)
+}
+
+fn lock_of(session: &TransferSession) -> Lock<'_> {
+    Lock::Partitions { profile: &session.profile, filter: &session.filter }
 }
 
 /// The numbers of records in the chunks that wait.
@@ -245,9 +251,9 @@ pub(crate) fn insert_new(
     .sql(", ")
     .bind(theirs.counters.to_bytes())
     .sql(", ")
-    .bind(&theirs.serialized)
+    .bind(Value::content(&theirs.serialized))
     .sql(", ")
-    .bind(&theirs.conflicting_serialized_data)
+    .bind(Value::content(&theirs.conflicting_serialized_data))
     .sql(") ON CONFLICT (record_id) DO NOTHING")
     .execute(connection)?;
     Ok(inserted == 1)
@@ -276,9 +282,9 @@ fn replace(
         .sql(", record_max_counters = ")
         .bind(counters.to_bytes())
         .sql(", serialized = ")
-        .bind(&record.serialized)
+        .bind(Value::content(&record.serialized))
         .sql(", conflicting_serialized_data = ")
-        .bind(&record.conflicting_serialized_data)
+        .bind(Value::content(&record.conflicting_serialized_data))
         .sql(" WHERE sequence = ")
         .bind(sequence)
         .execute(connection)?;
@@ -306,7 +312,7 @@ fn raise_counters(storage: &DieselStorage, session: &TransferSession, operation:
         counters::raising(connection, &session.filter, ours, &session.producer_fsic().sub)
     })?;
     for entries in raising.chunks(ENTRIES_RAISED_MAX) {
-        storage.write(operation, |connection| {
+        storage.write_locked(operation, lock_of(session), |connection| {
             entries.iter().try_for_each(|(partition, stamp)| counters::raise(connection, partition, *stamp))
         })?;
     }

@@ -5,6 +5,8 @@
 use diesel::result::{ConnectionError, DatabaseErrorKind, Error as DieselError};
 use morango::{Error, ErrorKind};
 
+use crate::backend::{Lock, is_conflict, kind_of_message};
+
 /// What stops a verb's work: the database, or something that the engine itself says.
 #[derive(Debug)]
 pub(crate) enum Fault {
@@ -33,6 +35,17 @@ impl From<morango::counter::CounterError> for Fault {
 }
 
 impl Fault {
+    /// Whether the transaction met another one and may succeed if it is run again.
+    pub(crate) fn is_conflict(&self, lock: Lock<'_>) -> bool {
+        match self {
+            // One that writes the application's rows waits for them only shortly, so as not to be in the way.
+            Self::Database(error) => {
+                is_conflict(error) || (lock.sees_one_state() && kind_of(error) == ErrorKind::StorageBusy)
+            }
+            Self::Engine(_) => false,
+        }
+    }
+
     /// The error as the crate's door gives it, for example for the operation `serialize "notebook" in "notes.db"`.
     pub(crate) fn during(self, operation: impl Into<String>) -> Error {
         match self {
@@ -46,6 +59,8 @@ impl Fault {
 pub(crate) fn from_diesel(operation: impl Into<String>, error: DieselError) -> Error {
     let kind = kind_of(&error);
     let told = Error::new(kind, operation);
+    // The next call makes another connection.
+    let told = if is_connection_lost(&error) { told.retryable() } else { told };
     match hint_for(kind, &error) {
         Some(hint) => told.with_hint(hint),
         None => told,
@@ -70,6 +85,16 @@ pub(crate) fn from_connection_error(operation: impl Into<String>, error: Connect
     .with_source(error)
 }
 
+fn is_connection_lost(error: &DieselError) -> bool {
+    match error {
+        DieselError::DatabaseError(kind, _) => {
+            matches!(kind, DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand)
+        }
+        DieselError::RollbackErrorOnCommit { commit_error, .. } => is_connection_lost(commit_error),
+        _ => false,
+    }
+}
+
 /// The kind of an error of the database.
 pub(crate) fn kind_of(error: &DieselError) -> ErrorKind {
     match error {
@@ -77,38 +102,19 @@ pub(crate) fn kind_of(error: &DieselError) -> ErrorKind {
             DatabaseErrorKind::UniqueViolation
             | DatabaseErrorKind::ForeignKeyViolation
             | DatabaseErrorKind::NotNullViolation
-            | DatabaseErrorKind::CheckViolation => ErrorKind::InvalidInput,
-            DatabaseErrorKind::ReadOnlyTransaction | DatabaseErrorKind::ClosedConnection => {
-                ErrorKind::StorageUnavailable
-            }
+            | DatabaseErrorKind::CheckViolation
+            | DatabaseErrorKind::RestrictViolation
+            | DatabaseErrorKind::ExclusionViolation => ErrorKind::InvalidInput,
+            DatabaseErrorKind::ReadOnlyTransaction
+            | DatabaseErrorKind::ClosedConnection
+            | DatabaseErrorKind::UnableToSendCommand => ErrorKind::StorageUnavailable,
             DatabaseErrorKind::SerializationFailure => ErrorKind::StorageBusy,
             _ => kind_of_message(information.message()),
         },
+        DieselError::RollbackErrorOnCommit { commit_error, .. } => kind_of(commit_error),
         // A column of our own tables holds what we never put there.
         DieselError::DeserializationError(_) => ErrorKind::StorageCorrupt,
         _ => ErrorKind::Storage,
-    }
-}
-
-/// SQLite tells these by its message only, as far as Diesel passes it on.
-fn kind_of_message(message: &str) -> ErrorKind {
-    let is_one_of = |texts: &[&str]| texts.iter().any(|text| message.starts_with(text));
-    if is_one_of(&["database is locked", "database table is locked", "database schema is locked"]) {
-        ErrorKind::StorageBusy
-    } else if is_one_of(&["database or disk is full"]) {
-        ErrorKind::StorageFull
-    } else if is_one_of(&["database disk image is malformed", "file is not a database", "malformed database schema"]) {
-        ErrorKind::StorageCorrupt
-    } else if is_one_of(&[
-        "attempt to write a readonly database",
-        "unable to open database file",
-        "disk I/O error",
-        "access permission denied",
-        "authorization denied",
-    ]) {
-        ErrorKind::StorageUnavailable
-    } else {
-        ErrorKind::Storage
     }
 }
 
@@ -122,16 +128,21 @@ fn hint_of_kind(kind: ErrorKind) -> Option<&'static str> {
         ErrorKind::StorageCorrupt => {
             Some("if the file was a database, restore it from a backup; peers bring back what they have")
         }
-        ErrorKind::StorageUnavailable => {
-            Some("the file and its directory must exist, be on a local disk, and be writable for this program")
-        }
+        ErrorKind::StorageUnavailable => Some(
+            "a file and its directory must exist, be on a local disk, and be writable for this program; a server must run and let it in",
+        ),
         _ => None,
     }
 }
 
+fn is_missing_table_of_ours(message: &str) -> bool {
+    message.starts_with("no such table: morango_")
+        || (message.starts_with("relation \"morango_") && message.ends_with("does not exist"))
+}
+
 fn hint_for(kind: ErrorKind, error: &DieselError) -> Option<&'static str> {
     match error {
-        DieselError::DatabaseError(_, information) if information.message().starts_with("no such table: morango_") => {
+        DieselError::DatabaseError(_, information) if is_missing_table_of_ours(information.message()) => {
             Some("build an engine over this database first: it creates its tables here")
         }
         _ => hint_of_kind(kind),

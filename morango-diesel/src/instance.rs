@@ -4,6 +4,7 @@ use morango::id::DatabaseId;
 use morango::identity::Instance;
 use morango::{Error, ErrorKind};
 
+use crate::backend::Lock;
 use crate::connection::Connection;
 use crate::error::Fault;
 use crate::schema::{fact, set_fact};
@@ -18,7 +19,7 @@ pub(crate) fn database_id(storage: &DieselStorage) -> morango::Result<DatabaseId
     const OPERATION: &str = "read the database's id";
     match storage.read(OPERATION, stored_id)? {
         Some(id) => Ok(id),
-        None => storage.write(OPERATION, |connection| match stored_id(connection)? {
+        None => storage.write_locked(OPERATION, Lock::Setup, |connection| match stored_id(connection)? {
             Some(id) => Ok(id),
             None => draw_id(connection),
         }),
@@ -27,12 +28,12 @@ pub(crate) fn database_id(storage: &DieselStorage) -> morango::Result<DatabaseId
 
 /// Gives this database a new id. The instance that goes with the old one stays until another is adopted.
 pub(crate) fn renew_database_id(storage: &DieselStorage) -> morango::Result<DatabaseId> {
-    storage.write("renew the database's id", draw_id)
+    storage.write_locked("renew the database's id", Lock::Setup, draw_id)
 }
 
 /// Makes an instance the current one. A new one starts at 0, an old one goes on where it was.
 pub(crate) fn adopt_instance(storage: &DieselStorage, instance: &Instance) -> morango::Result<()> {
-    storage.write("adopt the instance", |connection| {
+    storage.write_locked("adopt the instance", Lock::Setup, |connection| {
         let facts = facts_of(instance);
         sql("UPDATE morango_instance SET is_current = 0 WHERE is_current = 1 AND id <> ")
             .bind(&instance.id)
@@ -41,7 +42,7 @@ pub(crate) fn adopt_instance(storage: &DieselStorage, instance: &Instance) -> mo
             .bind(&instance.id)
             .sql(", 0, 1, ")
             .bind(&facts)
-            .sql(") ON CONFLICT (id) DO UPDATE SET is_current = 1, facts = excluded.facts WHERE is_current = 0 OR facts <> excluded.facts")
+            .sql(") ON CONFLICT (id) DO UPDATE SET is_current = 1, facts = excluded.facts WHERE morango_instance.is_current = 0 OR morango_instance.facts <> excluded.facts")
             .execute(connection)?;
         Ok(())
     })

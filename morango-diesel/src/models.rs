@@ -5,7 +5,7 @@ use diesel::sql_types::BigInt;
 use morango::model::ModelDefinition;
 use morango::{Error, ErrorKind};
 
-use crate::backend::{self, Table};
+use crate::backend::{self, IdForm, Table};
 use crate::connection::Connection;
 use crate::error::Fault;
 use crate::rows::TableRows;
@@ -20,6 +20,8 @@ pub(crate) struct InstalledModel {
     pub(crate) definition: &'static ModelDefinition,
     /// What can be done with its rows.
     pub(crate) rows: TableRows,
+    /// In which form its table has the ids.
+    pub(crate) id_form: IdForm,
 }
 
 /// The models that are installed, a foreign key's target before whoever points at it.
@@ -48,9 +50,9 @@ pub(crate) fn install(connection: &mut Connection<'_>, models: &[TableRows]) -> 
     let mut installed = Vec::with_capacity(models.len());
     for rows in models {
         let definition = rows.definition();
-        check_table(connection, definition)?;
+        let id_form = check_table(connection, definition)?;
         let number = number(connection, definition)?;
-        installed.push(InstalledModel { number, definition, rows: *rows });
+        installed.push(InstalledModel { number, definition, rows: *rows, id_form });
     }
     Ok(InstalledModels(installed))
 }
@@ -73,7 +75,8 @@ fn number(connection: &mut Connection<'_>, definition: &ModelDefinition) -> Resu
     Ok(number)
 }
 
-fn check_table(connection: &mut Connection<'_>, definition: &ModelDefinition) -> Result<(), Fault> {
+/// Looks whether the table can be what the model says, and tells in which form it has the ids.
+fn check_table(connection: &mut Connection<'_>, definition: &ModelDefinition) -> Result<IdForm, Fault> {
     let table = definition.table;
     let refused = |what: String, hint: &str| {
         let message = format!("install the model {}: {what}", definition.describe());
@@ -97,7 +100,7 @@ fn check_table(connection: &mut Connection<'_>, definition: &ModelDefinition) ->
     let fields = definition.fields.iter().map(|field| field.column);
     let missing: Vec<&str> = std::iter::once(definition.id_column)
         .chain(fields)
-        .filter(|name| !columns.iter().any(|column| column.name.eq_ignore_ascii_case(name)))
+        .filter(|name| !columns.iter().any(|column| backend::is_same_name(connection, &column.name, name)))
         .collect();
     if !missing.is_empty() {
         return Err(refused(
@@ -107,7 +110,9 @@ fn check_table(connection: &mut Connection<'_>, definition: &ModelDefinition) ->
     }
     let mut key = columns.iter().filter(|column| column.is_in_key);
     match (key.next(), key.next()) {
-        (Some(column), None) if column.name.eq_ignore_ascii_case(definition.id_column) => Ok(()),
+        (Some(column), None) if backend::is_same_name(connection, &column.name, definition.id_column) => {
+            Ok(column.id_form)
+        }
         _ => Err(refused(
             format!("{:?} is not the primary key of the table {table:?}", definition.id_column),
             "records are told apart by their id; make it the primary key, and the only one",

@@ -9,12 +9,9 @@ use std::time::{Duration, Instant};
 
 use morango::{Error, ErrorKind};
 
-use crate::backend::{self, Durability, Target};
+use crate::backend::{self, Target, Transaction};
 use crate::connection::{AsConnection as _, Connection, OwnedConnection};
 use crate::error::Fault;
-
-/// Connections that are open at one time.
-const CONNECTIONS_MAX: usize = 8;
 
 /// How long transactions may follow one another before others get a turn. SQLite has no queue: whoever waits asks again
 /// after pauses that grow from 1 to 25 ms within the first 128 ms, and to 100 ms later. So it is given a gap of 25 ms
@@ -65,17 +62,17 @@ impl Pool {
     /// Runs work that writes, in one transaction.
     pub(crate) fn write<R>(
         &self,
-        durability: Durability,
+        transaction: Transaction<'_>,
         work: impl FnOnce(&mut Connection<'_>) -> Result<R, Fault>,
     ) -> Result<R, Fault> {
         if !self.target.has_one_writer() {
-            return backend::write_transaction(&mut self.lease()?.connection(), durability, work);
+            return backend::write_transaction(&mut self.lease()?.connection(), transaction, work);
         }
         let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         turn.let_others_in();
         let mut lease = self.lease()?;
         let began = Instant::now();
-        let outcome = backend::write_transaction(&mut lease.connection(), durability, work);
+        let outcome = backend::write_transaction(&mut lease.connection(), transaction, work);
         turn.add(began);
         outcome
     }
@@ -87,7 +84,7 @@ impl Pool {
             if let Some(connection) = connections.idle.pop() {
                 return Ok(Lease { pool: self, connection: Some(connection) });
             }
-            if connections.open < CONNECTIONS_MAX {
+            if connections.open < self.target.connections_max() {
                 break;
             }
             let patience = self.target.patience().saturating_sub(asked.elapsed());

@@ -49,6 +49,7 @@ pub(crate) fn queue(storage: &DieselStorage, session: &TransferSession, lacks: &
     })?;
     sequences.sort_unstable();
     storage.write_buffered(&operation, |connection| {
+        lock_transfer_session(connection, &session.id)?;
         delete_queue(connection, &session.id)?;
         for (page, numbers) in (0_i64..).zip(sequences.chunks(PAGE_RECORDS)) {
             let bytes: Vec<u8> = numbers.iter().copied().flat_map(i64::to_be_bytes).collect();
@@ -63,6 +64,13 @@ pub(crate) fn queue(storage: &DieselStorage, session: &TransferSession, lacks: &
         }
         Ok(sequences.len() as u64)
     })
+}
+
+/// Keeps others from queuing for the same session until this transaction ends.
+fn lock_transfer_session(connection: &mut Connection<'_>, session: &TransferSessionId) -> Result<(), Fault> {
+    let found = sql("SELECT is_active FROM morango_transfer_session WHERE id = ").bind(session).for_update();
+    found.returns::<BigInt>().load::<i64>(connection)?;
+    Ok(())
 }
 
 /// Forgets what is queued for a session.
@@ -278,12 +286,13 @@ fn vanished(sequence: i64) -> Error {
 
 /// How many records are queued: all pages but the last are full.
 fn count(connection: &mut Connection<'_>, session: &TransferSessionId) -> Result<u64, Fault> {
-    let last = sql("SELECT page, octet_length(sequences) FROM morango_outgoing WHERE transfer_session = ")
-        .bind(session)
-        .sql(" ORDER BY page DESC LIMIT 1")
-        .returns::<(BigInt, BigInt)>()
-        .get_result::<(i64, i64)>(connection)
-        .optional()?;
+    let last =
+        sql("SELECT page, CAST(octet_length(sequences) AS BIGINT) FROM morango_outgoing WHERE transfer_session = ")
+            .bind(session)
+            .sql(" ORDER BY page DESC LIMIT 1")
+            .returns::<(BigInt, BigInt)>()
+            .get_result::<(i64, i64)>(connection)
+            .optional()?;
     let (page, bytes) = last.unwrap_or((0, 0));
     Ok(page.unsigned_abs() * PAGE_RECORDS as u64 + bytes.unsigned_abs() / NUMBER_BYTES as u64)
 }

@@ -13,13 +13,13 @@ use morango::record::BufferRecord;
 use morango::scope::Filter;
 use morango::{Error, ErrorKind, limits};
 
-use crate::backend;
+use crate::backend::{self, Lock};
 use crate::connection::Connection;
 use crate::dequeue::{Place, insert_new};
 use crate::error::Fault;
 use crate::incoming::{encode, encoded_length};
 use crate::queue::delete_queue;
-use crate::statement::{Statement, sql};
+use crate::statement::{Statement, Value, sql};
 use crate::storage::DieselStorage;
 
 /// Keeps a received chunk and what was refused of it, counts both as transferred, and returns how many were so far.
@@ -37,7 +37,8 @@ pub(crate) fn receive_chunk(storage: &DieselStorage, chunk: &ReceivedChunk<'_>) 
         let message = format!("{operation}: its record {} is of another session", stray.record().id);
         return Err(Error::new(ErrorKind::RecordRejected, message));
     }
-    storage.write_buffered(&operation, |connection| {
+    let lock = records.first().map_or(Lock::None, |first| Lock::Beside { profile: &first.record().profile });
+    storage.write_buffered_locked(&operation, lock, |connection| {
         let place = place(connection, session)?;
         for (number, part) in (0_u32..).zip(parts_of(records)) {
             if !keep_part(connection, session, &place, &part_digest(digest, number), part)? {
@@ -56,10 +57,11 @@ pub(crate) fn receive_chunk(storage: &DieselStorage, chunk: &ReceivedChunk<'_>) 
     })
 }
 
-/// Where the records of an open session belong.
+/// Where the records of an open session belong. The same chunk may come twice at one time: the second waits for the first here.
 fn place(connection: &mut Connection<'_>, session: &TransferSessionId) -> Result<Place, Fault> {
     let found = sql("SELECT profile, filter FROM morango_transfer_session WHERE is_active = 1 AND id = ")
         .bind(session)
+        .for_update()
         .returns::<(Text, Text)>()
         .get_result::<(String, String)>(connection)
         .optional()?;
@@ -204,22 +206,23 @@ pub(crate) fn keep_rejection(
     session: &TransferSessionId,
     rejection: &Rejection,
 ) -> Result<(), Fault> {
-    let (number, bytes) = sql("SELECT count(*), coalesce(sum(octet_length(received)), 0) FROM morango_rejection
+    let (number, bytes) =
+        sql("SELECT count(*), CAST(coalesce(sum(octet_length(received)), 0) AS BIGINT) FROM morango_rejection
          WHERE transfer_session = ")
-    .bind(session)
-    .returns::<(BigInt, BigInt)>()
-    .get_result::<(i64, i64)>(connection)?;
+        .bind(session)
+        .returns::<(BigInt, BigInt)>()
+        .get_result::<(i64, i64)>(connection)?;
     if number >= limits::REJECTIONS_PER_SESSION_MAX || bytes >= limits::REJECTIONS_BYTES_PER_SESSION_MAX {
         return Ok(());
     }
     sql("INSERT INTO morango_rejection (transfer_session, claimed_id, reason, received) VALUES (")
         .bind(session)
         .sql(", ")
-        .bind(&rejection.claimed_id)
+        .bind(Value::content(&rejection.claimed_id))
         .sql(", ")
-        .bind(&rejection.reason)
+        .bind(Value::content(&rejection.reason))
         .sql(", ")
-        .bind(&rejection.received)
+        .bind(Value::content(&rejection.received))
         .sql(")")
         .execute(connection)?;
     sql("DELETE FROM morango_rejection WHERE number <= (SELECT max(number) FROM morango_rejection) - ")

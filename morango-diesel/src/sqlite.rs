@@ -75,9 +75,7 @@ impl SqliteStorage {
     /// # Errors
     /// Those of [`SqliteStorage::open`].
     pub fn connect(&self) -> Result<SqliteConnection> {
-        match self.0.target() {
-            Target::Sqlite(target) => backend::sqlite::connect(target),
-        }
+        self.0.target().connect_sqlite()
     }
 
     /// Looks for rows that vanished without a trace and marks them as deleted; returns how many there are.

@@ -11,12 +11,17 @@ use std::ops::ControlFlow;
 use diesel::backend::Backend;
 use diesel::connection::{Connection as _, DefaultLoadingMode, LoadConnection};
 use diesel::deserialize::{self, FromSqlRow};
+#[cfg(feature = "postgres")]
+use diesel::pg::{Pg, PgRowByRowLoadingMode};
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::{Error as DieselError, QueryResult};
 use diesel::serialize::ToSql;
+#[cfg(feature = "postgres")]
+use diesel::sql_types::Uuid;
 use diesel::sql_types::{BigInt, Binary, Double, HasSqlType, Nullable, Text, Untyped};
 #[cfg(feature = "sqlite")]
 use diesel::sqlite::Sqlite;
+use morango::id::SyncId;
 use morango::scope::prefix_upper_bound;
 
 use crate::connection::Connection;
@@ -45,6 +50,8 @@ enum Part<'a> {
     Sql(Cow<'a, str>),
     Identifier(Cow<'a, str>),
     Value(Value<'a>),
+    ForUpdate,
+    ForUpdateUnlocked,
 }
 
 /// A value that is bound. A null has a type too: PostgreSQL asks for it.
@@ -58,6 +65,10 @@ pub(crate) enum Value<'a> {
     Integer(Option<i64>),
     /// A number.
     Real(f64),
+    /// An id of ours or none.
+    Id(Option<SyncId>),
+    /// A text that may hold any character, as a peer's may, or none; see [`Value::content`].
+    Content(Option<Cow<'a, str>>),
 }
 
 impl<'a, Row> Statement<'a, Row> {
@@ -102,6 +113,18 @@ impl<'a, Row> Statement<'a, Row> {
         }
     }
 
+    /// Has the rows that are read stay as they are until the transaction ends: they are about to be changed.
+    pub(crate) fn for_update(mut self) -> Self {
+        self.parts.push(Part::ForUpdate);
+        self
+    }
+
+    /// The same, but passes over rows that somebody else is changing.
+    pub(crate) fn for_update_unlocked(mut self) -> Self {
+        self.parts.push(Part::ForUpdateUnlocked);
+        self
+    }
+
     /// Says what the rows hold, in SQL types, by position.
     pub(crate) fn returns<Other>(self) -> Statement<'a, Other> {
         Statement { parts: self.parts, row: PhantomData }
@@ -115,6 +138,8 @@ impl<Row> Statement<'_, Row> {
         match connection {
             #[cfg(feature = "sqlite")]
             Connection::Sqlite(connection) => connection.execute_returning_count(&rendered),
+            #[cfg(feature = "postgres")]
+            Connection::Postgres(connection) => connection.execute_returning_count(&rendered),
         }
     }
 
@@ -134,6 +159,12 @@ impl<Row> Statement<'_, Row> {
             Connection::Sqlite(connection) => {
                 let rows = LoadConnection::<DefaultLoadingMode>::load(*connection, rendered)?;
                 hand_over(rows, <Loaded as FromSqlRow<Row, Sqlite>>::build_from_row, each)
+            }
+            // In the default mode Diesel has all rows in memory before it hands over the first.
+            #[cfg(feature = "postgres")]
+            Connection::Postgres(connection) => {
+                let rows = LoadConnection::<PgRowByRowLoadingMode>::load(*connection, rendered)?;
+                hand_over(rows, <Loaded as FromSqlRow<Row, Pg>>::build_from_row, each)
             }
         }
     }
@@ -176,9 +207,9 @@ fn hand_over<DatabaseRow, Loaded, Error: From<DieselError>>(
 }
 
 /// What a row of the SQL types `Row` can be read as, whichever database it comes from.
-pub(crate) trait Loadable<Row>: LoadableFromSqlite<Row> {}
+pub(crate) trait Loadable<Row>: LoadableFromSqlite<Row> + LoadableFromPostgres<Row> {}
 
-impl<Row, Loaded: LoadableFromSqlite<Row>> Loadable<Row> for Loaded {}
+impl<Row, Loaded: LoadableFromSqlite<Row> + LoadableFromPostgres<Row>> Loadable<Row> for Loaded {}
 
 /// What a row can be read as if it comes from SQLite.
 #[cfg(feature = "sqlite")]
@@ -194,12 +225,95 @@ pub(crate) trait LoadableFromSqlite<Row> {}
 #[cfg(not(feature = "sqlite"))]
 impl<Row, Loaded> LoadableFromSqlite<Row> for Loaded {}
 
+/// What a row can be read as if it comes from PostgreSQL.
+#[cfg(feature = "postgres")]
+pub(crate) trait LoadableFromPostgres<Row>: FromSqlRow<Row, Pg> {}
+
+#[cfg(feature = "postgres")]
+impl<Row, Loaded: FromSqlRow<Row, Pg>> LoadableFromPostgres<Row> for Loaded {}
+
+/// PostgreSQL is switched off: no row comes from there.
+#[cfg(not(feature = "postgres"))]
+pub(crate) trait LoadableFromPostgres<Row> {}
+
+#[cfg(not(feature = "postgres"))]
+impl<Row, Loaded> LoadableFromPostgres<Row> for Loaded {}
+
+/// What differs between databases in how a value is bound.
+trait Dialect: Backend {
+    /// What is added to a query whose rows are to stay as they are until the transaction ends.
+    const FOR_UPDATE: &'static str;
+
+    /// The same, where rows that somebody else is changing are passed over.
+    const FOR_UPDATE_UNLOCKED: &'static str;
+
+    /// Binds an id of ours.
+    fn bind_id<'b>(out: &mut AstPass<'_, 'b, Self>, id: &'b SyncId) -> QueryResult<()>;
+
+    /// Binds no id.
+    fn bind_no_id(out: &mut AstPass<'_, '_, Self>) -> QueryResult<()>;
+
+    /// Binds a text that may hold any character.
+    fn bind_content<'b>(out: &mut AstPass<'_, 'b, Self>, text: &'b str) -> QueryResult<()>;
+
+    /// Binds no such text.
+    fn bind_no_content(out: &mut AstPass<'_, '_, Self>) -> QueryResult<()>;
+}
+
+/// Ids are bytes; a text may hold any character.
+#[cfg(feature = "sqlite")]
+impl Dialect for Sqlite {
+    /// Nobody else writes.
+    const FOR_UPDATE: &'static str = "";
+    const FOR_UPDATE_UNLOCKED: &'static str = "";
+
+    fn bind_id<'b>(out: &mut AstPass<'_, 'b, Self>, id: &'b SyncId) -> QueryResult<()> {
+        out.push_bind_param::<Binary, SyncId>(id)
+    }
+
+    fn bind_no_id(out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
+        out.push_bind_param::<Nullable<Binary>, Option<SyncId>>(&None)
+    }
+
+    fn bind_content<'b>(out: &mut AstPass<'_, 'b, Self>, text: &'b str) -> QueryResult<()> {
+        out.push_bind_param::<Text, str>(text)
+    }
+
+    fn bind_no_content(out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
+        out.push_bind_param::<Nullable<Text>, Option<String>>(&None)
+    }
+}
+
+/// Ids are of the type `uuid`. A text cannot hold the character of the number 0, so what may be any text is kept as the bytes
+/// of its characters; both are the same when they are read.
+#[cfg(feature = "postgres")]
+impl Dialect for Pg {
+    const FOR_UPDATE: &'static str = " FOR UPDATE";
+    const FOR_UPDATE_UNLOCKED: &'static str = " FOR UPDATE SKIP LOCKED";
+
+    fn bind_id<'b>(out: &mut AstPass<'_, 'b, Self>, id: &'b SyncId) -> QueryResult<()> {
+        out.push_bind_param::<Uuid, SyncId>(id)
+    }
+
+    fn bind_no_id(out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
+        out.push_bind_param::<Nullable<Uuid>, Option<SyncId>>(&None)
+    }
+
+    fn bind_content<'b>(out: &mut AstPass<'_, 'b, Self>, text: &'b str) -> QueryResult<()> {
+        out.push_bind_param::<Binary, [u8]>(text.as_bytes())
+    }
+
+    fn bind_no_content(out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
+        out.push_bind_param::<Nullable<Binary>, Option<Vec<u8>>>(&None)
+    }
+}
+
 /// A statement as Diesel takes it, which does not ask what its rows hold.
 struct Rendered<'a>(Vec<Part<'a>>);
 
 impl<Db> QueryFragment<Db> for Rendered<'_>
 where
-    Db: Backend + HasSqlType<Text> + HasSqlType<Binary> + HasSqlType<BigInt> + HasSqlType<Double>,
+    Db: Dialect + HasSqlType<Text> + HasSqlType<Binary> + HasSqlType<BigInt> + HasSqlType<Double>,
     str: ToSql<Text, Db>,
     [u8]: ToSql<Binary, Db>,
     i64: ToSql<BigInt, Db>,
@@ -213,6 +327,12 @@ where
             match part {
                 Part::Sql(text) => out.push_sql(text),
                 Part::Identifier(name) => out.push_identifier(name)?,
+                Part::ForUpdate => out.push_sql(Db::FOR_UPDATE),
+                Part::ForUpdateUnlocked => out.push_sql(Db::FOR_UPDATE_UNLOCKED),
+                Part::Value(Value::Id(Some(id))) => Db::bind_id(&mut out, id)?,
+                Part::Value(Value::Id(None)) => Db::bind_no_id(&mut out)?,
+                Part::Value(Value::Content(Some(text))) => Db::bind_content(&mut out, text)?,
+                Part::Value(Value::Content(None)) => Db::bind_no_content(&mut out)?,
                 Part::Value(Value::Text(Some(text))) => out.push_bind_param::<Text, str>(text)?,
                 Part::Value(Value::Blob(Some(bytes))) => out.push_bind_param::<Binary, [u8]>(bytes)?,
                 Part::Value(Value::Integer(Some(number))) => out.push_bind_param::<BigInt, i64>(number)?,
@@ -311,18 +431,25 @@ impl From<bool> for Value<'_> {
     }
 }
 
-/// The engine's own tables keep ids as 16 bytes.
+impl<'a> Value<'a> {
+    /// A text that may hold any character, also that of the number 0: what a peer or a user wrote, or what quotes it.
+    pub(crate) fn content(text: &'a str) -> Self {
+        Self::Content(Some(Cow::Borrowed(text)))
+    }
+}
+
+/// All ids are 128 bits.
 macro_rules! id_values {
     ($($id:ident),+) => {$(
-        impl<'a> From<&'a morango::id::$id> for Value<'a> {
-            fn from(id: &'a morango::id::$id) -> Self {
-                Self::Blob(Some(Cow::Borrowed(id.as_bytes())))
+        impl From<&morango::id::$id> for Value<'_> {
+            fn from(id: &morango::id::$id) -> Self {
+                Self::Id(Some(SyncId::from_bytes(*id.as_bytes())))
             }
         }
 
-        impl<'a> From<Option<&'a morango::id::$id>> for Value<'a> {
-            fn from(id: Option<&'a morango::id::$id>) -> Self {
-                Self::Blob(id.map(|id| Cow::Borrowed(&id.as_bytes()[..])))
+        impl From<Option<&morango::id::$id>> for Value<'_> {
+            fn from(id: Option<&morango::id::$id>) -> Self {
+                Self::Id(id.map(|id| SyncId::from_bytes(*id.as_bytes())))
             }
         }
     )+};

@@ -1,11 +1,13 @@
 //! The storage over whichever database it is: how its work runs in transactions, and the table of contents of its verbs.
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
+use morango::id::SyncId;
 use morango::model::{ModelDefinition, Registry};
-use morango::{Error, ErrorKind, Result};
+use morango::{Error, ErrorKind, Result, limits};
 
-use crate::backend::{self, Durability, Target};
+use crate::backend::{self, Durability, Lock, Target, Transaction};
 use crate::connection::Connection;
 use crate::error::Fault;
 use crate::models::{self, InstalledModels};
@@ -66,7 +68,7 @@ impl DieselStorage {
     /// Brings the engine's own tables up to date and installs change capture for the registry's models.
     pub(crate) fn install(&self, registry: &Registry) -> Result<()> {
         let rows = self.rows_of(registry)?;
-        let installed = self.write("prepare the engine's tables", |connection| {
+        let installed = self.write_locked("prepare the engine's tables", Lock::Setup, |connection| {
             schema::bring_up_to_date(connection)?;
             let installed = models::install(connection, &rows)?;
             backend::install_capture(connection, &installed)?;
@@ -97,12 +99,24 @@ impl DieselStorage {
     }
 
     /// Runs work that writes, in one transaction that is on the disk before this returns.
+    ///
+    /// Where the transaction met another one the work is run again: it changes nothing outside of the transaction but what it gives.
     pub(crate) fn write<R>(
         &self,
         operation: &str,
         work: impl FnMut(&mut Connection<'_>) -> Result<R, Fault>,
     ) -> Result<R> {
-        self.0.pool.write(Durability::Durable, work).map_err(|fault| self.told(operation, fault))
+        self.write_locked(operation, Lock::None, work)
+    }
+
+    /// [`DieselStorage::write`], kept apart from others.
+    pub(crate) fn write_locked<R>(
+        &self,
+        operation: &str,
+        lock: Lock<'_>,
+        work: impl FnMut(&mut Connection<'_>) -> Result<R, Fault>,
+    ) -> Result<R> {
+        self.run(operation, Transaction { durability: Durability::Durable, lock }, work)
     }
 
     /// Runs work that writes what a power failure may take back: see [`Durability::Buffered`].
@@ -111,10 +125,48 @@ impl DieselStorage {
         operation: &str,
         work: impl FnMut(&mut Connection<'_>) -> Result<R, Fault>,
     ) -> Result<R> {
-        self.0.pool.write(Durability::Buffered, work).map_err(|fault| self.told(operation, fault))
+        self.write_buffered_locked(operation, Lock::None, work)
+    }
+
+    /// [`DieselStorage::write_buffered`], kept apart from others.
+    pub(crate) fn write_buffered_locked<R>(
+        &self,
+        operation: &str,
+        lock: Lock<'_>,
+        work: impl FnMut(&mut Connection<'_>) -> Result<R, Fault>,
+    ) -> Result<R> {
+        self.run(operation, Transaction { durability: Durability::Buffered, lock }, work)
+    }
+
+    fn run<R>(
+        &self,
+        operation: &str,
+        transaction: Transaction<'_>,
+        mut work: impl FnMut(&mut Connection<'_>) -> Result<R, Fault>,
+    ) -> Result<R> {
+        let mut pause = Duration::from_millis(limits::TRANSACTION_PAUSE_FIRST_MILLISECONDS);
+        let mut tries = 1;
+        loop {
+            match self.0.pool.write(transaction, &mut work) {
+                Err(fault) if fault.is_conflict(transaction.lock) && tries < limits::TRANSACTION_TRIES_MAX => {
+                    tracing::debug!(operation, tries, "a transaction met another one and is run again");
+                    // Two that meet would meet again if they paused alike.
+                    std::thread::sleep(somewhat_longer(pause));
+                    pause = (pause * 2).min(Duration::from_millis(limits::TRANSACTION_PAUSE_MAX_MILLISECONDS));
+                    tries += 1;
+                }
+                outcome => return outcome.map_err(|fault| self.told(operation, fault)),
+            }
+        }
     }
 
     fn told(&self, operation: &str, fault: Fault) -> morango::Error {
         fault.during(format!("{operation} in {}", self.target().location()))
     }
+}
+
+/// Up to twice the pause, each time another one.
+fn somewhat_longer(pause: Duration) -> Duration {
+    let [random, ..] = *SyncId::random().as_bytes();
+    pause + pause * u32::from(random) / u32::from(u8::MAX)
 }

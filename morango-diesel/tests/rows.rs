@@ -9,6 +9,9 @@ use morango_diesel::{ApplyError, LoadedRow, Rows, SqliteModel, Syncable};
 
 mod schema {
     diesel::table! {
+        use diesel::sql_types::*;
+        use morango_diesel::sql_types::Instant;
+
         #[sql_name = "all kinds"]
         kinds (key) {
             #[sql_name = "the key"]
@@ -25,7 +28,7 @@ mod schema {
             day -> Date,
             clock -> Time,
             local -> Timestamp,
-            instant -> TimestamptzSqlite,
+            instant -> Instant,
             amount -> Numeric,
             document -> Json,
             maybe_text -> Nullable<Text>,

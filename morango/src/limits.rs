@@ -60,8 +60,8 @@ pub const CERTIFICATES_LISTED_MAX: usize = 10_000;
 /// Prefixes in one filter.
 pub const FILTER_PREFIXES_MAX: usize = 10_000;
 
-/// Bytes of one partition or prefix.
-pub const PARTITION_BYTES_MAX: usize = 4_096;
+/// Bytes of one partition or prefix. An entry in an index of PostgreSQL has 2,704 bytes at most, and holds a little more than this.
+pub const PARTITION_BYTES_MAX: usize = 2_048;
 
 /// Characters of a source id.
 pub const SOURCE_ID_CHARS_MAX: usize = 96;
@@ -132,6 +132,14 @@ pub const TRANSACTION_RECORDS_MAX: usize = 2_000;
 
 /// Bytes of a serialized record text that one write transaction takes before it commits early.
 pub const TRANSACTION_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// How often a transaction that met another one in the database is run.
+pub const TRANSACTION_TRIES_MAX: u32 = 20;
+
+/// Milliseconds of the first and of the longest pause before such a transaction is run again.
+pub const TRANSACTION_PAUSE_FIRST_MILLISECONDS: u64 = 5;
+/// See [`TRANSACTION_PAUSE_FIRST_MILLISECONDS`].
+pub const TRANSACTION_PAUSE_MAX_MILLISECONDS: u64 = 500;
 
 /// Refused records that are kept for one transfer session. Further ones are counted as transferred, but not kept.
 pub const REJECTIONS_PER_SESSION_MAX: i64 = 1_000;

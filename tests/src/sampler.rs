@@ -1,12 +1,14 @@
 //! A model with one field of every kind, to see how each travels. The Python peer has the same.
 #![expect(missing_docs, reason = "the fields are named for their kinds")]
 
+use std::io::Write as _;
 use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
+use diesel::pg::{Pg, PgValue};
 use diesel::prelude::*;
 use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::Text;
@@ -17,6 +19,9 @@ use morango_examples::school::Dataset;
 use rust_decimal::Decimal;
 
 diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Bool, Date, Double, Integer, Json, Nullable, SmallInt, Text, Time};
+    use morango_diesel::sql_types::Instant;
+
     sampler (id) {
         id -> Text,
         dataset_id -> Text,
@@ -27,7 +32,7 @@ diesel::table! {
         flag -> Bool,
         word -> Text,
         prose -> Nullable<Text>,
-        moment -> TimestamptzSqlite,
+        moment -> Instant,
         day -> Date,
         clock -> Time,
         price -> Text,
@@ -80,6 +85,19 @@ impl ToSql<Text, Sqlite> for Price {
 impl FromSql<Text, Sqlite> for Price {
     fn from_sql(mut value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
         Ok(Self(Decimal::from_str(value.read_text())?))
+    }
+}
+
+impl ToSql<Text, Pg> for Price {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        write!(out, "{}", self.0)?;
+        Ok(IsNull::No)
+    }
+}
+
+impl FromSql<Text, Pg> for Price {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        Ok(Self(Decimal::from_str(std::str::from_utf8(value.as_bytes())?)?))
     }
 }
 

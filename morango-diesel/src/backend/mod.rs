@@ -1,17 +1,22 @@
 //! What differs between databases: one folder for each, with the same items in the same order, so that a comparison of the
 //! two is the list of differences. Here the one that a connection asks for is chosen, and nothing else happens.
 
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
 
+use diesel::result::Error as DieselError;
+use morango::ErrorKind;
 use morango::id::SyncId;
 use morango::model::ModelDefinition;
+use morango::scope::Filter;
 
 use crate::connection::{Connection, OwnedConnection};
 use crate::error::Fault;
 use crate::models::{InstalledModel, InstalledModels};
 use crate::rows::TableRows;
-use crate::statement::Statement;
+use crate::statement::{Statement, Value};
 
 /// Where a database is, and how a connection to it is set up.
 #[derive(Debug, Clone)]
@@ -19,6 +24,9 @@ pub(crate) enum Target {
     /// A SQLite file.
     #[cfg(feature = "sqlite")]
     Sqlite(sqlite::Target),
+    /// A database on a PostgreSQL server.
+    #[cfg(feature = "postgres")]
+    Postgres(postgres::Target),
 }
 
 /// What a commit promises.
@@ -29,6 +37,58 @@ pub(crate) enum Durability {
     /// It survives the program, and a power failure takes it back together with everything after it, or not at all:
     /// for what can be fetched again from where it stopped.
     Buffered,
+}
+
+/// What a write transaction asks for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Transaction<'a> {
+    /// What its commit promises.
+    pub(crate) durability: Durability,
+    /// From whom it is kept apart.
+    pub(crate) lock: Lock<'a>,
+}
+
+/// From which other transactions one is kept apart, where several may write at one time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Lock<'a> {
+    /// From none: single statements, or rows that it locks itself.
+    None,
+    /// From all that bring the engine's own tables up to date, or say which instance this is.
+    Setup,
+    /// From all stages that write records of the profile.
+    Profile {
+        /// The profile.
+        profile: &'a str,
+    },
+    /// From those that ask for [`Lock::Profile`]; it adds records and changes none.
+    Beside {
+        /// The profile.
+        profile: &'a str,
+    },
+    /// From stages that write records of the same root partitions.
+    Partitions {
+        /// The profile.
+        profile: &'a str,
+        /// Its prefixes begin with the root partitions.
+        filter: &'a Filter,
+    },
+    /// From none; but it writes rows of the application, as below.
+    Rows,
+    /// From stages that write records of the same root partitions; and it writes rows of the application, which must be as they were when the transaction began: where one changed
+    /// since, the transaction is refused and run again.
+    PartitionsAndRows {
+        /// The profile.
+        profile: &'a str,
+        /// Its prefixes begin with the root partitions.
+        filter: &'a Filter,
+    },
+}
+
+impl Lock<'_> {
+    /// Whether everything that the transaction reads must be of one moment.
+    pub(crate) fn sees_one_state(&self) -> bool {
+        matches!(self, Self::Rows | Self::PartitionsAndRows { .. })
+    }
 }
 
 /// What change capture does with the changes of one transaction.
@@ -60,6 +120,21 @@ pub(crate) struct Column {
     pub(crate) name: String,
     /// Whether it is in the primary key.
     pub(crate) is_in_key: bool,
+    /// In which form it would have an id.
+    pub(crate) id_form: IdForm,
+}
+
+/// In which form a column has the ids of records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IdForm {
+    /// PostgreSQL's own type for 128 bits.
+    Uuid,
+    /// 16 bytes.
+    Bytes,
+    /// 32 digits.
+    Text,
+    /// Whatever each row has there.
+    Other,
 }
 
 impl Target {
@@ -68,6 +143,8 @@ impl Target {
         match self {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(_) => sqlite::KIND,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => postgres::KIND,
         }
     }
 
@@ -76,6 +153,8 @@ impl Target {
         match self {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(target) => target.location(),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(target) => target.location(),
         }
     }
 
@@ -84,6 +163,8 @@ impl Target {
         match self {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(target) => target.patience(),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(target) => target.patience(),
         }
     }
 
@@ -92,6 +173,38 @@ impl Target {
         match self {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(target) => sqlite::connect(target).map(OwnedConnection::Sqlite),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(target) => postgres::connect(target).map(OwnedConnection::Postgres),
+        }
+    }
+
+    /// Connections that are open at one time.
+    pub(crate) fn connections_max(&self) -> usize {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => sqlite::CONNECTIONS_MAX,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(target) => target.connections_max,
+        }
+    }
+
+    /// A connection for the application's own use.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn connect_postgres(&self) -> morango::Result<diesel::pg::PgConnection> {
+        match self {
+            Self::Postgres(target) => postgres::connect(target),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => unreachable!("a storage over PostgreSQL is over no file"),
+        }
+    }
+
+    /// A connection for the application's own use.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn connect_sqlite(&self) -> morango::Result<diesel::sqlite::SqliteConnection> {
+        match self {
+            Self::Sqlite(target) => sqlite::connect(target),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => unreachable!("a storage over a file is over no server"),
         }
     }
 
@@ -100,6 +213,8 @@ impl Target {
         match self {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(_) => sqlite::HAS_ONE_WRITER,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => postgres::HAS_ONE_WRITER,
         }
     }
 
@@ -111,6 +226,8 @@ impl Target {
         match self {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(_) => sqlite::registered_rows(definition),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => postgres::registered_rows(definition),
         }
     }
 }
@@ -120,6 +237,8 @@ pub(crate) fn migrations(connection: &Connection<'_>) -> &'static [&'static str]
     match connection {
         #[cfg(feature = "sqlite")]
         Connection::Sqlite(_) => sqlite::MIGRATIONS,
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(_) => postgres::MIGRATIONS,
     }
 }
 
@@ -133,21 +252,28 @@ pub(crate) fn read_transaction<R>(
         Connection::Sqlite(connection) => {
             sqlite::read_transaction(connection, |connection| work(&mut Connection::Sqlite(connection)))
         }
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(connection) => {
+            postgres::read_transaction(connection, |connection| work(&mut Connection::Postgres(connection)))
+        }
     }
 }
 
-/// Runs work that writes, in one transaction of this durability.
+/// Runs work that writes, in one transaction.
 pub(crate) fn write_transaction<R>(
     connection: &mut Connection<'_>,
-    durability: Durability,
+    transaction: Transaction<'_>,
     work: impl FnOnce(&mut Connection<'_>) -> Result<R, Fault>,
 ) -> Result<R, Fault> {
     match connection {
         #[cfg(feature = "sqlite")]
         Connection::Sqlite(connection) => {
-            sqlite::set_durability(connection, durability)?;
-            sqlite::write_transaction(connection, |connection| work(&mut Connection::Sqlite(connection)))
+            sqlite::write_transaction(connection, transaction, |connection| work(&mut Connection::Sqlite(connection)))
         }
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(connection) => postgres::write_transaction(connection, transaction, |connection| {
+            work(&mut Connection::Postgres(connection))
+        }),
     }
 }
 
@@ -156,6 +282,8 @@ pub(crate) fn table(connection: &mut Connection<'_>, name: &str) -> Result<Table
     match connection {
         #[cfg(feature = "sqlite")]
         Connection::Sqlite(_) => sqlite::table(connection, name),
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(_) => postgres::table(connection, name),
     }
 }
 
@@ -164,6 +292,8 @@ pub(crate) fn has_own_tables(connection: &mut Connection<'_>) -> Result<bool, Fa
     match connection {
         #[cfg(feature = "sqlite")]
         Connection::Sqlite(_) => sqlite::has_own_tables(connection),
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(_) => postgres::has_own_tables(connection),
     }
 }
 
@@ -172,7 +302,61 @@ pub(crate) fn has_row_id<'a>(connection: &Connection<'_>, statement: Statement<'
     match connection {
         #[cfg(feature = "sqlite")]
         Connection::Sqlite(_) => sqlite::has_row_id(statement, id),
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(_) => postgres::has_row_id(statement, id),
     }
+}
+
+/// Adds the condition that a row of the application is the one that was marked under this id.
+pub(crate) fn is_marked_row<'a>(
+    connection: &Connection<'_>,
+    statement: Statement<'a>,
+    id_column: (&'static str, IdForm),
+    row_id: Value<'a>,
+) -> Statement<'a> {
+    match connection {
+        #[cfg(feature = "sqlite")]
+        Connection::Sqlite(_) => sqlite::is_marked_row(statement, id_column, row_id),
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(_) => postgres::is_marked_row(statement, id_column, row_id),
+    }
+}
+
+/// Whether two names of columns are the same one.
+pub(crate) fn is_same_name(connection: &Connection<'_>, one: &str, other: &str) -> bool {
+    match connection {
+        #[cfg(feature = "sqlite")]
+        Connection::Sqlite(_) => sqlite::is_same_name(one, other),
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(_) => postgres::is_same_name(one, other),
+    }
+}
+
+/// Whether a transaction was refused because it met another one: run again, it may succeed.
+pub(crate) fn is_conflict(error: &DieselError) -> bool {
+    #[cfg(feature = "postgres")]
+    if postgres::is_conflict(error) {
+        return true;
+    }
+    #[cfg(feature = "sqlite")]
+    if sqlite::is_conflict(error) {
+        return true;
+    }
+    false
+}
+
+/// The kind of an error that is told by its message only.
+pub(crate) fn kind_of_message(message: &str) -> ErrorKind {
+    let mut kind = None;
+    #[cfg(feature = "sqlite")]
+    {
+        kind = kind.or_else(|| sqlite::kind_of_message(message));
+    }
+    #[cfg(feature = "postgres")]
+    {
+        kind = kind.or_else(|| postgres::kind_of_message(message));
+    }
+    kind.unwrap_or(ErrorKind::Storage)
 }
 
 /// Says which index finds an instance's latest records, where the database has to be told.
@@ -180,6 +364,8 @@ pub(crate) fn by_counter(connection: &Connection<'_>) -> &'static str {
     match connection {
         #[cfg(feature = "sqlite")]
         Connection::Sqlite(_) => sqlite::BY_COUNTER,
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(_) => postgres::BY_COUNTER,
     }
 }
 
@@ -188,6 +374,8 @@ pub(crate) fn least(connection: &Connection<'_>) -> &'static str {
     match connection {
         #[cfg(feature = "sqlite")]
         Connection::Sqlite(_) => sqlite::LEAST,
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(_) => postgres::LEAST,
     }
 }
 
@@ -196,6 +384,8 @@ pub(crate) fn greatest(connection: &Connection<'_>) -> &'static str {
     match connection {
         #[cfg(feature = "sqlite")]
         Connection::Sqlite(_) => sqlite::GREATEST,
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(_) => postgres::GREATEST,
     }
 }
 
@@ -210,6 +400,8 @@ pub(crate) fn install_capture(connection: &mut Connection<'_>, models: &Installe
     match connection {
         #[cfg(feature = "sqlite")]
         Connection::Sqlite(_) => sqlite::capture::install(connection, models),
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(_) => postgres::capture::install(connection, models),
     }
 }
 
@@ -218,6 +410,8 @@ pub(crate) fn switch_capture(connection: &mut Connection<'_>, capture: Capture) 
     match connection {
         #[cfg(feature = "sqlite")]
         Connection::Sqlite(_) => sqlite::capture::switch(connection, capture),
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(_) => postgres::capture::switch(connection, capture),
     }
 }
 
@@ -227,5 +421,7 @@ pub(crate) fn mark_displaced(connection: &mut Connection<'_>, model: &InstalledM
     match connection {
         #[cfg(feature = "sqlite")]
         Connection::Sqlite(_) => sqlite::capture::mark_displaced(connection, model),
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(_) => postgres::capture::mark_displaced(connection, model),
     }
 }

@@ -17,11 +17,11 @@ use morango::id::SyncId;
 use morango::model::ModelDefinition;
 use morango::{Error, ErrorKind};
 
-use super::{Column, Durability, Table};
+use super::{Column, Durability, IdForm, Table, Transaction};
 use crate::connection::{AsConnection as _, Connection};
 use crate::error::{Fault, from_connection_error, from_diesel, kind_of};
 use crate::rows::{SqliteModel, TableRows};
-use crate::statement::{Statement, sql};
+use crate::statement::{Statement, Value, sql};
 
 /// What kind of database it is, in [`Storage::kind`](morango::port::Storage::kind).
 pub(crate) const KIND: &str = "sqlite";
@@ -43,6 +43,9 @@ pub(crate) const LEAST: &str = "min";
 
 /// The function that gives the greater of two numbers.
 pub(crate) const GREATEST: &str = "max";
+
+/// Connections that are open at one time.
+pub(crate) const CONNECTIONS_MAX: usize = 8;
 
 /// Pages of the cache of one connection, in KiB: what one connection may keep in memory.
 const CACHE_KIBIBYTES: u32 = 8 * 1024;
@@ -104,14 +107,6 @@ pub(crate) fn connect(target: &Target) -> morango::Result<SqliteConnection> {
     Ok(connection)
 }
 
-/// Says how durable the next commits are. It is said outside of a transaction.
-pub(crate) fn set_durability(connection: &mut SqliteConnection, durability: Durability) -> QueryResult<()> {
-    connection.batch_execute(match durability {
-        Durability::Durable => "PRAGMA synchronous = FULL",
-        Durability::Buffered => "PRAGMA synchronous = NORMAL",
-    })
-}
-
 /// Begins a transaction that only reads, and sees one state throughout.
 pub(crate) fn read_transaction<R, E: From<DieselError>>(
     connection: &mut SqliteConnection,
@@ -120,11 +115,13 @@ pub(crate) fn read_transaction<R, E: From<DieselError>>(
     connection.transaction(work)
 }
 
-/// Begins a write transaction, in which nobody else writes.
-pub(crate) fn write_transaction<R, E: From<DieselError>>(
+/// Begins a write transaction, in which nobody else writes: it needs no lock beside.
+pub(crate) fn write_transaction<R>(
     connection: &mut SqliteConnection,
-    work: impl FnOnce(&mut SqliteConnection) -> Result<R, E>,
-) -> Result<R, E> {
+    transaction: Transaction<'_>,
+    work: impl FnOnce(&mut SqliteConnection) -> Result<R, Fault>,
+) -> Result<R, Fault> {
+    set_durability(connection, transaction.durability)?;
     connection.immediate_transaction(work)
 }
 
@@ -142,7 +139,17 @@ pub(crate) fn table(connection: &mut Connection<'_>, name: &str) -> Result<Table
     }
     let columns = sql("SELECT name, pk FROM pragma_table_info(").bind(name).sql(")").returns::<(Text, BigInt)>();
     let columns = columns.load::<(String, i64)>(connection)?;
-    Ok(Table::Columns(columns.into_iter().map(|(name, pk)| Column { name, is_in_key: pk > 0 }).collect()))
+    Ok(Table::Columns(columns.into_iter().map(|(name, pk)| column(name, pk)).collect()))
+}
+
+/// Whatever the column says of its type, each of its rows may have a value of another one.
+fn column(name: String, key: i64) -> Column {
+    Column { name, is_in_key: key > 0, id_form: IdForm::Other }
+}
+
+/// Whether two names of columns are the same one.
+pub(crate) fn is_same_name(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
 }
 
 /// Whether the engine's own tables are there.
@@ -154,6 +161,26 @@ pub(crate) fn has_own_tables(connection: &mut Connection<'_>) -> Result<bool, Fa
 /// Adds the condition that a mark is of the row of this record: a column may hold its id as text or as bytes.
 pub(crate) fn has_row_id<'a>(statement: Statement<'a>, id: &'a SyncId) -> Statement<'a> {
     statement.sql("row_id IN (").bind(id.to_string()).sql(", ").bind(id).sql(")")
+}
+
+/// Adds the condition that a row of the application is the one that was marked under this id: triggers mark one without an id
+/// under the empty text.
+pub(crate) fn is_marked_row<'a>(
+    statement: Statement<'a>,
+    (id_column, _): (&'static str, IdForm),
+    row_id: Value<'a>,
+) -> Statement<'a> {
+    let is_empty = row_id == Value::from("");
+    let marked = statement.identifier(id_column).sql(" = ").bind(row_id);
+    if is_empty { marked.sql(" OR ").identifier(id_column).sql(" IS NULL") } else { marked }
+}
+
+/// Says how durable the next commits are. It is said outside of a transaction.
+fn set_durability(connection: &mut SqliteConnection, durability: Durability) -> QueryResult<()> {
+    connection.batch_execute(match durability {
+        Durability::Durable => "PRAGMA synchronous = FULL",
+        Durability::Buffered => "PRAGMA synchronous = NORMAL",
+    })
 }
 
 fn check_path(path: &Path) -> morango::Result<()> {
@@ -217,4 +244,31 @@ fn check_text_encoding(connection: &mut SqliteConnection, path: &Path) -> morang
     let message = format!("open the database {}: its texts are in {encoding}", path.display());
     Err(Error::new(ErrorKind::StorageUnavailable, message)
         .with_hint("make a new database, whose texts are in UTF-8, and copy the tables into it"))
+}
+
+/// The kind of an error that is told by its message only, as far as Diesel passes it on.
+pub(crate) fn kind_of_message(message: &str) -> Option<ErrorKind> {
+    let is_one_of = |texts: &[&str]| texts.iter().any(|text| message.starts_with(text));
+    if is_one_of(&["database is locked", "database table is locked", "database schema is locked"]) {
+        Some(ErrorKind::StorageBusy)
+    } else if is_one_of(&["database or disk is full"]) {
+        Some(ErrorKind::StorageFull)
+    } else if is_one_of(&["database disk image is malformed", "file is not a database", "malformed database schema"]) {
+        Some(ErrorKind::StorageCorrupt)
+    } else if is_one_of(&[
+        "attempt to write a readonly database",
+        "unable to open database file",
+        "disk I/O error",
+        "access permission denied",
+        "authorization denied",
+    ]) {
+        Some(ErrorKind::StorageUnavailable)
+    } else {
+        None
+    }
+}
+
+/// Whether a transaction was refused because it met another one: on SQLite the one waits for the other instead.
+pub(crate) fn is_conflict(_: &DieselError) -> bool {
+    false
 }

@@ -15,7 +15,7 @@ use crate::connection::Connection;
 use crate::error::Fault;
 use crate::models::InstalledModel;
 use crate::serialize::has_mark;
-use crate::statement::sql;
+use crate::statement::{Value, sql};
 use crate::transaction::raise_counter;
 
 /// What is left of the amount that one transaction may take.
@@ -211,13 +211,13 @@ impl<'a> Batch<'a> {
         sql("UPDATE morango_store SET failure_kind = ")
             .bind(kind)
             .sql(", failure_reason = ")
-            .bind(&failure.reason)
+            .bind(Value::content(&failure.reason))
             .sql(" WHERE sequence = ")
             .bind(sequence)
             .sql(" AND (failure_kind IS DISTINCT FROM ")
             .bind(kind)
             .sql(" OR failure_reason IS DISTINCT FROM ")
-            .bind(&failure.reason)
+            .bind(Value::content(&failure.reason))
             .sql(")")
             .execute(&mut self.connection)?;
         self.report.failures_total += 1;

@@ -3,7 +3,7 @@
 use diesel::result::Error as DieselError;
 use morango::{ErrorKind, model::FieldErrors};
 
-use crate::error::{Fault, from_diesel};
+use crate::error::{Fault, kind_of};
 use crate::rows::ApplyError;
 
 /// Why a record waits. The kinds' names are kept in the store and stand in reports: they stay as they are.
@@ -79,11 +79,10 @@ impl Failure {
     /// See [`Failure::of_apply`].
     pub(super) fn of_database(error: DieselError) -> Result<Self, Fault> {
         let reason = error.to_string();
-        let told = from_diesel("write a row", error);
-        match told.kind() {
+        match kind_of(&error) {
             ErrorKind::InvalidInput => Ok(Self::new(FailureKind::Constraint, reason)),
             ErrorKind::Storage => Ok(Self::new(FailureKind::Database, reason)),
-            _ => Err(told.into()),
+            _ => Err(error.into()),
         }
     }
 }

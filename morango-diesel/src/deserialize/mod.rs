@@ -18,6 +18,7 @@ use morango::port::{DeserializeReport, Progress, REPORTED_MAX, Watch};
 use morango::scope::Filter;
 use morango::{Error, ErrorKind, limits};
 
+use crate::backend::Lock;
 use crate::connection::{AsConnection as _, Connection};
 use crate::error::Fault;
 use crate::models::{InstalledModel, InstalledModels};
@@ -163,7 +164,8 @@ impl<'a> Run<'a> {
             let budget = if single_records > 0 { Budget::one_record() } else { Budget::default() };
             let refused: Option<Failure> = refusal.take();
             // The transaction may be run more than once: each time it begins with the work as it was.
-            let done = self.storage.write(&self.operation, |connection| {
+            let lock = Lock::PartitionsAndRows { profile: self.scene.profile, filter: self.scene.filter };
+            let done = self.storage.write_locked(&self.operation, lock, |connection| {
                 let mut work = work.clone();
                 let serialized = serialize_new_changes(connection, &self.scene.models)?;
                 without_capture(connection, |connection| {

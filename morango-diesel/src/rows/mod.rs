@@ -7,11 +7,12 @@
 
 mod connection;
 pub mod field;
+mod postgres;
 mod sqlite;
 mod statement;
 mod syncable;
 mod table_model;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod table_rows;
 mod typed;
 
@@ -21,9 +22,11 @@ pub use syncable::Syncable;
 pub use table_model::{ApplyError, Load, LoadedRow, RecordRow, TableModel};
 pub use typed::Rows;
 
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresModel;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteModel;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) use table_rows::TableRows;
 
 /// Does a model's rows for every database that is switched on. The derive calls it and knows no database.
@@ -38,5 +41,6 @@ pub(crate) use table_rows::TableRows;
 macro_rules! __rows {
     ($($model:tt)*) => {
         $crate::__sqlite_rows! { $($model)* }
+        $crate::__postgres_rows! { $($model)* }
     };
 }

@@ -119,6 +119,12 @@ impl fmt::Display for ApplyError {
     }
 }
 
+impl From<DieselError> for ApplyError {
+    fn from(error: DieselError) -> Self {
+        Self::Database(error)
+    }
+}
+
 impl std::error::Error for ApplyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {

@@ -1,13 +1,20 @@
 //! A model's rows in whichever database a storage is over.
 
+#[cfg(feature = "postgres")]
+use diesel::result::Error as DieselError;
 use diesel::result::QueryResult;
 use morango::id::SyncId;
 use morango::model::{Fields, ModelDefinition};
 
+#[cfg(feature = "postgres")]
+use super::PostgresModel;
 #[cfg(feature = "sqlite")]
 use super::SqliteModel;
 use super::table_model::{ApplyError, LoadedRow};
 use crate::connection::Connection;
+
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
+const OTHER_DATABASE: &str = "a storage takes rows of its own kind of database only";
 
 /// What can be done with a model's rows. A storage holds those of its own kind of database only.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +22,9 @@ pub(crate) enum TableRows {
     /// In a SQLite file.
     #[cfg(feature = "sqlite")]
     Sqlite(SqliteModel),
+    /// In a PostgreSQL database.
+    #[cfg(feature = "postgres")]
+    Postgres(PostgresModel),
 }
 
 impl TableRows {
@@ -23,6 +33,8 @@ impl TableRows {
         match self {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(model) => (model.definition)(),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(model) => (model.definition)(),
         }
     }
 
@@ -36,6 +48,12 @@ impl TableRows {
         match (self, connection) {
             #[cfg(feature = "sqlite")]
             (Self::Sqlite(model), Connection::Sqlite(connection)) => (model.load)(connection, ids, each),
+            #[cfg(feature = "postgres")]
+            (Self::Postgres(model), Connection::Postgres(connection)) => (model.load)(connection, ids, each),
+            #[cfg(all(feature = "sqlite", feature = "postgres"))]
+            (Self::Sqlite(_), Connection::Postgres(_)) | (Self::Postgres(_), Connection::Sqlite(_)) => {
+                unreachable!("{OTHER_DATABASE}")
+            }
         }
     }
 
@@ -49,6 +67,14 @@ impl TableRows {
         match (self, connection) {
             #[cfg(feature = "sqlite")]
             (Self::Sqlite(model), Connection::Sqlite(connection)) => (model.apply)(connection, id, fields),
+            #[cfg(feature = "postgres")]
+            (Self::Postgres(model), Connection::Postgres(connection)) => {
+                within_savepoint(connection, |connection| (model.apply)(connection, id, fields))
+            }
+            #[cfg(all(feature = "sqlite", feature = "postgres"))]
+            (Self::Sqlite(_), Connection::Postgres(_)) | (Self::Postgres(_), Connection::Sqlite(_)) => {
+                unreachable!("{OTHER_DATABASE}")
+            }
         }
     }
 
@@ -57,6 +83,23 @@ impl TableRows {
         match (self, connection) {
             #[cfg(feature = "sqlite")]
             (Self::Sqlite(model), Connection::Sqlite(connection)) => (model.delete)(connection, id),
+            #[cfg(feature = "postgres")]
+            (Self::Postgres(model), Connection::Postgres(connection)) => {
+                within_savepoint(connection, |connection| (model.delete)(connection, id))
+            }
+            #[cfg(all(feature = "sqlite", feature = "postgres"))]
+            (Self::Sqlite(_), Connection::Postgres(_)) | (Self::Postgres(_), Connection::Sqlite(_)) => {
+                unreachable!("{OTHER_DATABASE}")
+            }
         }
     }
+}
+
+/// On PostgreSQL a refused statement spoils the transaction, but for what went before a savepoint.
+#[cfg(feature = "postgres")]
+fn within_savepoint<R, E: From<DieselError>>(
+    connection: &mut diesel::pg::PgConnection,
+    work: impl FnOnce(&mut diesel::pg::PgConnection) -> Result<R, E>,
+) -> Result<R, E> {
+    diesel::Connection::transaction(connection, work)
 }

@@ -80,13 +80,13 @@ macro_rules! __typed_rows {
 
             fn insert(&self, connection: &mut $connection) -> $crate::__private::diesel::result::QueryResult<()> {
                 use $crate::__private::diesel::prelude::*;
-                let insertion = $crate::__private::diesel::insert_into($table).values(($($column.eq(&self.$field),)+));
+                let insertion = $crate::__private::diesel::insert_into($table).values(($($column.eq($crate::sql_types::held(&self.$field)),)+));
                 $crate::__private::Insert::<Self, _>::new(insertion).execute(connection).map(|_| ())
             }
 
             fn upsert(&self, connection: &mut $connection) -> $crate::__private::diesel::result::QueryResult<()> {
                 use $crate::__private::diesel::prelude::*;
-                let insertion = $crate::__private::diesel::insert_into($table).values(($($column.eq(&self.$field),)+));
+                let insertion = $crate::__private::diesel::insert_into($table).values(($($column.eq($crate::sql_types::held(&self.$field)),)+));
                 $crate::__private::Upsert::<Self, _>::new(insertion).execute(connection).map(|_| ())
             }
 

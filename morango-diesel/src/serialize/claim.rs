@@ -2,6 +2,7 @@
 
 use morango::scope::Filter;
 
+use crate::backend::Lock;
 use crate::connection::Connection;
 use crate::counters;
 use crate::error::Fault;
@@ -15,13 +16,13 @@ use crate::transaction::{current_stamp, raise_counter};
 pub(super) fn claim(
     storage: &DieselStorage,
     operation: &str,
-    filter: &Filter,
+    (profile, filter): (&str, &Filter),
     has_stamped: bool,
 ) -> morango::Result<()> {
     if !has_stamped && storage.read(operation, |connection| is_claimed(connection, filter))? {
         return Ok(());
     }
-    storage.write(operation, |connection| {
+    storage.write_locked(operation, Lock::Partitions { profile, filter }, |connection| {
         let stamp = if has_stamped { current_stamp(connection)? } else { raise_counter(connection)? };
         filter.prefixes().iter().try_for_each(|prefix| counters::raise(connection, prefix, stamp))
     })

@@ -3,7 +3,10 @@
 use std::fmt;
 
 use diesel::deserialize::{self, FromSql, FromSqlRow};
+#[cfg(feature = "postgres")]
+use diesel::pg::{Pg, PgValue};
 use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+#[cfg(feature = "sqlite")]
 use diesel::sqlite::{Sqlite, SqliteType, SqliteValue};
 use morango::id::SyncId;
 
@@ -56,6 +59,7 @@ impl<'a> From<&'a RowId> for Value<'a> {
 }
 
 /// SQLite's values carry their own types; which one Diesel is told does not matter.
+#[cfg(feature = "sqlite")]
 impl FromSql<Binary, Sqlite> for RowId {
     fn from_sql(mut value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
         Ok(match value.value_type() {
@@ -64,6 +68,14 @@ impl FromSql<Binary, Sqlite> for RowId {
             Some(SqliteType::Float | SqliteType::Double) => Self::Real(value.read_double()),
             Some(SqliteType::Binary) | None => Self::Bytes(value.read_blob().to_vec()),
         })
+    }
+}
+
+/// On PostgreSQL triggers mark rows under a text, whose bytes are the same whatever Diesel is told.
+#[cfg(feature = "postgres")]
+impl FromSql<Binary, Pg> for RowId {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        Ok(Self::Text(std::str::from_utf8(value.as_bytes())?.to_owned()))
     }
 }
 
@@ -96,7 +108,9 @@ pub(super) fn count(connection: &mut Connection<'_>, models: &[InstalledModel]) 
     Ok(count.unsigned_abs())
 }
 
-/// The next marks of a model, in the order of their ids.
+/// The next marks of a model, in the order of their ids; but none that somebody is just writing, whose change is yet to come.
+///
+/// Until the transaction ends nobody marks these rows anew: so a change that is made after its row was read gets a mark of its own.
 pub(super) fn page(
     connection: &mut Connection<'_>,
     model: &InstalledModel,
@@ -116,6 +130,7 @@ pub(super) fn page(
     let rows = marks
         .sql(" ORDER BY row_id LIMIT ")
         .bind(limit)
+        .for_update_unlocked()
         .returns::<(Binary, BigInt, Nullable<Text>, Nullable<Text>)>()
         .load::<Row>(connection)?;
     let mark = |(row_id, is_hard, source_id, partition): Row| Mark {
@@ -128,18 +143,9 @@ pub(super) fn page(
 
 /// Whether the table has a row of this id, however the model reads it.
 pub(super) fn has_row(connection: &mut Connection<'_>, model: &InstalledModel, row_id: &RowId) -> Result<bool, Fault> {
-    let found = sql("SELECT count(*) FROM ")
-        .identifier(model.definition.table)
-        .sql(" WHERE ")
-        .identifier(model.definition.id_column)
-        .sql(" = ")
-        .bind(row_id);
-    // Triggers mark a row without an id under the empty text.
-    let found = if *row_id == RowId::Text(String::new()) {
-        found.sql(" OR ").identifier(model.definition.id_column).sql(" IS NULL")
-    } else {
-        found
-    };
+    let found = sql("SELECT count(*) FROM ").identifier(model.definition.table).sql(" WHERE ");
+    let id_column = (model.definition.id_column, model.id_form);
+    let found = backend::is_marked_row(connection, found, id_column, row_id.into());
     Ok(found.returns::<BigInt>().get_result::<i64>(connection)? > 0)
 }
 
@@ -163,9 +169,9 @@ pub(super) fn set_aside(
     mark: &Mark,
     reason: &str,
 ) -> Result<(), Fault> {
-    of(sql("UPDATE morango_mark SET reason = ").bind(reason), model, &mark.row_id)
+    of(sql("UPDATE morango_mark SET reason = ").bind(Value::content(reason)), model, &mark.row_id)
         .sql(" AND reason IS DISTINCT FROM ")
-        .bind(reason)
+        .bind(Value::content(reason))
         .execute(connection)?;
     Ok(())
 }

@@ -26,6 +26,7 @@ use decide::Decision;
 use mark::{Mark, RowId, Which};
 use stored::Stored;
 
+use crate::backend::Lock;
 use crate::connection::Connection;
 use crate::error::Fault;
 use crate::models::InstalledModel;
@@ -55,8 +56,9 @@ pub(crate) fn serialize(
     let mut has_stamped = false;
     let mut done = 0;
     while total > 0 && position.model < models.len() {
-        let step =
-            storage.write(&operation, |connection| Step::new(Which::All, position.clone()).run(connection, &models))?;
+        let step = storage.write_locked(&operation, Lock::Profile { profile }, |connection| {
+            Step::new(Which::All, position.clone()).run(connection, &models)
+        })?;
         add(&mut report, step.report);
         has_stamped |= step.stamp.is_some();
         position = step.position;
@@ -65,7 +67,7 @@ pub(crate) fn serialize(
             return Err(Error::new(ErrorKind::Cancelled, format!("{operation}: it was told to stop")));
         }
     }
-    claim::claim(storage, &operation, filter, has_stamped)?;
+    claim::claim(storage, &operation, (profile, filter), has_stamped)?;
     Ok(report)
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_types::{BigInt, Binary, Text};
 use morango::counter::{CounterError, RecordMaxCounters, Stamp};
 use morango::id::SyncId;
@@ -12,7 +13,7 @@ use super::decide::{Content, Deletion};
 use crate::connection::Connection;
 use crate::error::Fault;
 use crate::models::InstalledModel;
-use crate::statement::sql;
+use crate::statement::{Value, sql};
 
 /// Records that one statement loads. The last page is filled up, so that the statement stays the same.
 const RECORDS_LOADED: usize = 100;
@@ -129,9 +130,11 @@ pub(super) fn insert(
 ) -> Result<(), Fault> {
     let mut counters = RecordMaxCounters::new();
     counters.raise(stamp);
-    sql("INSERT INTO morango_store (record_id, last_saved_instance, record_max_counters, last_saved_counter, profile,
+    let inserted = sql(
+        "INSERT INTO morango_store (record_id, last_saved_instance, record_max_counters, last_saved_counter, profile,
          model_name, partition, source_id, self_reference, serialized, conflicting_serialized_data, is_deleted,
-         is_hard_deleted, is_dirty) VALUES (")
+         is_hard_deleted, is_dirty) VALUES (",
+    )
     .bind(&origin.id)
     .sql(", ")
     .bind(&stamp.instance)
@@ -146,11 +149,18 @@ pub(super) fn insert(
         &origin.partition,
         &origin.source_id,
         &content.self_reference,
-        &content.serialized,
     ])
-    .sql(", '', 0, 0, 0)")
+    .sql(", ")
+    .bind(Value::content(&content.serialized))
+    .sql(", '', 0, 0, 0) ON CONFLICT (record_id) DO NOTHING")
     .execute(connection)?;
-    Ok(())
+    if inserted == 1 { Ok(()) } else { Err(met_another()) }
+}
+
+/// The record was not there when this transaction looked, and now is: it came from a peer meanwhile.
+fn met_another() -> Fault {
+    let message = "a record came while the row of the same id was serialized".to_owned();
+    DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, Box::new(message)).into()
 }
 
 /// What every change of a record by this instance sets: who saved it last, its counters, and whether anything waits for it.
@@ -178,9 +188,9 @@ pub(super) fn update(
         .sql(", is_deleted = 0, is_hard_deleted = 0, self_reference = ")
         .bind(&content.self_reference)
         .sql(", serialized = ")
-        .bind(&content.serialized);
+        .bind(Value::content(&content.serialized));
     if let Some(conflicting) = &content.conflicting {
-        update = update.sql(", conflicting_serialized_data = ").bind(conflicting);
+        update = update.sql(", conflicting_serialized_data = ").bind(Value::content(conflicting));
     }
     update.sql(" WHERE sequence = ").bind(stored.sequence).execute(connection)?;
     Ok(())

@@ -28,15 +28,18 @@ pub(crate) fn create_sync_session(storage: &DieselStorage, session: &SyncSession
             .sql(", ")
             .bind_all([session.client_instance.as_ref(), session.server_instance.as_ref()])
             .sql(", ")
-            .bind_all([
-                side_text(session.side),
-                &session.profile,
-                &session.client_instance_json,
-                &session.server_instance_json,
-                &session.connection_path,
-                &session.client_ip,
-                &session.server_ip,
-            ])
+            .bind_all([side_text(session.side), &session.profile])
+            .sql(", ")
+            .bind_all(
+                [
+                    &session.client_instance_json,
+                    &session.server_instance_json,
+                    &session.connection_path,
+                    &session.client_ip,
+                    &session.server_ip,
+                ]
+                .map(|text| Value::content(text)),
+            )
             .sql(", ")
             .bind(session.capabilities.to_string())
             .sql(", ")
@@ -67,7 +70,9 @@ pub(crate) fn update_sync_session(
     change: &mut dyn FnMut(&mut SyncSession),
 ) -> morango::Result<Option<SyncSession>> {
     storage.write_buffered("change a sync session", |connection| {
-        let Some(mut session) = load(connection, id)? else { return Ok(None) };
+        let found = select().sql("id = ").bind(id).for_update().returns::<Types>();
+        let found = found.get_result::<Row>(connection).optional()?;
+        let Some(mut session) = found.map(Row::into_session).transpose()? else { return Ok(None) };
         let before = session.clone();
         change(&mut session);
         let session = SyncSession {

@@ -37,8 +37,12 @@ pub(crate) fn create_transfer_session(
         if used == 0 {
             return Err(refused(ErrorKind::SessionUnknown, "its sync session is unknown or closed"));
         }
-        insert(connection, session)?;
-        Ok(session.clone())
+        if insert(connection, session)? {
+            return Ok(session.clone());
+        }
+        // Another program was just before us.
+        open(connection, &session.sync_session, session.direction)?
+            .ok_or_else(|| refused(ErrorKind::SessionConflict, "there is one with this id"))
     })
 }
 
@@ -70,7 +74,7 @@ pub(crate) fn update_transfer_session(
     change: &mut dyn FnMut(&mut TransferSession),
 ) -> morango::Result<Option<TransferSession>> {
     storage.write_buffered("change a transfer session", |connection| {
-        let Some(before) = load(connection, id)? else { return Ok(None) };
+        let Some(before) = first(connection, select().sql("id = ").bind(id).for_update())? else { return Ok(None) };
         let mut after = before.clone();
         change(&mut after);
         after.id = before.id;
@@ -83,8 +87,9 @@ pub(crate) fn update_transfer_session(
     })
 }
 
-fn insert(connection: &mut Connection<'_>, session: &TransferSession) -> Result<(), Fault> {
-    sql("INSERT INTO morango_transfer_session (id, sync_session, side, direction, profile")
+/// Inserts a session, and says whether no other was in its place.
+fn insert(connection: &mut Connection<'_>, session: &TransferSession) -> Result<bool, Fault> {
+    let inserted = sql("INSERT INTO morango_transfer_session (id, sync_session, side, direction, profile")
         .sql(columns(|_| true))
         .sql(") VALUES (")
         .bind(&session.id)
@@ -94,9 +99,9 @@ fn insert(connection: &mut Connection<'_>, session: &TransferSession) -> Result<
         .bind_all([side_text(session.side), session.direction.as_str(), &session.profile])
         .sql(", ")
         .bind_all(CHANGING.iter().map(|column| (column.value)(session)))
-        .sql(")")
+        .sql(") ON CONFLICT DO NOTHING")
         .execute(connection)?;
-    Ok(())
+    Ok(inserted == 1)
 }
 
 fn columns(is_taken: impl Fn(&Column) -> bool) -> String {
@@ -146,7 +151,7 @@ const CHANGING: [Column; 13] = [
     Column {
         name: "error",
         differs: |before, after| before.error != after.error,
-        value: |session| Value::Text(session.error.clone().map(Into::into)),
+        value: |session| Value::Content(session.error.clone().map(Into::into)),
     },
     column!(records_total, |session| session.records_total.map(count)),
     column!(records_transferred, |session| count(session.records_transferred)),

@@ -5,7 +5,8 @@ use morango::id::SyncId;
 use morango::port::Storage as _;
 use morango_diesel::{RecordConnection as _, Syncable as _};
 
-use crate::notebook::{CREATE_TABLES, Device, Photo, notes, registry};
+use super::database::{IS_CAPTURED, TRIGGERS, TRIGGERS_OF_MODEL, drop_capture};
+use super::notebook::{CREATE_TABLES, Device, Photo, notes, registry};
 
 #[test]
 fn rows_written_through_diesel_are_marked_until_they_are_serialized() {
@@ -26,13 +27,13 @@ fn rows_written_through_diesel_are_marked_until_they_are_serialized() {
 }
 
 #[test]
-fn another_program_is_noticed_whatever_sqlite_it_has() {
+fn another_program_is_noticed_whatever_it_is() {
     let mut device = Device::new();
     let ada = device.owner("Ada");
     let (milk, bread) = (device.note(&ada, "milk"), device.note(&ada, "bread"));
     let photo = device.photo("cat");
     device.serialize();
-    device.run_elsewhere(&[
+    device.database.run_elsewhere(&[
         &format!("UPDATE notes SET title = 'oat milk' WHERE id = '{}'", milk.id),
         &format!("DELETE FROM notes WHERE id = '{}'", bread.id),
         &format!("UPDATE photos SET name = 'dog' WHERE id = X'{}'", photo.id),
@@ -58,34 +59,10 @@ fn cascades_are_noticed_and_hard_ones_are_hard() {
     ];
     expected.sort();
     assert_eq!(device.marks(), expected);
-    assert_eq!(device.number("SELECT mode FROM morango_capture"), 1);
+    assert_eq!(device.number(IS_CAPTURED), 1);
 }
 
 /// The conflict clause of a statement outside overrides those within a trigger.
-#[test]
-fn no_conflict_clause_outside_gets_in_the_way_of_a_mark() {
-    for clause in ["ABORT", "FAIL", "IGNORE", "REPLACE", "ROLLBACK"] {
-        let mut device = Device::new();
-        let ada = device.owner("Ada");
-        let note = device.note(&ada, "milk");
-        device.serialize();
-        let id = note.id;
-        // Twice: the second one meets the mark of the first.
-        for title in ["bread", "butter"] {
-            device.run(&format!("UPDATE OR {clause} notes SET title = '{title}' WHERE id = '{id}'"));
-            assert_eq!(device.marks(), [format!("note:{id}:0")], "UPDATE OR {clause}");
-        }
-        device.run(&format!("DELETE FROM notes WHERE id = '{id}'"));
-        let insert =
-            format!("INSERT OR {clause} INTO notes (id, owner_id, title) VALUES ('{id}', '{}', 'jam')", ada.id);
-        device.run(&insert);
-        assert_eq!(device.marks(), [format!("note:{id}:0")], "INSERT OR {clause}");
-        device.run_elsewhere(&[&format!("UPDATE OR {clause} notes SET title = 'tea' WHERE id = '{id}'")]);
-        assert_eq!(device.serialize().updated, 1);
-        assert!(device.record(id).serialized.contains("tea"), "{clause}");
-    }
-}
-
 #[test]
 fn a_deletion_stays_hard_until_the_row_is_there_again() {
     let mut device = Device::new();
@@ -110,37 +87,6 @@ fn a_row_that_gets_another_id_is_marked_under_both() {
     let mut expected = [format!("photo:{}:0", photo.id), format!("photo:{other}:0")];
     expected.sort();
     assert_eq!(device.marks(), expected);
-}
-
-#[test]
-fn a_row_that_is_replaced_by_another_is_noticed_here_and_found_afterwards_from_elsewhere() {
-    let mut device = Device::new();
-    let ada = device.owner("Ada");
-    let (one, other) = (device.note(&ada, "one"), device.note(&ada, "other"));
-    device.run(&format!("UPDATE notes SET slug = 'list' WHERE id = '{}'", one.id));
-    device.serialize();
-    let replace = |id: SyncId| {
-        format!(
-            "INSERT OR REPLACE INTO notes (id, owner_id, title, slug) VALUES ('{id}', '{}', 'other', 'list')",
-            ada.id
-        )
-    };
-    // Our connections have their triggers see it.
-    device.run(&replace(other.id));
-    let mut expected = [format!("note:{}:0", one.id), format!("note:{}:0", other.id)];
-    expected.sort();
-    assert_eq!(device.marks(), expected);
-    assert_eq!((device.serialize().updated, device.storage.find_displaced().expect("look")), (1, 0));
-
-    // Another program's do not, and the row is gone without a trace.
-    let third = device.note(&ada, "third");
-    device.serialize();
-    device.run_elsewhere(&[&replace(third.id)]);
-    assert_eq!(device.marks(), [format!("note:{}:0", third.id)]);
-    assert_eq!(device.storage.find_displaced().expect("look"), 1);
-    assert_eq!(device.storage.find_displaced().expect("look again"), 0);
-    assert_eq!(device.serialize().deleted, 1);
-    assert!(device.record(other.id).deleted && !device.record(third.id).deleted);
 }
 
 #[test]
@@ -184,7 +130,7 @@ fn a_model_that_left_the_program_is_captured_no_longer() {
     device.storage.prepare(&std::sync::Arc::new(fewer)).expect("prepare");
     device.run(&format!("INSERT INTO owners (id, name) VALUES ('{}', 'Eve')", SyncId::random()));
     assert!(device.marks().is_empty());
-    assert_eq!(device.number("SELECT count(*) FROM sqlite_schema WHERE type = 'trigger'"), 3);
+    assert_eq!(device.number(TRIGGERS), TRIGGERS_OF_MODEL);
     device.storage.prepare(&registry()).expect("prepare");
     assert_eq!(device.marks().len(), 1, "and is caught up with when it comes back");
 }
@@ -197,7 +143,8 @@ fn creating_a_row_where_nothing_is_captured_says_what_to_do() {
     let error = cat().create(&mut device.connection).expect_err("no tables of ours");
     assert!(error.hint().expect("a hint").contains("build an engine"), "{}", error.report());
     device.build_engine();
-    device.run("DROP TRIGGER morango_capture_3_insert; DROP TRIGGER morango_capture_2_insert; DROP TRIGGER morango_capture_1_insert");
+    let statements = drop_capture(&mut device.connection);
+    device.run(&statements);
     let error = cat().create(&mut device.connection).expect_err("no triggers");
     assert!(error.hint().expect("a hint").contains("build an engine"), "{}", error.report());
     assert_eq!(device.number("SELECT count(*) FROM photos"), 0, "nothing was inserted");
@@ -214,21 +161,6 @@ fn a_panic_in_a_hard_deletion_leaves_deletions_as_they_were() {
     }));
     assert!(panic.is_err());
     device.connection = device.storage.connect().expect("another connection");
-    diesel::delete(crate::notebook::photos::table).execute(&mut device.connection).expect("delete");
+    diesel::delete(super::notebook::photos::table).execute(&mut device.connection).expect("delete");
     assert_eq!(device.marks(), [format!("photo:{}:0", cat.id)]);
-}
-
-#[test]
-fn a_row_without_an_id_is_told_of_and_does_not_stop_the_application() {
-    let mut device = Device::without_engine();
-    device.run(&CREATE_TABLES.replace("id BLOB NOT NULL PRIMARY KEY", "id BLOB PRIMARY KEY"));
-    device.build_engine();
-    device.run("INSERT INTO photos (id, name) VALUES (NULL, 'cat')");
-    device.run("INSERT INTO photos (id, name) VALUES (7, 'dog')");
-    device.run("INSERT INTO photos (id, name) VALUES (0.5, 'cow')");
-    let report = device.serialize();
-    assert_eq!((report.new, report.set_aside_total), (0, 3), "{report:?}");
-    device.run("DELETE FROM photos");
-    assert_eq!(device.serialize().set_aside_total, 0);
-    assert!(device.marks().is_empty());
 }

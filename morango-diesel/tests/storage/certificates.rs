@@ -5,11 +5,12 @@ use morango::identity::{Certificate, CertificateRequest, PrivateKey};
 use morango::port::{CertificateQuery, Storage, StoredCertificate};
 use morango::scope::{ScopeDefinition, ScopeDefinitionSource, ScopeParams};
 
-use crate::notebook::Device;
+use super::notebook::Device;
 
 #[test]
 fn a_chain_is_found_from_the_key_that_is_ours() {
-    let storage = Device::new().storage;
+    let device = Device::new();
+    let storage = &device.storage;
     let (keys, chain) = chain_of_three();
     let [root, middle, leaf] = &chain;
     // Given: of the chain we own the leaf only.

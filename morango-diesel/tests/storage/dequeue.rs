@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use diesel::prelude::*;
 use morango::ErrorKind;
 use morango::counter::{RecordMaxCounters, Stamp};
 use morango::id::{InstanceId, SyncId};
@@ -146,7 +145,11 @@ fn buffers_of_no_open_session_are_counted_and_deleted() {
         .storage
         .update_transfer_session(&closed.id, &mut |session| session.is_active = false)
         .expect("it is closed, and its buffer forgotten");
-    device.run("INSERT INTO morango_outgoing (transfer_session, page, sequences) VALUES (x'00', 0, zeroblob(24))");
+    let nobody = super::database::id(morango::id::SyncId::random());
+    let sequences = "00".repeat(24);
+    device.run(&format!(
+        "INSERT INTO morango_outgoing (transfer_session, page, sequences) VALUES ({nobody}, 0, X'{sequences}')"
+    ));
     assert_eq!(device.storage.delete_orphaned_buffers().expect("a number"), 5);
     assert_eq!(device.storage.buffered(&closed.id).expect("a number"), 0);
     assert_eq!(device.storage.buffered(&open.id).expect("a number"), 2);
@@ -175,7 +178,7 @@ fn a_call_that_was_stopped_between_transactions_goes_on_and_claims_only_at_the_e
     for chunk in 0..3 {
         device.take(
             &session,
-            (0..1_500).map(|number| crate::deserialize::changed(&shelf(chunk, number), 9, |_| ())).collect(),
+            (0..1_500).map(|number| super::deserialize::changed(&shelf(chunk, number), 9, |_| ())).collect(),
         );
     }
     let error = device.storage.dequeue(&session, &|_| ControlFlow::Break(())).expect_err("it was stopped");
@@ -360,5 +363,5 @@ fn whatever_comes_in_whatever_order_is_merged_as_the_plain_rule_says() {
     assert!(totals.fast_forwarded > 50 && totals.conflicts > 50 && totals.already_seen > 50, "{totals:?}");
     let waiting = "SELECT count(*) FROM morango_store WHERE is_dirty = 1 AND transfer_session IS NOT NULL";
     assert_eq!(device.number(waiting), i64::try_from(plain.0.len()).expect("few"));
-    diesel::sql_query("PRAGMA integrity_check").execute(&mut device.connection).expect("the file is sound");
+    super::database::check(&mut device.connection);
 }

@@ -8,7 +8,7 @@ use morango::scope::Filter;
 
 use super::library::{Device, PROFILE, books, everything, foreign, foreign_book, foreign_shelf, go_on, shelves, stamp};
 
-fn kinds(failures: &[ApplyFailure]) -> Vec<&str> {
+pub(crate) fn kinds(failures: &[ApplyFailure]) -> Vec<&str> {
     failures.iter().map(|failure| failure.kind.as_str()).collect()
 }
 
@@ -308,25 +308,6 @@ fn a_change_made_here_while_a_record_waits_is_not_written_over() {
 }
 
 #[test]
-fn a_change_that_could_not_be_serialized_is_not_written_over_either() {
-    let mut device = Device::new("laptop");
-    let shelf = foreign_shelf("fiction", None);
-    let book = foreign_book("Emma", shelf.id);
-    device.dequeue(vec![shelf, book.clone()]);
-    device.deserialize();
-    // What no text can hold.
-    device.run("UPDATE books SET blurb = x'ff00ff'");
-    let serialized = device.storage.serialize(PROFILE, &everything(), &go_on).expect("it goes on");
-    assert_eq!(serialized.set_aside_total, 1);
-    device.dequeue(vec![changed(&book, 2, |record| {
-        record.serialized = record.serialized.replace("Emma", "Emma, again");
-    })]);
-    let report = device.deserialize();
-    assert_eq!((report.written, kinds(&report.failures)), (0, vec!["local-change-waits"]));
-    assert_eq!(device.titles(), ["Emma"]);
-}
-
-#[test]
 fn many_records_are_written_in_many_transactions_and_each_is_a_true_state() {
     let mut device = Device::new("laptop");
     let shelf = foreign_shelf("fiction", None);
@@ -343,7 +324,7 @@ fn many_records_are_written_in_many_transactions_and_each_is_a_true_state() {
     assert_eq!(device.number("SELECT count(*) FROM morango_store WHERE is_dirty = 1"), 5_000 - written);
     assert_eq!(device.deserialize().written, u64::try_from(5_000 - written).expect("a count"));
     assert_eq!(device.number("SELECT count(*) FROM morango_mark"), 0);
-    assert_eq!(device.number("SELECT mode FROM morango_capture"), 1);
+    assert_eq!(device.number(super::database::IS_CAPTURED), 1);
 }
 
 #[test]
@@ -366,5 +347,5 @@ fn a_foreign_key_that_is_checked_at_the_commit_stops_only_its_own_record() {
     assert_eq!(device.titles(), ["Dune", "Emma"]);
     device.run("INSERT INTO languages VALUES ('Solaris')");
     assert_eq!(device.deserialize().written, 1);
-    assert_eq!(device.number("SELECT mode FROM morango_capture"), 1);
+    assert_eq!(device.number(super::database::IS_CAPTURED), 1);
 }

@@ -8,17 +8,17 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::sqlite::SqliteConnection;
 use morango::counter::{Lack, RecordMaxCounters, Stamp, difference};
 use morango::id::{CertificateId, InstanceId, SyncId, SyncSessionId, TransferSessionId};
 use morango::identity::{Instance, SystemFacts};
 use morango::model::{Model as _, Registry};
-use morango::port::{DequeueReport, DeserializeReport, Progress, ReceivedChunk, Rejection, Storage};
+use morango::port::{DequeueReport, DeserializeReport, Progress, ReceivedChunk, Rejection, Storage as _};
 use morango::record::{BufferRecord, Gate, StoreRecord, record_id};
 use morango::scope::Filter;
 use morango::session::{Capabilities, Direction, Role, Side, Stage, StageStatus, SyncSession, TransferSession};
-use morango_diesel::{SqliteStorage, Syncable};
-use tempfile::TempDir;
+use morango_diesel::Syncable;
+
+use super::database::{Connection, Database, Storage, dialect};
 
 pub(crate) const PROFILE: &str = "library";
 
@@ -41,7 +41,7 @@ const TABLES: &str = "
         title TEXT NOT NULL UNIQUE CHECK (title <> 'forbidden'), blurb TEXT
     );
     CREATE TABLE readings (
-        id TEXT PRIMARY KEY NOT NULL, reader TEXT NOT NULL, pages INTEGER NOT NULL, tags TEXT NOT NULL, motto TEXT NOT NULL,
+        id TEXT PRIMARY KEY NOT NULL, reader TEXT NOT NULL, pages INTEGER NOT NULL, tags JSON NOT NULL, motto TEXT NOT NULL,
         remark TEXT NOT NULL
     );
     CREATE TABLE loans (book_id TEXT NOT NULL REFERENCES books (id));";
@@ -96,10 +96,11 @@ fn both_mottos(ours: &str, theirs: &str) -> Result<String, &'static str> {
 
 /// One device: its database, and a connection such as the application has.
 pub(crate) struct Device {
-    pub(crate) storage: SqliteStorage,
-    pub(crate) connection: SqliteConnection,
+    pub(crate) storage: Storage,
+    pub(crate) connection: Connection,
     pub(crate) instance: InstanceId,
-    _directory: TempDir,
+    // The last to go.
+    _database: Database,
 }
 
 /// What a transfer did.
@@ -124,8 +125,8 @@ pub(crate) fn everything() -> Filter {
 
 impl Device {
     pub(crate) fn new(name: &str) -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
-        let storage = SqliteStorage::open(directory.path().join("library.db")).expect("it opens");
+        let database = Database::new();
+        let storage = database.open();
         let mut connection = storage.connect().expect("it connects");
         connection.batch_execute(TABLES).expect("the application's tables are made");
         let registry =
@@ -134,7 +135,7 @@ impl Device {
         let facts = SystemFacts { node_id: name.to_owned(), ..SystemFacts::default() };
         let instance = Instance::derive(storage.database_id().expect("an id"), name, &facts);
         storage.adopt_instance(&instance).expect("the instance is adopted");
-        Self { storage, connection, instance: instance.id, _directory: directory }
+        Self { storage, connection, instance: instance.id, _database: database }
     }
 
     pub(crate) fn shelf(&mut self, name: &str, parent: Option<SyncId>) -> SyncId {
@@ -156,7 +157,7 @@ impl Device {
     }
 
     pub(crate) fn run(&mut self, sql: &str) {
-        self.connection.batch_execute(sql).expect("the application's statement");
+        self.connection.batch_execute(&dialect(sql)).expect("the application's statement");
     }
 
     /// The titles of all books, sorted.
@@ -289,12 +290,7 @@ impl Device {
 
     /// Receives records in one chunk, through the gate.
     pub(crate) fn take(&self, session: &TransferSession, records: Vec<StoreRecord>) -> u64 {
-        let gate = Gate { transfer_session_id: session.id, profile: PROFILE, filter: &session.filter };
-        let checked = records.into_iter().map(|record| BufferRecord::check(&gate, None, record).expect("it passes"));
-        let checked: Vec<BufferRecord> = checked.collect();
-        let mut digest = [0; 32];
-        digest[..16].copy_from_slice(SyncId::random().as_bytes());
-        self.take_chunk(&session.id, &digest, &checked, &[]).expect("the chunk is kept")
+        take(&self.storage, session, records)
     }
 
     /// Receives a chunk that has passed the gate, from a peer that does not say where it stands.
@@ -305,9 +301,7 @@ impl Device {
         records: &[BufferRecord],
         rejections: &[Rejection],
     ) -> morango::Result<u64> {
-        let received_at = time();
-        let chunk = ReceivedChunk { session, offset: None, digest, records, rejections, received_at };
-        self.storage.receive_chunk(&chunk)
+        take_chunk(&self.storage, session, digest, records, rejections)
     }
 
     /// Merges records that somebody sent, without making rows of them.
@@ -316,6 +310,27 @@ impl Device {
         self.take(&session, records);
         self.storage.dequeue(&session, &go_on).expect("it dequeues")
     }
+}
+
+/// Receives records in one chunk, through the gate.
+pub(crate) fn take(storage: &Storage, session: &TransferSession, records: Vec<StoreRecord>) -> u64 {
+    let gate = Gate { transfer_session_id: session.id, profile: PROFILE, filter: &session.filter };
+    let checked = records.into_iter().map(|record| BufferRecord::check(&gate, None, record).expect("it passes"));
+    let checked: Vec<BufferRecord> = checked.collect();
+    let mut digest = [0; 32];
+    digest[..16].copy_from_slice(SyncId::random().as_bytes());
+    take_chunk(storage, &session.id, &digest, &checked, &[]).expect("the chunk is kept")
+}
+
+fn take_chunk(
+    storage: &Storage,
+    session: &TransferSessionId,
+    digest: &[u8; 32],
+    records: &[BufferRecord],
+    rejections: &[Rejection],
+) -> morango::Result<u64> {
+    let received_at = time();
+    storage.receive_chunk(&ReceivedChunk { session, offset: None, digest, records, rejections, received_at })
 }
 
 /// The stamp of another device.

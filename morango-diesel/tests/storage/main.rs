@@ -1,14 +1,5 @@
-//! The storage over SQLite, verb by verb, as the engine calls it.
+//! The storages, verb by verb, as the engine calls them: each story is told over each database.
+#![expect(clippy::duplicate_mod, reason = "the same stories are told over both databases")]
 
-mod capture;
-mod certificates;
-mod conflicts;
-mod dequeue;
-mod deserialize;
-mod library;
-mod notebook;
-mod opening;
-mod queue;
-mod serializing;
-mod sessions;
-mod upkeep;
+mod postgres;
+mod sqlite;

@@ -1,8 +1,6 @@
 //! The application that the stories are about: owners, their notes, and photos, whose ids are bytes.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
-use std::process::Command;
 use std::sync::Arc;
 
 use diesel::connection::SimpleConnection;
@@ -12,11 +10,12 @@ use morango::counter::Stamp;
 use morango::id::{DatabaseId, SyncId};
 use morango::identity::{Instance, SystemFacts};
 use morango::model::Registry;
-use morango::port::{Progress, SerializeReport, Storage};
+use morango::port::{Progress, SerializeReport, Storage as _};
 use morango::record::StoreRecord;
 use morango::scope::Filter;
-use morango_diesel::{SqliteStorage, Syncable};
-use tempfile::TempDir;
+use morango_diesel::Syncable;
+
+use super::database::{Connection, Database, MARKS, Storage, dialect};
 
 diesel::table! {
     owners (id) { id -> Text, name -> Text }
@@ -70,36 +69,33 @@ pub(crate) const CREATE_TABLES: &str = "
 
 /// One device with the application on it.
 pub(crate) struct Device {
-    directory: TempDir,
-    pub(crate) storage: SqliteStorage,
-    pub(crate) connection: SqliteConnection,
+    pub(crate) storage: Storage,
+    pub(crate) connection: Connection,
+    // The last to go.
+    pub(crate) database: Database,
 }
 
 impl Device {
     /// A device whose engine was built once.
     pub(crate) fn new() -> Self {
         let mut device = Self::without_engine();
-        device.connection.batch_execute(CREATE_TABLES).expect("create the application's tables");
+        device.run(CREATE_TABLES);
         device.build_engine();
         device
     }
 
     /// A device whose database is open and empty.
     pub(crate) fn without_engine() -> Self {
-        let directory = TempDir::new().expect("a directory");
-        let storage = SqliteStorage::open(directory.path().join("notebook.db")).expect("open a new database");
+        let database = Database::new();
+        let storage = database.open();
         let connection = storage.connect().expect("connect to it");
-        Self { directory, storage, connection }
+        Self { storage, connection, database }
     }
 
     /// What `Engine::build` does with a storage.
     pub(crate) fn build_engine(&self) {
         self.storage.prepare(&registry()).expect("prepare the storage");
         self.storage.adopt_instance(&instance("this device")).expect("adopt an instance");
-    }
-
-    pub(crate) fn path(&self) -> PathBuf {
-        self.directory.path().join("notebook.db")
     }
 
     pub(crate) fn owner(&mut self, name: &str) -> Owner {
@@ -118,7 +114,7 @@ impl Device {
     }
 
     pub(crate) fn run(&mut self, statement: &str) {
-        self.connection.batch_execute(statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
+        self.connection.batch_execute(&dialect(statement)).unwrap_or_else(|error| panic!("{statement}: {error}"));
     }
 
     pub(crate) fn number(&mut self, query: &str) -> i64 {
@@ -138,12 +134,7 @@ impl Device {
             #[diesel(sql_type = Text)]
             mark: String,
         }
-        let rows: Vec<Row> = diesel::sql_query(
-            "SELECT name || ':' || CASE typeof(row_id) WHEN 'blob' THEN lower(hex(row_id)) ELSE row_id END || ':' || is_hard
-             AS mark FROM morango_mark JOIN morango_model ON number = model ORDER BY mark",
-        )
-        .load(&mut self.connection)
-        .expect("read the marks");
+        let rows: Vec<Row> = diesel::sql_query(MARKS).load(&mut self.connection).expect("read the marks");
         rows.into_iter().map(|row| row.mark).collect()
     }
 
@@ -173,22 +164,6 @@ impl Device {
     pub(crate) fn counter(&mut self) -> i64 {
         self.number("SELECT counter FROM morango_instance WHERE is_current = 1")
     }
-
-    /// Another program writes: Python, with the SQLite that it brings.
-    pub(crate) fn run_elsewhere(&self, statements: &[&str]) {
-        let statements: Vec<String> = statements.iter().map(|statement| format!("{statement:?}")).collect();
-        let program = format!(
-            "import sqlite3\nc = sqlite3.connect({:?})\nfor s in [{}]: c.execute(s)\nc.commit()",
-            self.path().display().to_string(),
-            statements.join(", ")
-        );
-        run_python(&program);
-    }
-}
-
-pub(crate) fn run_python(program: &str) {
-    let done = Command::new("python3").args(["-c", program]).output().expect("run python3");
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
 pub(crate) fn registry() -> Arc<Registry> {

@@ -11,10 +11,12 @@ use morango::counter::RecordMaxCounters;
 use morango::id::{InstanceId, SyncId};
 use morango::model::Fields;
 use morango::port::Storage as _;
+use morango::record::StoreRecord;
 use morango::scope::Filter;
 use morango_diesel::Syncable as _;
 
-use crate::notebook::{Device, Photo, notes, owners, stamp};
+use super::database::{NO_FOREIGN_KEYS, WRITES, id};
+use super::notebook::{Device, Photo, notes, owners, stamp};
 
 #[test]
 fn a_new_row_becomes_a_record_with_the_next_stamp() {
@@ -44,9 +46,11 @@ fn a_changed_row_keeps_what_a_newer_program_wrote_beside_it() {
     let other = InstanceId::hash_of("a newer program");
     let counters =
         RecordMaxCounters::from_stamps([stamp(1), morango::counter::Stamp::new(other, 9)]).expect("good counters");
+    let text = device.record(ada.id).serialized.replacen('{', "{\"colour\":\"red\",", 1);
     device.run(&format!(
-        "UPDATE morango_store SET serialized = json_set(serialized, '$.colour', 'red'), last_saved_counter = 9,
-         last_saved_instance = X'{other}', record_max_counters = X'{}'",
+        "UPDATE morango_store SET serialized = '{text}', last_saved_counter = 9,
+         last_saved_instance = {}, record_max_counters = X'{}'",
+        id(other),
         hex(&counters.to_bytes())
     ));
     diesel::update(owners::table.find(ada.id))
@@ -84,10 +88,10 @@ fn nothing_new_writes_nothing() {
     let mut device = Device::new();
     device.photo("cat");
     device.serialize();
-    let before = (device.counter(), device.number("SELECT data_version FROM pragma_data_version"));
+    let before = (device.counter(), device.number(WRITES));
     let report = device.serialize();
     assert_eq!(report, morango::port::SerializeReport::default());
-    assert_eq!((device.counter(), device.number("SELECT data_version FROM pragma_data_version")), before);
+    assert_eq!((device.counter(), device.number(WRITES)), before);
 }
 
 #[test]
@@ -126,7 +130,7 @@ fn deleted_rows_leave_their_content_and_hard_deleted_ones_none() {
     let (cat, dog) = (device.photo("cat"), device.photo("dog"));
     device.serialize();
     let before = device.record(cat.id).serialized;
-    diesel::delete(crate::notebook::photos::table.find(cat.id)).execute(&mut device.connection).expect("delete");
+    diesel::delete(super::notebook::photos::table.find(cat.id)).execute(&mut device.connection).expect("delete");
     dog.hard_delete(&mut device.connection).expect("delete for good");
     assert_eq!(device.serialize().deleted, 2);
     let (cat_record, dog_record) = (device.record(cat.id), device.record(dog.id));
@@ -147,7 +151,7 @@ fn deleted_rows_leave_their_content_and_hard_deleted_ones_none() {
 fn a_row_that_came_and_went_leaves_nothing() {
     let mut device = Device::new();
     let cat = device.photo("cat");
-    diesel::delete(crate::notebook::photos::table.find(cat.id)).execute(&mut device.connection).expect("delete");
+    diesel::delete(super::notebook::photos::table.find(cat.id)).execute(&mut device.connection).expect("delete");
     assert_eq!(device.serialize(), morango::port::SerializeReport::default());
     assert!(device.records().is_empty() && device.marks().is_empty());
 }
@@ -157,20 +161,20 @@ fn what_had_arrived_and_is_not_yet_a_row_loses_against_a_change_made_here() {
     let mut device = Device::new();
     let cat = device.photo("cat");
     device.serialize();
-    device.run(
-        "UPDATE morango_store SET is_dirty = 1, is_deleted = 1, serialized = '{\"name\":\"theirs\"}',
-         conflicting_serialized_data = 'older', failure_kind = 'x', failure_reason = 'y', transfer_session = X'00'",
-    );
-    diesel::update(crate::notebook::photos::table.find(cat.id))
-        .set(crate::notebook::photos::name.eq("ours"))
+    device.run(&format!(
+        "UPDATE morango_store SET is_dirty = 1, is_deleted = 1, serialized = '{{\"name\":\"theirs\"}}',
+         conflicting_serialized_data = 'older', failure_kind = 'x', failure_reason = 'y', transfer_session = {}",
+        id(SyncId::random())
+    ));
+    diesel::update(super::notebook::photos::table.find(cat.id))
+        .set(super::notebook::photos::name.eq("ours"))
         .execute(&mut device.connection)
         .expect("update");
     assert_eq!(device.serialize().updated, 1);
     let record = device.record(cat.id);
     assert!(record.serialized.contains("ours") && !record.deleted);
     assert_eq!(record.conflicting_serialized_data, "{\"name\":\"theirs\"}\nolder");
-    let waiting =
-        "SELECT count(*) FROM morango_store WHERE is_dirty OR failure_kind IS NOT NULL OR transfer_session IS NOT NULL";
+    let waiting = "SELECT count(*) FROM morango_store WHERE is_dirty = 1 OR failure_kind IS NOT NULL OR transfer_session IS NOT NULL";
     assert_eq!(device.number(waiting), 0);
 }
 
@@ -201,11 +205,8 @@ fn a_row_with_a_value_that_its_field_cannot_hold_is_set_aside() {
     let ada = device.owner("Ada");
     let note = device.note(&ada, "milk");
     device.serialize();
-    device.run("PRAGMA ignore_check_constraints = ON");
-    device.run(
-        &format!("UPDATE notes SET owner_id = 'nobody', title = 'x' WHERE id = '{}'", note.id)
-            .replace("UPDATE", "PRAGMA foreign_keys = OFF; UPDATE"),
-    );
+    device.run(NO_FOREIGN_KEYS);
+    device.run(&format!("UPDATE notes SET owner_id = 'nobody', title = 'x' WHERE id = '{}'", note.id));
     let report = device.serialize();
     assert_eq!((report.updated, report.set_aside_total), (0, 1), "{report:?}");
     assert!(device.record(note.id).serialized.contains("milk"));
@@ -260,20 +261,23 @@ fn a_serialization_that_is_told_to_stop_leaves_a_true_state_and_goes_on_later() 
 fn changes_made_while_it_runs_are_not_lost() {
     let device = RefCell::new(Device::new());
     let storage = device.borrow().storage.clone();
-    let path = device.borrow().path();
     let photos = (0..2_500).map(|number| Photo { id: SyncId::unset(), name: format!("photo {number}") });
     Photo::create_many(photos, &mut device.borrow_mut().connection).expect("create many");
+    let elsewhere = Mutex::new(device.borrow().database.plain_connection());
     let meddle = |_: morango::port::Progress| {
-        let mut connection = SqliteConnection::establish(&path.display().to_string()).expect("connect");
-        connection.batch_execute("PRAGMA busy_timeout = 5000; UPDATE photos SET name = name || '!'").expect("update");
+        let mut connection = elsewhere.lock().expect("no panic");
+        connection.batch_execute("UPDATE photos SET name = name || '!'").expect("update");
         ControlFlow::Continue(())
     };
     storage.serialize("notebook", &Filter::everything(), &meddle).expect("serialize");
     let mut device = device.into_inner();
     device.serialize();
     let rows = device.number("SELECT sum(length(name)) FROM photos");
-    let records = device.number("SELECT sum(length(serialized ->> '$.name')) FROM morango_store");
-    assert_eq!(records, rows);
+    let length = |record: &StoreRecord| {
+        Fields::parse(&record.serialized).expect("an object").get_text("name").expect("a name").len()
+    };
+    let records: usize = device.records().iter().map(length).sum();
+    assert_eq!(i64::try_from(records), Ok(rows));
 }
 
 #[test]
@@ -286,7 +290,7 @@ fn two_serializations_at_once_never_give_one_count_to_two_transactions() {
         std::thread::scope(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| {
-                    storage.serialize("notebook", &Filter::everything(), &crate::notebook::go_on).expect("serialize");
+                    storage.serialize("notebook", &Filter::everything(), &super::notebook::go_on).expect("serialize");
                 });
             }
         });

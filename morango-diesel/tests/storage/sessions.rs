@@ -14,7 +14,7 @@ use morango::session::{
     TransferSession,
 };
 
-use crate::notebook::Device;
+use super::notebook::Device;
 
 fn noon() -> DateTime<Utc> {
     DateTime::from_timestamp(1_750_000_000, 123_000_000).expect("a time")
@@ -68,7 +68,8 @@ fn transfer_session(sync_session: &SyncSession, direction: Direction) -> Transfe
 
 #[test]
 fn a_nonce_is_taken_once() {
-    let storage = Device::new().storage;
+    let device = Device::new();
+    let storage = &device.storage;
     let nonce = Nonce { id: NonceId::random(), issued_at: noon(), ip: "192.0.2.1".to_owned() };
     storage.issue_nonce(&nonce, noon() - TimeDelta::seconds(60)).expect("issue");
     assert_eq!(storage.take_nonce(&nonce.id).expect("take"), Some(nonce.clone()));
@@ -81,7 +82,8 @@ fn a_nonce_is_taken_once() {
 
 #[test]
 fn a_sync_session_is_kept_until_it_is_closed_and_after() {
-    let storage = Device::new().storage;
+    let device = Device::new();
+    let storage = &device.storage;
     let session = sync_session();
     storage.create_sync_session(&session).expect("create");
     assert_eq!(storage.sync_session(&session.id).expect("read").as_ref(), Some(&session));
@@ -102,7 +104,8 @@ fn a_sync_session_is_kept_until_it_is_closed_and_after() {
 
 #[test]
 fn the_open_transfer_of_the_same_direction_is_taken_up() {
-    let storage = Device::new().storage;
+    let device = Device::new();
+    let storage = &device.storage;
     let session = sync_session();
     storage.create_sync_session(&session).expect("create");
     let first = transfer_session(&session, Direction::Pull);
@@ -121,7 +124,8 @@ fn the_open_transfer_of_the_same_direction_is_taken_up() {
 
 #[test]
 fn an_update_keeps_what_it_changes_and_nothing_that_it_must_not() {
-    let storage = Device::new().storage;
+    let device = Device::new();
+    let storage = &device.storage;
     let session = sync_session();
     storage.create_sync_session(&session).expect("create");
     let transfer = transfer_session(&session, Direction::Push);
@@ -150,7 +154,8 @@ fn an_update_keeps_what_it_changes_and_nothing_that_it_must_not() {
 
 #[test]
 fn of_a_sync_session_its_plan_its_holder_and_its_activity_change_and_nothing_else() {
-    let storage = Device::new().storage;
+    let device = Device::new();
+    let storage = &device.storage;
     let mut session = sync_session();
     session.side = Side::Client;
     session.plan = Some(SyncPlan {
@@ -188,7 +193,8 @@ fn of_a_sync_session_its_plan_its_holder_and_its_activity_change_and_nothing_els
 
 #[test]
 fn sync_sessions_are_found_by_what_is_asked_for_the_last_used_first() {
-    let storage = Device::new().storage;
+    let device = Device::new();
+    let storage = &device.storage;
     let (client, server) = (InstanceId::random(), InstanceId::random());
     let sessions: Vec<SyncSession> = (0..4)
         .map(|number| SyncSession {
@@ -225,7 +231,8 @@ fn sync_sessions_are_found_by_what_is_asked_for_the_last_used_first() {
 
 #[test]
 fn transfer_sessions_are_listed_with_the_open_ones_first_and_keep_their_sync_session_in_use() {
-    let storage = Device::new().storage;
+    let device = Device::new();
+    let storage = &device.storage;
     let session = sync_session();
     storage.create_sync_session(&session).expect("create");
     let later = |seconds| noon() + TimeDelta::seconds(seconds);

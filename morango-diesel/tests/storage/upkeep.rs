@@ -4,7 +4,8 @@ use morango::ErrorKind;
 use morango::port::Storage as _;
 use morango::scope::Filter;
 
-use crate::notebook::{CREATE_TABLES, Device, go_on, instance, registry};
+use super::database::NO_DOGS;
+use super::notebook::{CREATE_TABLES, Device, go_on, instance, registry};
 
 #[test]
 fn an_instance_that_comes_back_goes_on_counting() {
@@ -41,10 +42,7 @@ fn a_failure_in_the_middle_of_a_transaction_takes_the_counter_back_with_it() {
     let mut device = Device::new();
     device.photo("cat");
     device.photo("dog");
-    device.run(
-        "CREATE TRIGGER meddler BEFORE INSERT ON morango_store WHEN NEW.serialized LIKE '%dog%'
-         BEGIN SELECT RAISE(ABORT, 'no dogs'); END",
-    );
+    device.run(NO_DOGS[0]);
     let error = device.storage.serialize("notebook", &Filter::everything(), &go_on).expect_err("a failure");
     assert!(
         error.report().contains("serialize \"notebook\" in") && error.report().contains("no dogs"),
@@ -52,6 +50,6 @@ fn a_failure_in_the_middle_of_a_transaction_takes_the_counter_back_with_it() {
         error.report()
     );
     assert_eq!((device.counter(), device.records().len(), device.marks().len()), (0, 0, 2));
-    device.run("DROP TRIGGER meddler");
+    device.run(NO_DOGS[1]);
     assert_eq!(device.serialize().new, 2);
 }

@@ -77,6 +77,7 @@ macro_rules! hex_id {
         #[cfg_attr(feature = "diesel", derive(diesel::expression::AsExpression, diesel::deserialize::FromSqlRow))]
         #[cfg_attr(feature = "diesel", diesel(sql_type = diesel::sql_types::Text))]
         #[cfg_attr(feature = "diesel", diesel(sql_type = diesel::sql_types::Binary))]
+        #[cfg_attr(feature = "diesel-postgres", diesel(sql_type = diesel::sql_types::Uuid))]
         pub struct $name([u8; 16]);
 
         impl $name {

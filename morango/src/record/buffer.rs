@@ -89,7 +89,8 @@ fn calculated_id(record: &StoreRecord) -> SyncId {
     record_id(&template, &record.source_id, &record.model_name)
 }
 
-/// Checks lengths and characters. The two texts may hold anything but a NUL, which one of our databases cannot keep.
+/// Checks lengths and characters. The two texts may hold anything at all. What a record is found by may hold no NUL, which a text
+/// in one of our databases cannot hold.
 fn check_fields(record: &StoreRecord) -> Result<(), RecordError> {
     let refuse = |field, problem| Err(RecordError::Field { field, problem });
     let names = [
@@ -116,7 +117,9 @@ fn check_fields(record: &StoreRecord) -> Result<(), RecordError> {
             return refuse(field, "is too long");
         }
     }
-    for (field, text, _) in names.into_iter().chain(texts) {
+    for (field, text) in
+        names.map(|(field, text, _)| (field, text)).into_iter().chain([("partition", &record.partition)])
+    {
         if text.contains('\0') {
             return refuse(field, "has a NUL in it");
         }
@@ -216,7 +219,7 @@ mod tests {
             |record| record.source_id.clear(),
             |record| record.source_id = "x".repeat(97),
             |record| record.model_name = "x".repeat(41),
-            |record| record.serialized.push('\0'),
+            |record| record.source_id.push('\0'),
             |record| record.last_saved.counter = -1,
         ];
         for change in changes {

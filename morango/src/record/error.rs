@@ -32,7 +32,7 @@ pub enum RecordError {
         /// The id.
         id: SyncId,
     },
-    /// A field is empty, too long, or has a NUL in it.
+    /// A field is empty or too long, or a name has a NUL in it.
     Field {
         /// The field's name on the wire.
         field: &'static str,

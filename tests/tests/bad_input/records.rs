@@ -39,7 +39,7 @@ fn spoil(record: &mut Value, number: usize) {
         |record| record["rmcb_list"][0]["counter"] = json!(i64::MAX),
         |record| record["rmcb_list"][0]["instance_id"] = json!("no id"),
         |record| record["rmcb_list"] = json!("none"),
-        |record| record["serialized"] = json!("a NUL \u{0} in it"),
+        |record| record["source_id"] = json!("a NUL \u{0} in it"),
         |record| record["serialized"] = json!({ "an": "object" }),
         |record| record["deleted"] = json!("perhaps"),
         |record| *record = json!({}),

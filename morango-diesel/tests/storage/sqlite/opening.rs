@@ -8,13 +8,14 @@ use morango::port::Storage as _;
 use morango_diesel::SqliteStorage;
 use tempfile::TempDir;
 
-use crate::notebook::{CREATE_TABLES, Device, registry, run_python};
+use super::database::run_python;
+use super::notebook::{CREATE_TABLES, Device};
 
 #[test]
 fn a_new_file_is_made_and_knows_itself_again() {
     let device = Device::new();
     let id = device.storage.database_id().expect("an id");
-    let again = SqliteStorage::open(device.path()).expect("open it again");
+    let again = SqliteStorage::open(device.database.path()).expect("open it again");
     assert_eq!(again.database_id().expect("the same id"), id);
     assert_ne!(again.renew_database_id().expect("a new id"), id);
     assert!(again.location().ends_with("notebook.db"));
@@ -33,7 +34,7 @@ fn what_is_committed_is_on_the_disk_on_every_system() {
 fn a_database_of_the_first_version_is_brought_up_to_date_and_keeps_what_it_has() {
     let mut device = Device::without_engine();
     device.connection.batch_execute(CREATE_TABLES).expect("create the application's tables");
-    let first = include_str!("../../src/backend/sqlite.sql");
+    let first = include_str!("../../../src/backend/sqlite.sql");
     device.connection.batch_execute(first).expect("the engine's tables as they were at first");
     device
         .connection
@@ -88,7 +89,7 @@ fn a_database_that_another_holds_is_busy_after_the_timeout_and_not_before() {
     let mut device = Device::new();
     device.connection.batch_execute("BEGIN IMMEDIATE").expect("another writes");
     let patient = Duration::from_millis(150);
-    let storage = SqliteStorage::builder(device.path()).busy_timeout(patient).open().expect("reading goes on");
+    let storage = SqliteStorage::builder(device.database.path()).busy_timeout(patient).open().expect("reading goes on");
     let began = std::time::Instant::now();
     let error = storage.renew_database_id().expect_err("writing does not");
     assert!(began.elapsed() >= patient);
@@ -101,7 +102,7 @@ fn a_database_that_another_holds_is_busy_after_the_timeout_and_not_before() {
 #[test]
 fn our_own_threads_queue_instead_of_meeting_a_locked_database() {
     let device = Device::new();
-    let storage = SqliteStorage::builder(device.path()).busy_timeout(Duration::ZERO).open().expect("open it");
+    let storage = SqliteStorage::builder(device.database.path()).busy_timeout(Duration::ZERO).open().expect("open it");
     std::thread::scope(|scope| {
         let writers: Vec<_> = (0..12)
             .map(|_| scope.spawn(|| (0..20).map(|_| storage.renew_database_id()).collect::<Result<Vec<_>, _>>()))
@@ -110,40 +111,4 @@ fn our_own_threads_queue_instead_of_meeting_a_locked_database() {
             writer.join().expect("no panic").expect("no writer is refused");
         }
     });
-}
-
-#[test]
-fn a_newer_schema_is_left_alone() {
-    let mut device = Device::new();
-    device.run("UPDATE morango_fact SET value = '99' WHERE name = 'schema_version'");
-    let error = device.storage.prepare(&registry()).expect_err("we do not know it");
-    assert_eq!(error.kind(), ErrorKind::Configuration);
-    assert!(error.report().contains("version 99") && error.hint().is_some(), "{}", error.report());
-}
-
-#[test]
-fn a_table_that_is_not_what_the_model_says_is_named() {
-    let device = Device::without_engine();
-    let error = device.storage.prepare(&registry()).expect_err("no tables");
-    assert!(error.report().contains("\"owners\" is not there"), "{}", error.report());
-
-    let mut device = Device::without_engine();
-    device.run(&CREATE_TABLES.replace("title TEXT NOT NULL,", ""));
-    let error = device.storage.prepare(&registry()).expect_err("a column is missing");
-    assert!(error.report().contains("has no column title"), "{}", error.report());
-
-    let mut device = Device::without_engine();
-    device.run(&CREATE_TABLES.replace("id BLOB NOT NULL PRIMARY KEY", "id BLOB NOT NULL UNIQUE"));
-    let error = device.storage.prepare(&registry()).expect_err("the id is no key");
-    assert!(error.report().contains("is not the primary key"), "{}", error.report());
-    let tables = device.number("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'morango%'");
-    assert_eq!(tables, 0, "and nothing was left behind");
-}
-
-#[test]
-fn a_verb_before_prepare_says_what_is_missing() {
-    let device = Device::without_engine();
-    let error = device.storage.find_displaced().expect_err("no models yet");
-    assert_eq!(error.kind(), ErrorKind::Configuration);
-    assert!(error.hint().is_some());
 }

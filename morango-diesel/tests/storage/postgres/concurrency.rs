@@ -1,0 +1,190 @@
+//! Several programs on one database at once, a server that goes away, and one that is slow.
+
+use std::sync::Barrier;
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection as _;
+use diesel::prelude::*;
+use morango::ErrorKind;
+use morango::id::SyncId;
+use morango::port::Storage as _;
+use morango::scope::Filter;
+use morango_diesel::{PostgresStorage, Syncable as _};
+
+use super::database::Database;
+use super::library;
+use super::notebook::{CREATE_TABLES, Device, Photo, go_on, instance, registry};
+
+#[test]
+fn programs_that_start_at_one_time_make_one_set_of_tables() {
+    let database = Database::new();
+    database.run_elsewhere(&[CREATE_TABLES]);
+    let storages: Vec<_> = (0..4).map(|_| database.open()).collect();
+    let start = Barrier::new(storages.len());
+    std::thread::scope(|scope| {
+        for (number, storage) in storages.iter().enumerate() {
+            let start = &start;
+            scope.spawn(move || {
+                start.wait();
+                storage.prepare(&registry()).expect("prepare");
+                storage.database_id().expect("an id");
+                storage.adopt_instance(&instance(&format!("device {number}"))).expect("adopt");
+            });
+        }
+    });
+    let ids: Vec<_> = storages.iter().map(|storage| storage.database_id().expect("an id")).collect();
+    assert!(ids.iter().all(|id| *id == ids[0]));
+    storages[0].serialize("notebook", &Filter::everything(), &go_on).expect("exactly one instance is current");
+}
+
+#[test]
+fn programs_that_serialize_at_one_time_lose_nothing_and_use_no_count_twice() {
+    let mut device = Device::new();
+    let storages: Vec<_> = (0..4)
+        .map(|_| {
+            let storage = device.database.open();
+            storage.prepare(&registry()).expect("prepare");
+            storage
+        })
+        .collect();
+    for round in 0..5 {
+        let photos = (0..300).map(|number| Photo { id: SyncId::unset(), name: format!("photo {round} {number}") });
+        Photo::create_many(photos, &mut device.connection).expect("create many");
+        let new: u64 = std::thread::scope(|scope| {
+            let serializing: Vec<_> = storages
+                .iter()
+                .map(|storage| scope.spawn(|| storage.serialize("notebook", &Filter::everything(), &go_on)))
+                .collect();
+            serializing.into_iter().map(|it| it.join().expect("no panic").expect("serialize").new).sum()
+        });
+        assert_eq!(new, 300);
+    }
+    assert_eq!(device.records().len(), 1_500);
+    assert!(device.marks().is_empty());
+    let claimed = device.number("SELECT counter FROM morango_database_max_counter WHERE partition = ''");
+    assert_eq!(claimed, device.counter());
+    assert!(device.number("SELECT max(last_saved_counter) FROM morango_store") <= claimed);
+}
+
+/// The row that the engine is about to write is changed by the application at every moment around it.
+#[test]
+fn a_change_that_the_application_makes_while_records_become_rows_is_never_lost() {
+    let mut device = library::Device::new("laptop");
+    let shelf = library::foreign_shelf("fiction", None);
+    let books: Vec<_> = (0..40).map(|number| library::foreign_book(&number.to_string(), shelf.id)).collect();
+    device.dequeue(books.iter().cloned().chain([shelf.clone()]).collect());
+    device.deserialize();
+    for round in 2..8 {
+        let changed = |record: &morango::record::StoreRecord| {
+            super::deserialize::changed(record, round, |record| {
+                record.serialized = record.serialized.replace("null", &format!("\"theirs {round}\""));
+            })
+        };
+        device.dequeue(books.iter().map(changed).collect());
+        let mut application = device.storage.connect().expect("a connection of the application");
+        std::thread::scope(|scope| {
+            let writing = scope.spawn(|| {
+                for book in &books {
+                    let (id, blurb) = (book.id, format!("ours {round}"));
+                    diesel::update(library::books::table.find(id))
+                        .set(library::books::blurb.eq(blurb))
+                        .execute(&mut application)
+                        .expect("the application is never refused");
+                }
+            });
+            assert_eq!(device.deserialize().failures_total, 0);
+            writing.join().expect("no panic");
+        });
+        device.storage.serialize(library::PROFILE, &Filter::everything(), &library::go_on).expect("serialize");
+        let ours = device.number(&format!("SELECT count(*) FROM books WHERE blurb = 'ours {round}'"));
+        assert_eq!(ours, 40, "round {round}: what was written last stays");
+        for record in device.records().iter().filter(|record| record.model_name == "book") {
+            assert!(record.serialized.contains(&format!("ours {round}")), "{record:?}");
+        }
+    }
+}
+
+#[test]
+fn clients_that_push_at_one_time_are_all_taken_in() {
+    let device = library::Device::new("server");
+    let filter = Filter::everything();
+    std::thread::scope(|scope| {
+        for client in 0..8 {
+            let (session, storage, filter) = (device.receiving(&filter), device.storage.clone(), &filter);
+            scope.spawn(move || {
+                let shelf = library::foreign_shelf(&format!("shelf {client}"), None);
+                let books = (0..200).map(|number| library::foreign_book(&format!("{client} {number}"), shelf.id));
+                // One record that all of them send.
+                let common = library::foreign_shelf("common", None);
+                library::take(&storage, &session, books.chain([shelf.clone(), common]).collect());
+                storage.dequeue(&session, &library::go_on).expect("dequeue");
+                storage.deserialize(library::PROFILE, filter, &library::go_on).expect("deserialize");
+            });
+        }
+    });
+    device.deserialize();
+    assert_eq!(device.records().len(), 8 * 201 + 1);
+    let mut device = device;
+    assert_eq!(device.titles().len(), 8 * 200);
+    assert_eq!(device.number("SELECT count(*) FROM morango_store WHERE is_dirty = 1"), 0);
+}
+
+#[test]
+fn a_lock_that_another_holds_makes_the_database_busy_after_the_timeout() {
+    let device = Device::new();
+    let storage = PostgresStorage::builder(device.database.url());
+    let storage = storage.lock_timeout(Duration::from_millis(150)).open().expect("open it");
+    let mut other = device.database.plain_connection();
+    other.batch_execute("BEGIN; LOCK TABLE morango_fact").expect("another holds it");
+    let error = storage.renew_database_id().expect_err("it is busy");
+    assert_eq!(error.kind(), ErrorKind::StorageBusy, "{}", error.report());
+    assert!(error.is_retryable() && error.hint().is_some());
+    other.batch_execute("COMMIT").expect("the other is done");
+    storage.renew_database_id().expect("now it goes on");
+}
+
+#[test]
+fn connections_that_were_cut_are_thrown_away_and_others_made() {
+    let device = Device::new();
+    device.storage.database_id().expect("a connection is in the pool");
+    device.database.run_elsewhere(&[
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    ]);
+    // The first call may meet the dead connection; it says so, and that it is worth another try.
+    if let Err(error) = device.storage.database_id() {
+        assert_eq!(error.kind(), ErrorKind::StorageUnavailable, "{}", error.report());
+        assert!(error.is_retryable(), "{}", error.report());
+    }
+    device.storage.database_id().expect("a new connection");
+}
+
+#[test]
+fn a_server_that_is_not_there_is_told_without_the_password() {
+    let error = PostgresStorage::open("postgres://ada:secret@127.0.0.1:1/school").expect_err("nobody listens there");
+    assert_eq!(error.kind(), ErrorKind::StorageUnavailable, "{}", error.report());
+    assert!(error.is_retryable() && error.hint().is_some(), "{}", error.report());
+    assert!(error.report().contains("127.0.0.1:1/school") && !error.report().contains("secret"), "{}", error.report());
+}
+
+#[test]
+fn the_same_transfer_is_taken_up_by_whoever_comes_second() {
+    let device = library::Device::new("server");
+    let filter = Filter::everything();
+    let mut template = device.receiving(&filter);
+    device.storage.clean_up(&template.id, library::time()).expect("closed");
+    let start = Barrier::new(4);
+    let ids: Vec<_> = std::thread::scope(|scope| {
+        let created: Vec<_> = (0..4)
+            .map(|_| {
+                template.id = morango::id::TransferSessionId::random();
+                let (session, storage, start) = (template.clone(), device.storage.clone(), &start);
+                scope.spawn(move || {
+                    start.wait();
+                    storage.create_transfer_session(&session).expect("one or the other").id
+                })
+            })
+            .collect();
+        created.into_iter().map(|it| it.join().expect("no panic")).collect()
+    });
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+}

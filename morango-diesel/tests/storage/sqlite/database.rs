@@ -1,0 +1,102 @@
+//! A SQLite file, and what a story has to say otherwise on SQLite.
+//!
+//! A sibling for another database has the same items in the same order.
+
+use std::process::Command;
+
+use diesel::connection::Connection as _;
+use diesel::prelude::*;
+use morango_diesel::SqliteStorage;
+use tempfile::TempDir;
+
+pub(crate) type Storage = SqliteStorage;
+pub(crate) type Connection = SqliteConnection;
+
+/// A file of its own, which goes with its directory.
+pub(crate) struct Database {
+    directory: TempDir,
+}
+
+impl Database {
+    pub(crate) fn new() -> Self {
+        Self { directory: TempDir::new().expect("a directory") }
+    }
+
+    pub(crate) fn path(&self) -> std::path::PathBuf {
+        self.directory.path().join("notebook.db")
+    }
+
+    pub(crate) fn open(&self) -> Storage {
+        SqliteStorage::open(self.path()).expect("open the database")
+    }
+
+    /// A connection that nobody of ours has set up.
+    pub(crate) fn plain_connection(&self) -> Connection {
+        let path = self.path().display().to_string();
+        let mut connection = SqliteConnection::establish(&path).expect("another connection");
+        diesel::sql_query("PRAGMA busy_timeout = 5000").execute(&mut connection).expect("it waits");
+        connection
+    }
+
+    /// Another program writes: Python, with the SQLite that it brings.
+    pub(crate) fn run_elsewhere(&self, statements: &[&str]) {
+        let statements: Vec<String> = statements.iter().map(|statement| format!("{statement:?}")).collect();
+        let program = format!(
+            "import sqlite3\nc = sqlite3.connect({:?})\nfor s in [{}]: c.execute(s)\nc.commit()",
+            self.path().display().to_string(),
+            statements.join(", ")
+        );
+        run_python(&program);
+    }
+}
+
+pub(crate) fn run_python(program: &str) {
+    let done = Command::new("python3").args(["-c", program]).output().expect("run python3");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// A statement of a story as this database takes it.
+pub(crate) fn dialect(statement: &str) -> String {
+    statement.to_owned()
+}
+
+/// An id in one of our own tables.
+pub(crate) fn id(digits: impl std::fmt::Display) -> String {
+    format!("X'{digits}'")
+}
+
+pub(crate) const MARKS: &str =
+    "SELECT name || ':' || CASE typeof(row_id) WHEN 'blob' THEN lower(hex(row_id)) ELSE row_id END
+     || ':' || is_hard AS mark FROM morango_mark JOIN morango_model ON number = model ORDER BY mark";
+
+/// 1 if changes are captured.
+pub(crate) const IS_CAPTURED: &str = "SELECT mode FROM morango_capture";
+
+/// How often anybody else wrote to the database.
+pub(crate) const WRITES: &str = "SELECT data_version FROM pragma_data_version";
+
+/// How many triggers there are.
+pub(crate) const TRIGGERS: &str = "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger'";
+
+/// How many triggers a model has.
+pub(crate) const TRIGGERS_OF_MODEL: i64 = 3;
+
+/// Statements that take the capture of insertions away.
+pub(crate) fn drop_capture(_: &mut Connection) -> String {
+    ["1", "2", "3"].map(|number| format!("DROP TRIGGER morango_capture_{number}_insert")).join(";")
+}
+
+/// The statement that lets a note point at nobody from now on.
+pub(crate) const NO_FOREIGN_KEYS: &str = "PRAGMA foreign_keys = OFF";
+
+/// A trigger that lets no record about dogs into the store, and its end.
+pub(crate) const NO_DOGS: [&str; 2] = [
+    "CREATE TRIGGER meddler BEFORE INSERT ON morango_store WHEN NEW.serialized LIKE '%dog%'
+     BEGIN SELECT RAISE(ABORT, 'no dogs'); END",
+    "DROP TRIGGER meddler",
+];
+
+/// Looks whether the database is sound.
+pub(crate) fn check(connection: &mut Connection) {
+    diesel::sql_query("PRAGMA integrity_check").execute(connection).expect("the file is sound");
+}
