@@ -34,6 +34,7 @@ use crate::records::{RecordRow, select_records};
 use crate::statement::{Value, sql};
 use crate::storage::DieselStorage;
 use crate::transaction::{current_stamp, raise_counter};
+use crate::unclaimed;
 
 /// Entries of the database max counters that one transaction raises.
 const ENTRIES_RAISED_MAX: usize = 10_000;
@@ -309,11 +310,18 @@ fn set_aside(
 fn raise_counters(storage: &DieselStorage, session: &TransferSession, operation: &str) -> morango::Result<()> {
     let raising = storage.read(operation, |connection| {
         let ours = current_stamp(connection)?;
-        counters::raising(connection, &session.filter, ours, &session.producer_fsic().sub)
+        counters::raising(connection, &session.filter, ours, &session.completed_by()?)
     })?;
     for entries in raising.chunks(ENTRIES_RAISED_MAX) {
         storage.write_locked(operation, lock_of(session), |connection| {
-            entries.iter().try_for_each(|(partition, stamp)| counters::raise(connection, partition, *stamp))
+            let has_notes = unclaimed::is_any(connection)?;
+            for (partition, stamp) in entries {
+                counters::raise(connection, partition, *stamp)?;
+                if has_notes {
+                    unclaimed::forget(connection, partition, *stamp)?;
+                }
+            }
+            Ok(())
         })?;
     }
     Ok(())

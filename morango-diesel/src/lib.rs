@@ -52,6 +52,8 @@ mod storage;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod transaction;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod unclaimed;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod verbs;
 
 pub mod sql_types;

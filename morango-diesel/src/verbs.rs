@@ -8,7 +8,7 @@ macro_rules! implement_storage {
 
             use chrono::{DateTime, Utc};
             use morango::Result;
-            use morango::counter::{Fsic, Lack, Stamp};
+            use morango::counter::{Fsic, Lack, PartitionCounters, Stamp};
             use morango::id::{CertificateId, DatabaseId, NonceId, SyncId, SyncSessionId, TransferSessionId};
             use morango::identity::{Certificate, Instance, Nonce, PrivateKey};
             use morango::model::Registry;
@@ -22,7 +22,7 @@ macro_rules! implement_storage {
 
             use crate::{
                 certificates, conflicts, counters, dequeue, deserialize, instance, queue, receive, records, serialize,
-                sessions,
+                sessions, unclaimed,
             };
 
             impl Storage for $storage {
@@ -132,6 +132,14 @@ macro_rules! implement_storage {
 
                 fn fsic(&self, profile: &str, filter: &Filter, role: Role) -> Result<Fsic> {
                     counters::fsic(&self.0, profile, filter, role)
+                }
+
+                fn note_unclaimed(&self, entries: &PartitionCounters) -> Result<()> {
+                    unclaimed::note(&self.0, entries)
+                }
+
+                fn unclaimed(&self, filter: &Filter) -> Result<PartitionCounters> {
+                    unclaimed::under(&self.0, filter)
                 }
 
                 fn queue(&self, session: &TransferSession, lacks: &[Lack]) -> Result<u64> {

@@ -74,6 +74,14 @@ CREATE TABLE morango_database_max_counter (
     PRIMARY KEY (partition, instance)
 );
 
+-- What the store may hold without a claim to hold all of it, up to which counter: it is passed on, and claimed when all has come.
+CREATE TABLE morango_unclaimed (
+    partition TEXT COLLATE "C" NOT NULL,
+    instance UUID NOT NULL,
+    counter BIGINT NOT NULL,
+    PRIMARY KEY (partition, instance)
+);
+
 CREATE TABLE morango_certificate (
     id UUID NOT NULL PRIMARY KEY,
     parent UUID,

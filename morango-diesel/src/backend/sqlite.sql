@@ -80,6 +80,14 @@ CREATE TABLE morango_database_max_counter (
     PRIMARY KEY (partition, instance)
 ) WITHOUT ROWID;
 
+-- What the store may hold without a claim to hold all of it, up to which counter: it is passed on, and claimed when all has come.
+CREATE TABLE morango_unclaimed (
+    partition TEXT NOT NULL,
+    instance BLOB NOT NULL,
+    counter INTEGER NOT NULL,
+    PRIMARY KEY (partition, instance)
+) WITHOUT ROWID;
+
 CREATE TABLE morango_certificate (
     id BLOB NOT NULL PRIMARY KEY,
     parent BLOB,

@@ -111,3 +111,30 @@ impl DatabaseMaxCounters {
         found
     }
 }
+
+/// Whether an entry of the partition or of a prefix of it says that what the stamp saved there is here.
+///
+/// From text to text the search leaps backwards: the last entry up to a text is a prefix of it, or there is none between what
+/// the two have in common and the text.
+pub(super) fn covers(entries: &PartitionCounters, partition: &str, stamp: Stamp) -> bool {
+    let mut up_to = partition;
+    while let Some((last, counters)) = entries.range::<str, _>((Bound::Unbounded, Bound::Included(up_to))).next_back() {
+        let common = common_prefix(up_to, last);
+        if common.len() < last.len() {
+            up_to = common;
+            continue;
+        }
+        if counters.get(&stamp.instance).is_some_and(|counter| *counter >= stamp.counter) {
+            return true;
+        }
+        let Some((shorter, _)) = common.char_indices().next_back() else { return false };
+        up_to = &common[..shorter];
+    }
+    false
+}
+
+fn common_prefix<'a>(text: &'a str, other: &str) -> &'a str {
+    let differing = text.char_indices().zip(other.chars()).find(|((_, one), two)| one != two);
+    let end = differing.map_or(text.len().min(other.len()), |((index, _), _)| index);
+    &text[..end]
+}

@@ -17,6 +17,23 @@ impl ExpandedFsic {
     pub fn partitions(&self) -> &PartitionCounters {
         &self.0
     }
+
+    /// The counters per partition, all within the filter.
+    pub fn into_partitions(self) -> PartitionCounters {
+        self.0
+    }
+
+    /// The same of a sender that has records beyond what it claims to have completely.
+    #[must_use]
+    pub fn and_unclaimed(mut self, unclaimed: PartitionCounters) -> Self {
+        for (partition, counters) in unclaimed {
+            let known = self.0.entry(partition).or_default();
+            for (instance, counter) in counters {
+                known.entry(instance).and_modify(|known| *known = counter.max(*known)).or_insert(counter);
+            }
+        }
+        self
+    }
 }
 
 impl Fsic {

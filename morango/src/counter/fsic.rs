@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::ancestry::Ancestry;
+use super::database::covers;
 use super::stamp::check_counter;
-use super::{CounterError, DatabaseMaxCounters, PartitionCounters};
+use super::{CounterError, DatabaseMaxCounters, PartitionCounters, Stamp};
 use crate::id::InstanceId;
 use crate::limits;
 use crate::scope::Filter;
@@ -91,6 +92,11 @@ impl Fsic {
         };
         let fsic = Self { super_: kept(database.above(filter)), sub: kept(database.under(filter)) };
         fsic.without_redundant()
+    }
+
+    /// Whether this side has what the stamp saved under a partition.
+    pub fn covers(&self, partition: &str, stamp: Stamp) -> bool {
+        covers(&self.sub, partition, stamp) || covers(&self.super_, partition, stamp)
     }
 
     /// The same without entries that say nothing new: where a proper prefix of the partition has the same instance at an equal or

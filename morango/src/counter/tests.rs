@@ -249,6 +249,64 @@ fn the_walk_agrees_with_comparing_every_partition_with_every_other() {
 }
 
 #[test]
+fn a_stamp_is_covered_where_the_partition_or_a_prefix_of_it_has_its_counter() {
+    let mut dice = Dice::seeded(0xc0_7e5);
+    for round in 0..2_000 {
+        let fsic = Fsic { super_: random(&mut dice, 4, ""), sub: random(&mut dice, 12, "a") };
+        for _ in 0..20 {
+            let partition = format!("a{}", dice.text(6));
+            let stamp = Stamp::new(instance(["a", "b"][dice.below(2)]), i64::try_from(dice.below(7)).expect("small"));
+            let is_outer = |it: &str| partition.starts_with(it);
+            let has = highest(&fsic.super_, stamp.instance, is_outer).max(highest(&fsic.sub, stamp.instance, is_outer));
+            let expected = has.is_some_and(|has| has >= stamp.counter);
+            assert_eq!(fsic.covers(&partition, stamp), expected, "{round} {partition:?} {stamp} {fsic:?}");
+        }
+    }
+}
+
+/// One map for all may say less than the counters per partition, and never more; for a single prefix it says the same.
+#[test]
+fn one_map_for_all_is_true_of_every_prefix() {
+    let mut dice = Dice::seeded(0xf1a7);
+    for round in 0..2_000 {
+        let prefixes: Vec<String> = (0..=dice.below(3)).map(|_| format!("a{}", dice.text(2))).collect();
+        let filter = Filter::new(prefixes).expect("good prefixes");
+        let mut database = DatabaseMaxCounters::new();
+        database.raise_all(&random(&mut dice, 12, "a"));
+        database.raise_all(&random(&mut dice, 4, ""));
+        let fsic = Fsic { super_: database.above(&filter), sub: database.under(&filter) };
+
+        let flat = FsicV1::of(&fsic, &filter);
+
+        assert_eq!(FsicV1::of(&fsic.without_redundant(), &filter), flat, "{round}: what is redundant is not missed");
+        assert_eq!(FsicV1::of(&flat.spread_over(&filter), &filter), flat, "{round}");
+        assert_eq!(FsicV1::common(&flat.spread_over(&filter).sub), flat, "{round}");
+        for letter in ["a", "b", "c"] {
+            let of_prefix =
+                |prefix: &String| highest(database.partitions(), instance(letter), |it| prefix.starts_with(it));
+            let each: Option<Vec<i64>> = filter.minimized().prefixes().iter().map(of_prefix).collect();
+            let lowest = each.and_then(|each| each.into_iter().min());
+            assert_eq!(flat.counters().get(&instance(letter)).copied(), lowest, "{round} {filter} {database:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_had_without_a_claim_is_sent_where_the_receiver_does_not_claim_it() {
+    let filter = Filter::new(["S"]).expect("a prefix");
+    let side = |counter| {
+        let sub = BTreeMap::from([("S".to_owned(), BTreeMap::from([(instance("a"), counter)]))]);
+        Fsic { sub, ..Fsic::default() }.expand_for_use(&filter).expect("within the filter")
+    };
+    let unclaimed = BTreeMap::from([("S:x".to_owned(), BTreeMap::from([(instance("a"), 9), (instance("b"), 2)]))]);
+    let lacks = difference(&side(3).and_unclaimed(unclaimed.clone()), &side(5));
+    let expected = BTreeMap::from([("S:x".to_owned(), BTreeMap::from([(instance("a"), 5), (instance("b"), 0)]))]);
+    assert_eq!(as_partitions(&lacks), expected);
+    let lacks = difference(&side(3).and_unclaimed(unclaimed), &side(9));
+    assert_eq!(lacks.len(), 1, "only what the receiver has nothing of: {lacks:?}");
+}
+
+#[test]
 fn twenty_thousand_partitions_are_exchanged() {
     let mut database = DatabaseMaxCounters::new();
     for user in 0..20_000_u32 {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::counter::{Fsic, Lack, Stamp};
+use crate::counter::{Fsic, Lack, PartitionCounters, Stamp};
 use crate::id::{CertificateId, DatabaseId, NonceId, SyncId, SyncSessionId, TransferSessionId};
 use crate::identity::{Certificate, Instance, Nonce, PrivateKey};
 use crate::model::Registry;
@@ -326,11 +326,25 @@ pub trait Storage: Send + Sync + 'static {
     /// The database fails. A row that cannot become a record is no error: it is set aside and reported.
     fn serialize(&self, profile: &str, filter: &Filter, watch: Watch<'_>) -> Result<SerializeReport>;
 
-    /// The filter specific instance counters of this database, reduced for its role, without redundant entries.
+    /// The filter specific instance counters of this database, without redundant entries. A producer's are reduced to the
+    /// instances that saved a record below the partition last.
     ///
     /// # Errors
     /// The database fails.
     fn fsic(&self, profile: &str, filter: &Filter, role: Role) -> Result<Fsic>;
+
+    /// Notes what the store may hold from now on without a claim to hold all of it: up to these counters. What the database max
+    /// counters claim already is passed over, and a note is gone when they come to claim it.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn note_unclaimed(&self, entries: &PartitionCounters) -> Result<()>;
+
+    /// What was noted as unclaimed under a filter.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn unclaimed(&self, filter: &Filter) -> Result<PartitionCounters>;
 
     /// *Queue*: notes which store records of the session's profile and filter the receiver lacks; returns how many.
     /// What an earlier try queued for the session is replaced.
@@ -360,7 +374,8 @@ pub trait Storage: Send + Sync + 'static {
     fn receive_chunk(&self, chunk: &ReceivedChunk<'_>) -> Result<u64>;
 
     /// *Dequeue*: merges the session's received records into the store by the rule of
-    /// [`record::merge`](crate::record), and at the very end raises the database max counters to the producer's.
+    /// [`record::merge`](crate::record), and at the very end raises the database max counters to
+    /// [`TransferSession::completed_by`].
     ///
     /// # Errors
     /// The database fails.

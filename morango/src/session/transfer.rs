@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::stage::{Stage, StageStatus};
 use super::sync::Side;
-use crate::counter::Fsic;
+use crate::counter::{CounterError, Fsic, PartitionCounters};
 use crate::id::{SyncSessionId, TransferSessionId};
 use crate::scope::Filter;
 
@@ -103,6 +103,17 @@ impl TransferSession {
             Direction::Push => &self.client_fsic,
             Direction::Pull => &self.server_fsic,
         }
+    }
+
+    /// What the receiver has under the filter when all records have come, by what the sender says of itself: what it has
+    /// above the filter it has there, too. What it says of partitions outside the filter is passed over.
+    ///
+    /// # Errors
+    /// The sender speaks of too many.
+    pub fn completed_by(&self) -> Result<PartitionCounters, CounterError> {
+        let mut within = self.producer_fsic().clone();
+        within.sub.retain(|partition, _| self.filter.contains(partition));
+        Ok(within.expand_for_use(&self.filter)?.into_partitions())
     }
 
     /// The counters of the side that receives.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use chrono::{DateTime, Utc};
-use morango::counter::{DatabaseMaxCounters, Fsic, Lack, RecordMaxCounters, Stamp};
+use morango::counter::{DatabaseMaxCounters, Fsic, Lack, PartitionCounters, RecordMaxCounters, Stamp};
 use morango::id::{CertificateId, DatabaseId, InstanceId, NonceId, SyncId, SyncSessionId, TransferSessionId};
 use morango::identity::{Certificate, Instance, Nonce, PrivateKey};
 use morango::model::{ModelDefinition, Registry};
@@ -39,6 +39,7 @@ struct State {
     store: BTreeMap<SyncId, StoreRecord>,
     dirty: BTreeSet<SyncId>,
     counters: DatabaseMaxCounters,
+    unclaimed: DatabaseMaxCounters,
     queued: BTreeMap<TransferSessionId, Vec<SyncId>>,
     received: BTreeMap<TransferSessionId, BTreeMap<SyncId, StoreRecord>>,
     chunks: BTreeSet<(TransferSessionId, [u8; 32])>,
@@ -366,6 +367,15 @@ impl Storage for Memory {
         Ok(Fsic::calculate(&state.counters, filter, &keep))
     }
 
+    fn note_unclaimed(&self, entries: &PartitionCounters) -> Result<()> {
+        self.state().unclaimed.raise_all(entries);
+        Ok(())
+    }
+
+    fn unclaimed(&self, filter: &Filter) -> Result<PartitionCounters> {
+        Ok(self.state().unclaimed.under(filter))
+    }
+
     fn queue(&self, session: &TransferSession, lacks: &[Lack]) -> Result<u64> {
         let mut state = self.state();
         let is_lacking = |record: &&StoreRecord| {
@@ -417,6 +427,7 @@ impl Storage for Memory {
         }
         let stamp = state.raise_counter();
         let mut report = DequeueReport::default();
+        let completed = session.completed_by()?;
         for (id, theirs) in state.received.remove(&session.id).unwrap_or_default() {
             let ours = state.store.get(&id);
             let known = ours.map(|ours| (&ours.last_saved, &ours.counters));
@@ -435,7 +446,7 @@ impl Storage for Memory {
             }
         }
         let _ = watch(Progress { done: 1, total: None });
-        state.counters.raise_all(&session.producer_fsic().sub);
+        state.counters.raise_all(&completed);
         Ok(report)
     }
 

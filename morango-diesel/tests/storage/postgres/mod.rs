@@ -27,5 +27,7 @@ mod serializing;
 mod sessions;
 #[path = "../tables.rs"]
 mod tables;
+#[path = "../unclaimed.rs"]
+mod unclaimed;
 #[path = "../upkeep.rs"]
 mod upkeep;

@@ -8,9 +8,11 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
+use crate::counter::DatabaseMaxCounters;
 use crate::hook::Phase;
 use crate::limits;
 use crate::port::{Chunk, Peer, ProceedRequest, Progress, ReceivedChunk, ReceivedRecord, Traffic};
+use crate::record::BufferRecord;
 use crate::session::{Stage, StageStatus};
 use crate::transfer::cancel::CancelToken;
 use crate::transfer::context::Context;
@@ -28,6 +30,7 @@ pub(in crate::transfer) fn keep(
     if !checked.rejections.is_empty() {
         tracing::warn!(refused = checked.rejections.len(), "records were refused at the gate");
     }
+    note_unclaimed(context, &checked.records)?;
     let transferred = home.storage.receive_chunk(&ReceivedChunk {
         session: &context.session.id,
         offset,
@@ -39,6 +42,29 @@ pub(in crate::transfer) fn keep(
     context.session.records_transferred = transferred;
     context.results.refuse(checked.rejections);
     Ok(transferred)
+}
+
+/// Notes what the store will hold of these records before anything claims it.
+///
+/// Until all have come nothing does; where the rest never comes, what did must be passed on to others all the same. And what
+/// goes beyond the counters of the sender is not claimed even then.
+fn note_unclaimed(context: &Context<'_>, records: &[BufferRecord]) -> Result<()> {
+    let session = &context.session;
+    let sender = session.producer_fsic();
+    let is_first = session.records_transferred == 0 && !records.is_empty();
+    let mut unclaimed = DatabaseMaxCounters::new();
+    if is_first {
+        unclaimed.raise_all(&session.completed_by()?);
+    }
+    for record in records.iter().map(BufferRecord::record) {
+        if !sender.covers(&record.partition, record.last_saved) {
+            unclaimed.raise(&record.partition, record.last_saved);
+        }
+    }
+    match unclaimed.partitions() {
+        none if none.is_empty() => Ok(()),
+        some => context.home.storage.note_unclaimed(some),
+    }
 }
 
 /// Fetches the queued records of the peer that are not here yet, and keeps them. After each chunk the peer is told, which Python

@@ -297,6 +297,13 @@ impl Meeting {
         }
     }
 
+    /// The certificate in whose name our side speaks.
+    pub(super) fn our_certificate(&self) -> Certificate {
+        let id: CertificateId = self.certificate_of_rust().parse().expect("an id");
+        let stored = self.rust.storage().certificate(&id).expect("certificates can be read");
+        stored.expect("we speak in its name").certificate
+    }
+
     /// The certificate in whose name our side speaks: a parent for those of others.
     pub(super) fn certificate_of_rust(&self) -> &str {
         if self.cast.caller == Caller::Rust { &self.granted().id } else { &self.dataset }

@@ -57,6 +57,8 @@ macro_rules! stories {
             dialects::a_peer_without_gzip_is_synced_with,
             dialects::a_peer_of_the_first_version_is_synced_with,
             dialects::a_peer_with_no_capability_is_synced_with,
+            dialects::what_a_peer_of_the_first_version_brought_reaches_a_third_device,
+            dialects::one_map_for_two_prefixes_is_not_believed_of_third_devices,
             single_user::only_what_is_a_learners_own_travels,
             single_user::a_learner_cannot_reach_for_more_than_is_theirs,
             single_user::what_a_learner_made_reaches_a_third_device_that_has_all,

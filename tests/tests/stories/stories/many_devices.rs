@@ -13,7 +13,7 @@ use morango_tests::compare::{assert_equal, rows_of_device};
 use morango_tests::device::{Device, SchoolAccounts};
 use serde_json::json;
 
-use super::given::{Between, School, empty_device, found, moved, rename, root, serving_school, sql};
+use super::given::{Between, SCHOOL_RECORDS, School, empty_device, found, moved, rename, root, serving_school, sql};
 
 pub(super) fn three_devices_in_a_ring_converge(on: Between) {
     let mut a = empty_device(on.server, "a");
@@ -142,6 +142,30 @@ pub(super) fn two_clients_may_sync_with_one_server_at_once_while_it_writes_itsel
     assert_equal(&server, &clients[0], &[]);
     assert_equal(&server, &clients[1], &[]);
     assert_eq!(server.store().len(), 9 + 2 * 700 + 200);
+}
+
+pub(super) fn what_came_of_a_push_that_broke_off_reaches_a_third_device(on: Between) {
+    let (server, school, url) = serving_school(on);
+    let client = empty_device(on.client, "client");
+    client.sync(&url, root(), SyncOptions::pull());
+    school.logs(&client, school.ada, 9);
+    let token = CancelToken::new();
+    let cancel = token.clone();
+    let options = SyncOptions::push().chunk_size(3).cancel_on(token).on_event(move |event| {
+        if let Event::Stage { stage: Stage::Transferring, phase: Phase::InProgress(_), .. } = event {
+            cancel.cancel();
+        }
+    });
+
+    // When the client goes away in the middle and never comes back.
+    let error = client.attempt_sync(&url, root(), options).expect_err("it was cancelled");
+
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    let here = server.store().len() as u64;
+    assert!((SCHOOL_RECORDS + 1..SCHOOL_RECORDS + 9).contains(&here), "some came: {here}");
+    let third = empty_device(on.client, "third");
+    third.sync(&url, root(), SyncOptions::pull());
+    assert_eq!(third.store().len() as u64, here);
 }
 
 /// Numbers that are the same in every run.

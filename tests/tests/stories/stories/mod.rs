@@ -51,6 +51,7 @@ macro_rules! stories {
             many_devices::two_that_never_meet_have_the_same_through_a_third_that_signed_for_the_last,
             many_devices::two_clients_may_sync_with_one_server_at_once_while_it_writes_itself,
             many_devices::whatever_five_devices_do_and_whoever_meets_whom_all_end_equal,
+            many_devices::what_came_of_a_push_that_broke_off_reaches_a_third_device,
             meanwhile::a_row_changed_by_sql_during_a_sync_is_not_lost,
             on_the_line::open_sessions_are_told_with_every_member_that_existing_peers_tell,
             on_the_line::pages_lead_through_the_queue_and_a_list_without_a_limit_holds_all,
