@@ -15,8 +15,8 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask test               formatting, lints, documentation, all tests, the Python stories; ends with a count
 cargo xtask test --only NAME   only the steps whose name contains NAME
-cargo xtask bench [--records N]
-                               a first pull of N records (default 100000) between two processes on loopback
+cargo xtask bench [--full] [--writer] [--only SCENARIO] [--engine NAME] [--documentation]
+                               how fast and how small a sync is, beside the Python package and the floor
 cargo xtask python             makes the Python peer's virtual environments and prints their interpreters
 cargo xtask postgres           runs a private PostgreSQL server until Ctrl-C and prints its URL";
 

@@ -1,0 +1,120 @@
+//! What the measured peer can be told: the commands of the Python peer that a measurement needs, and a few of its own.
+
+use morango::client::HttpPeer;
+use morango::id::CertificateId;
+use morango::port::Credentials;
+use morango::prelude::*;
+use morango_diesel::{SqliteStorage, Syncable};
+use morango_examples::school::{self, Dataset};
+use serde_json::{Value, json};
+
+use crate::writer::Writer;
+use crate::{Outcome, capture, data, floor, partitions};
+
+/// The compression that a peer elsewhere is spoken to with, unless an application chooses another.
+const COMPRESSION_LEVEL: u32 = 2;
+
+/// A device and what goes on in it.
+pub(crate) struct Peer {
+    storage: SqliteStorage,
+    engine: Engine,
+    writer: Option<Writer>,
+}
+
+impl Peer {
+    pub(crate) fn new(storage: SqliteStorage, engine: Engine) -> Self {
+        Self { storage, engine, writer: None }
+    }
+
+    /// Does what a command says. Of what it does not name, nothing is assumed.
+    pub(crate) fn obey(&mut self, command: &Value) -> Outcome<Value> {
+        match text(command, "do")? {
+            "create_root" => self.create_root(),
+            "add_user" => Ok(Value::Null),
+            "request_certificate" => self.request_certificate(command),
+            "fill" => {
+                let (dataset, records) = (text(command, "dataset")?.parse()?, number(command, "records")?);
+                data::fill(&self.storage, dataset, records, number(command, "learners")?)?;
+                Ok(Value::Null)
+            }
+            "change" => {
+                data::change(&self.storage, number(command, "records")?, text(command, "mark")?).map(Value::from)
+            }
+            "receive_partitions" => {
+                let (dataset, partitions) = (text(command, "dataset")?.parse()?, number(command, "partitions")?);
+                partitions::receive(&self.storage, dataset, partitions)?;
+                Ok(Value::Null)
+            }
+            "serialize" => {
+                self.engine.serialize(school::PROFILE, &Filter::everything())?;
+                Ok(Value::Null)
+            }
+            "sync" => self.sync(command),
+            "start_writer" => {
+                self.writer = Some(Writer::start(&self.storage)?);
+                Ok(Value::Null)
+            }
+            "stop_writer" => self.writer.take().ok_or("no writer writes")?.stop(),
+            "floor" => floor::measure(text(command, "folder")?, number(command, "records")?),
+            "capture" => capture::measure(text(command, "folder")?, number(command, "records")?),
+            other => Err(format!("no command {other:?}").into()),
+        }
+    }
+
+    fn create_root(&self) -> Outcome<Value> {
+        let root = self.engine.create_root_certificate(school::PROFILE, school::FULL_FACILITY, &[])?;
+        let row = Dataset { id: root.id().into(), description: "measured".to_owned(), allow_guests: false };
+        row.create(&mut self.storage.connect()?)?;
+        Ok(json!({"certificate": {"id": root.id().to_string()}}))
+    }
+
+    fn request_certificate(&self, command: &Value) -> Outcome<Value> {
+        let peer = HttpPeer::new(text(command, "url")?)?;
+        let root: CertificateId = text(command, "primary_partition")?.parse()?;
+        let params = command["scope_params"].as_object().ok_or("`scope_params` is no object")?;
+        let params: Vec<(&str, &str)> =
+            params.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?))).collect();
+        let credentials = Credentials::new(text(command, "userargs")?, text(command, "password")?);
+        let scope = text(command, "scope_definition")?;
+        let certificate = self.engine.request_certificate(&peer, root, scope, &params, &credentials)?;
+        Ok(json!(certificate.id().to_string()))
+    }
+
+    fn sync(&self, command: &Value) -> Outcome<Value> {
+        // A peer on this machine is spoken to without compression; a measured line only stands for a long one.
+        let peer = match command["is_far"].as_bool() {
+            Some(true) => HttpPeer::builder(text(command, "url")?).compression_level(COMPRESSION_LEVEL).build()?,
+            Some(false) | None => HttpPeer::new(text(command, "url")?)?,
+        };
+        let certificate: CertificateId = text(command, "client_certificate")?.parse()?;
+        let options = match text(command, "direction")? {
+            "pull" => SyncOptions::pull(),
+            "push" => SyncOptions::push(),
+            other => return Err(format!("direction is `pull` or `push`, not {other:?}").into()),
+        };
+        let report = self.engine.sync(&peer, certificate, options)?;
+        let transfer = report.pull.as_ref().or(report.push.as_ref()).ok_or("a sync without a transfer")?;
+        if !transfer.is_clean() {
+            return Err(format!("not everything arrived as it should: {report}").into());
+        }
+        let stages: serde_json::Map<String, Value> =
+            transfer.stages.iter().map(|(stage, took)| (stage.to_string(), json!(took.as_secs_f64()))).collect();
+        Ok(json!({
+            "records_total": transfer.records_total,
+            "records_transferred": transfer.records_transferred,
+            "conflicts": transfer.conflicts(),
+            "bytes_sent": report.traffic.bytes_sent,
+            "bytes_received": report.traffic.bytes_received,
+            "requests": report.traffic.requests,
+            "stages": stages,
+        }))
+    }
+}
+
+pub(crate) fn text<'a>(command: &'a Value, name: &str) -> Outcome<&'a str> {
+    command[name].as_str().ok_or_else(|| format!("`{name}` is no text").into())
+}
+
+fn number(command: &Value, name: &str) -> Outcome<u64> {
+    command[name].as_u64().ok_or_else(|| format!("`{name}` is no number").into())
+}
