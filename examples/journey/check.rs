@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sql_types::BigInt;
 use morango::prelude::*;
+use morango::record::StoreRecord;
 use morango::scope::Filter;
-use morango_examples::school::{self, contentlog, feedback};
+use morango_diesel::Rows;
+use morango_examples::school::{
+    self, Assignment, Classroom, ContentLog, Dataset, Facility, Feedback, Membership, User, contentlog, feedback,
+};
 
 use crate::Outcome;
-use crate::device::Device;
+use crate::device::{Connection, Device};
 use crate::life::School;
 
 /// The tables of the school, in the order of the shown columns.
@@ -33,23 +37,32 @@ struct Number {
 
 /// Counts what a device holds.
 pub(crate) fn holding(device: &Device) -> Outcome<Holding> {
-    let mut connection = device.connect()?;
-    let mut count =
-        |query: &str| -> Outcome<i64> { Ok(sql_query(query).get_result::<Number>(&mut connection)?.number) };
+    let mut connection = device.connection()?;
+    let mut count = |query: &str| -> Outcome<i64> {
+        let query = sql_query(query);
+        let number: Number = match &mut connection {
+            Connection::Sqlite(connection) => query.get_result(connection)?,
+            Connection::Postgres(connection) => query.get_result(connection)?,
+        };
+        Ok(number.number)
+    };
     let rows = TABLES
         .into_iter()
         .map(|table| Ok((table, count(&format!("SELECT count(*) AS number FROM \"{table}\""))?)))
         .collect::<Outcome<Vec<_>>>()?;
+    let records = records(device)?;
     Ok(Holding {
         rows,
-        records: count("SELECT count(*) AS number FROM morango_store")?,
-        conflicts: count("SELECT count(*) AS number FROM morango_store WHERE conflicting_serialized_data <> ''")?,
+        records: i64::try_from(records.len())?,
+        conflicts: i64::try_from(
+            records.values().filter(|record| !record.conflicting_serialized_data.is_empty()).count(),
+        )?,
         waiting: count("SELECT count(*) AS number FROM morango_store WHERE is_dirty = 1")?,
     })
 }
 
 /// The store records of a device, by id, without what differs by nature.
-fn records(device: &Device) -> Outcome<BTreeMap<SyncId, morango::record::StoreRecord>> {
+fn records(device: &Device) -> Outcome<BTreeMap<SyncId, StoreRecord>> {
     let mut records = BTreeMap::new();
     device.engine.storage().for_each_record(school::PROFILE, &Filter::everything(), &mut |record| {
         records.insert(record.id, record);
@@ -58,41 +71,63 @@ fn records(device: &Device) -> Outcome<BTreeMap<SyncId, morango::record::StoreRe
     Ok(records)
 }
 
-/// Every row of the school's tables as SQLite writes it.
-fn rows(device: &Device) -> Outcome<BTreeMap<(&'static str, String), String>> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = Text)]
-        id: String,
-        #[diesel(sql_type = Nullable<Text>)]
-        content: Option<String>,
+/// Every row of the school's tables, whatever database it is in.
+fn rows(device: &Device, records: &BTreeMap<SyncId, StoreRecord>) -> Outcome<BTreeMap<SyncId, String>> {
+    let ids: Vec<SyncId> = records.keys().copied().collect();
+    match device.connection()? {
+        Connection::Sqlite(mut connection) => rows_of_all_models(&mut connection, &ids),
+        Connection::Postgres(mut connection) => rows_of_all_models(&mut connection, &ids),
     }
-    let mut connection = device.connect()?;
+}
+
+fn rows_of_all_models<C>(connection: &mut C, ids: &[SyncId]) -> Outcome<BTreeMap<SyncId, String>>
+where
+    Dataset: Rows<C>,
+    Facility: Rows<C>,
+    Classroom: Rows<C>,
+    User: Rows<C>,
+    Membership: Rows<C>,
+    Assignment: Rows<C>,
+    ContentLog: Rows<C>,
+    Feedback: Rows<C>,
+{
     let mut rows = BTreeMap::new();
-    for table in TABLES {
-        let columns: Vec<Row> =
-            sql_query(format!("SELECT name AS id, NULL AS content FROM pragma_table_info('{table}') ORDER BY cid"))
-                .load(&mut connection)?;
-        let listed: Vec<String> = columns.iter().map(|column| format!("quote(\"{}\")", column.id)).collect();
-        let content = listed.join(" || ',' || ");
-        for row in
-            sql_query(format!("SELECT id, {content} AS content FROM \"{table}\"")).load::<Row>(&mut connection)?
-        {
-            rows.insert((table, row.id), row.content.unwrap_or_default());
-        }
-    }
+    add::<C, Dataset>(connection, ids, &mut rows)?;
+    add::<C, Facility>(connection, ids, &mut rows)?;
+    add::<C, Classroom>(connection, ids, &mut rows)?;
+    add::<C, User>(connection, ids, &mut rows)?;
+    add::<C, Membership>(connection, ids, &mut rows)?;
+    add::<C, Assignment>(connection, ids, &mut rows)?;
+    add::<C, ContentLog>(connection, ids, &mut rows)?;
+    add::<C, Feedback>(connection, ids, &mut rows)?;
     Ok(rows)
+}
+
+fn add<C, M: Rows<C> + std::fmt::Debug>(
+    connection: &mut C,
+    ids: &[SyncId],
+    rows: &mut BTreeMap<SyncId, String>,
+) -> Outcome {
+    for row in M::load_all(connection, ids)? {
+        rows.insert(row.id(), format!("{row:?}"));
+    }
+    Ok(())
 }
 
 /// Asserts that devices hold the same records and the same rows, and that nothing waits.
 pub(crate) fn are_equal(devices: &[&Device]) -> Outcome {
     let (first, others) = devices.split_first().ok_or("there is nothing to compare")?;
-    let (first_records, first_rows) = (records(first)?, rows(first)?);
+    let first_records = records(first)?;
+    let first_rows = rows(first, &first_records)?;
+    let living = first_records.values().filter(|record| !record.deleted).count();
+    if first_rows.len() != living {
+        return Err(format!("{} has {} rows of {living} records", first.name, first_rows.len()).into());
+    }
     for other in others {
         if records(other)? != first_records {
             return Err(format!("{} and {} do not hold the same records", first.name, other.name).into());
         }
-        if rows(other)? != first_rows {
+        if rows(other, &first_records)? != first_rows {
             return Err(format!("{} and {} do not hold the same rows", first.name, other.name).into());
         }
     }

@@ -128,3 +128,18 @@ pub(crate) fn greeting_from_the_city(city: &Device, school: &School) -> Outcome 
         .create(connection)?;
     Ok(())
 }
+
+/// Market day: everybody writes a log of their own, and everybody changes the same assignment of Ada's.
+pub(crate) fn market_day(laptop: &Device, school: &School) -> Outcome {
+    let connection = &mut laptop.connect()?;
+    log(school.dataset, school.ada, &format!("Counting coins on {}", laptop.name), 0.5).create(connection)?;
+    let hers = assignment::table
+        .filter(assignment::user_id.eq(school.ada))
+        .filter(assignment::title.eq("Fractions, part one"));
+    let title = format!("Fractions, part one, says {}", laptop.name);
+    let changed = diesel::update(hers).set(assignment::title.eq(title)).execute(connection)?;
+    if changed == 0 {
+        return Err(format!("{} does not know what Ada has to read", laptop.name).into());
+    }
+    Ok(())
+}

@@ -7,11 +7,16 @@
 //!
 //! ```text
 //! cargo run --release --example journey
+//! cargo run --release --example journey -- --cloud postgres
 //! cargo run --release --example journey -- --folder somewhere
 //! ```
+//!
+//! With `--cloud postgres` the server in the cloud keeps its data in a real PostgreSQL, which the program starts itself.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program speaks on its standard output")]
 
 mod check;
+mod cloud;
+mod crowd;
 mod device;
 mod life;
 mod show;
@@ -27,8 +32,14 @@ pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 /// How many runs are kept beside each other.
 const RUNS_MAX: u32 = 10_000;
 
+/// What the program was asked for.
+struct Options {
+    folder: Option<PathBuf>,
+    cloud: cloud::Kind,
+}
+
 fn main() -> ExitCode {
-    match folder().and_then(|folder| story::tell(&folder)) {
+    match tell() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let report =
@@ -39,23 +50,39 @@ fn main() -> ExitCode {
     }
 }
 
-/// The folder for the databases: the one that was asked for, or a new one for each run.
-fn folder() -> Outcome<PathBuf> {
+fn tell() -> Outcome {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let folder = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        [] => {
-            let runs = PathBuf::from("target").join("journey");
-            (1..RUNS_MAX)
-                .map(|number| runs.join(format!("run-{number}")))
-                .find(|folder| !folder.exists())
-                .ok_or("there have been enough journeys: delete some of their folders")?
+    let options = options(&arguments)?;
+    story::tell(&folder(options.folder)?, options.cloud)
+}
+
+fn options(arguments: &[String]) -> Outcome<Options> {
+    let mut options = Options { folder: None, cloud: cloud::Kind::Sqlite };
+    let mut words = arguments.iter().map(String::as_str);
+    while let Some(word) = words.next() {
+        match (word, words.next()) {
+            ("--folder", Some(folder)) => options.folder = Some(PathBuf::from(folder)),
+            ("--cloud", Some("sqlite")) => options.cloud = cloud::Kind::Sqlite,
+            ("--cloud", Some("postgres")) => options.cloud = cloud::Kind::Postgres,
+            _ => return Err(format!("`{word}` is not understood; `--folder FOLDER` and `--cloud postgres` are").into()),
         }
-        ["--folder", folder] => PathBuf::from(folder),
-        other => return Err(format!("{other:?} is not understood; `--folder FOLDER` is").into()),
-    };
+    }
+    Ok(options)
+}
+
+/// The folder for the databases: the one that was asked for, or a new one for each run.
+fn folder(wanted: Option<PathBuf>) -> Outcome<PathBuf> {
+    let folder = wanted.map_or_else(new_folder, Ok)?;
     if folder.exists() && folder.read_dir()?.next().is_some() {
         return Err(format!("{} is not empty: the journey needs new databases", folder.display()).into());
     }
     std::fs::create_dir_all(&folder)?;
     Ok(folder)
+}
+
+fn new_folder() -> Outcome<PathBuf> {
+    let runs = PathBuf::from("target").join("journey");
+    let mut folders = (1..RUNS_MAX).map(|number| runs.join(format!("run-{number}")));
+    let free = folders.find(|folder| !folder.exists());
+    free.ok_or_else(|| "there have been enough journeys: delete some of their folders".into())
 }

@@ -3,19 +3,27 @@
 use std::path::Path;
 
 use morango::port::Credentials;
+use morango::prelude::*;
 use morango_examples::school::{FULL_FACILITY, SINGLE_USER};
 
+use crate::cloud::{Kind, PostgresServer};
+use crate::crowd;
 use crate::device::Device;
 use crate::show::{line, step, table};
 use crate::{Outcome, check, life};
 
-/// Tells the whole story with databases in this folder.
-pub(crate) fn tell(folder: &Path) -> Outcome {
+/// Tells the whole story with databases in this folder, and Cloud's wherever it is to be.
+pub(crate) fn tell(folder: &Path, kind: Kind) -> Outcome {
     println!("The databases of this journey are in {}", folder.display());
     let facility = Device::new("Facility", folder)?;
     let home = Device::new("Home", folder)?;
     let city = Device::new("City", folder)?;
-    let cloud = Device::new("Cloud", folder)?;
+    // Cloud's server ends after Cloud.
+    let postgres = (kind == Kind::Postgres).then(PostgresServer::find_or_start).transpose()?;
+    let cloud = match &postgres {
+        Some(server) => Device::on_postgres("Cloud", &server.create_database(&database_name())?)?,
+        None => Device::new("Cloud", folder)?,
+    };
     let city_2 = Device::new("City 2", folder)?;
     let devices = [&facility, &home, &city, &cloud, &city_2];
 
@@ -88,7 +96,17 @@ pub(crate) fn tell(folder: &Path) -> Outcome {
     table(&devices)?;
     check::are_equal(&[&facility, &city, &cloud, &city_2])?;
     check::holds_one_learner_only(&home, &facility, &school)?;
-    println!("\nFacility, City, Cloud and City 2 are equal; Home holds one learner's records only.");
+
+    step("9. Market day: twenty laptops find the cloud at the same time");
+    crowd::gathers(folder, &cloud, &of_cloud, &school)?;
+    println!(
+        "\nFacility, City, Cloud and City 2 were equal; Home holds one learner's records only; Cloud and twenty laptops are equal."
+    );
     println!("The databases stay in {}", folder.display());
     Ok(())
+}
+
+/// A new name for each journey: the server may be one that runs on after it.
+fn database_name() -> String {
+    format!("morango_journey_{}", SyncId::random())
 }

@@ -236,12 +236,25 @@ pub struct Feedback {
     pub text: String,
 }
 
-/// Makes the school's tables where they are not there yet.
+/// Makes the school's tables in a SQLite file, where they are not there yet.
 ///
 /// # Errors
 /// The database fails.
 pub fn create_tables(connection: &mut SqliteConnection) -> QueryResult<()> {
-    connection.batch_execute(
+    connection.batch_execute(&tables("TIMESTAMP", "TEXT"))
+}
+
+/// Makes the school's tables in a PostgreSQL database, where they are not there yet.
+///
+/// # Errors
+/// The database fails.
+pub fn create_postgres_tables(connection: &mut PgConnection) -> QueryResult<()> {
+    connection.batch_execute(&tables("TIMESTAMPTZ", "JSON"))
+}
+
+/// The school's tables, with what the two databases call an instant and a JSON value.
+fn tables(instant: &str, json: &str) -> String {
+    format!(
         "CREATE TABLE IF NOT EXISTS dataset (
             id TEXT NOT NULL PRIMARY KEY, description TEXT NOT NULL, allow_guests BOOLEAN NOT NULL
         );
@@ -257,7 +270,7 @@ pub fn create_tables(connection: &mut SqliteConnection) -> QueryResult<()> {
             name TEXT NOT NULL,
             parent_id TEXT REFERENCES classroom (id) ON DELETE CASCADE
         );
-        CREATE TABLE IF NOT EXISTS user (
+        CREATE TABLE IF NOT EXISTS \"user\" (
             id TEXT NOT NULL PRIMARY KEY,
             dataset_id TEXT NOT NULL REFERENCES dataset (id) ON DELETE CASCADE,
             username TEXT NOT NULL,
@@ -267,31 +280,31 @@ pub fn create_tables(connection: &mut SqliteConnection) -> QueryResult<()> {
         CREATE TABLE IF NOT EXISTS membership (
             id TEXT NOT NULL PRIMARY KEY,
             dataset_id TEXT NOT NULL REFERENCES dataset (id) ON DELETE CASCADE,
-            user_id TEXT NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+            user_id TEXT NOT NULL REFERENCES \"user\" (id) ON DELETE CASCADE,
             classroom_id TEXT NOT NULL REFERENCES classroom (id) ON DELETE CASCADE
         );
         CREATE TABLE IF NOT EXISTS assignment (
             id TEXT NOT NULL PRIMARY KEY,
             dataset_id TEXT NOT NULL REFERENCES dataset (id) ON DELETE CASCADE,
-            user_id TEXT NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+            user_id TEXT NOT NULL REFERENCES \"user\" (id) ON DELETE CASCADE,
             title TEXT NOT NULL,
-            due TIMESTAMP
+            due {instant}
         );
         CREATE TABLE IF NOT EXISTS contentlog (
             id TEXT NOT NULL PRIMARY KEY,
             dataset_id TEXT NOT NULL REFERENCES dataset (id) ON DELETE CASCADE,
-            user_id TEXT NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+            user_id TEXT NOT NULL REFERENCES \"user\" (id) ON DELETE CASCADE,
             content TEXT NOT NULL,
-            progress DOUBLE NOT NULL,
+            progress DOUBLE PRECISION NOT NULL,
             seconds INTEGER NOT NULL,
-            started TIMESTAMP NOT NULL,
-            extra TEXT NOT NULL
+            started {instant} NOT NULL,
+            extra {json} NOT NULL
         );
         CREATE TABLE IF NOT EXISTS feedback (
             id TEXT NOT NULL PRIMARY KEY,
             dataset_id TEXT NOT NULL REFERENCES dataset (id) ON DELETE CASCADE,
-            user_id TEXT NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+            user_id TEXT NOT NULL REFERENCES \"user\" (id) ON DELETE CASCADE,
             text TEXT NOT NULL
-        );",
+        );"
     )
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that must hold before a change lands, and a count of what ran.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::time::Instant;
 
 use crate::matrix::Matrix;
@@ -136,15 +137,16 @@ fn documentation_examples(count: &mut Count) -> Result<(), String> {
 
 /// The examples check their own ends.
 fn example_programs(count: &mut Count) -> Result<(), String> {
-    let folder = run::target().join("journey").join("tested");
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder).map_err(|error| format!("failed to delete {}: {error}", folder.display()))?;
-    }
-    let examples = [run::cargo(&["run", "--quiet", "--example", "first_steps"]), {
-        let mut journey = run::cargo(&["run", "--quiet", "--example", "journey", "--", "--folder"]);
+    let mut examples = vec![run::cargo(&["run", "--quiet", "--example", "first_steps"])];
+    for cloud in ["sqlite", "postgres"] {
+        let folder = run::target().join("journey").join(format!("tested-{cloud}"));
+        if folder.exists() {
+            fs::remove_dir_all(&folder).map_err(|error| format!("failed to delete {}: {error}", folder.display()))?;
+        }
+        let mut journey = run::cargo(&["run", "--quiet", "--example", "journey", "--", "--cloud", cloud, "--folder"]);
         journey.arg(&folder);
-        journey
-    }];
+        examples.push(journey);
+    }
     for mut example in examples {
         let outcome = run::complete(&mut example);
         count.add("example programs", outcome.is_ok());
