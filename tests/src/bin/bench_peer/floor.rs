@@ -8,6 +8,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use morango::prelude::*;
 use morango_diesel::SqliteStorage;
+use morango_diesel::sql_types::held;
 use morango_examples::school::{self, contentlog};
 use serde_json::{Value, json};
 
@@ -74,7 +75,7 @@ fn insert(
             contentlog::content.eq(&row.content),
             contentlog::progress.eq(row.progress),
             contentlog::seconds.eq(row.seconds),
-            contentlog::started.eq(row.started),
+            contentlog::started.eq(held(&row.started)),
             contentlog::extra.eq(&row.extra),
         ))
         .execute(connection)?;

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use chrono::Utc;
 use morango::counter::{Fsic, RecordMaxCounters, Stamp};
 use morango::id::{CertificateId, InstanceId, SyncSessionId, TransferSessionId};
-use morango::port::Storage as _;
+use morango::port::{ReceivedChunk, Storage as _};
 use morango::prelude::*;
 use morango::record::{BufferRecord, ID_PLACEHOLDER, StoreRecord, record_id, record_partition};
 use morango::session::{Capabilities, Direction, Side, Stage, StageStatus, SyncSession, TransferSession};
@@ -29,7 +29,14 @@ pub(crate) fn receive(storage: &SqliteStorage, dataset: SyncId, partitions: u64)
             chunk.iter().map(|record| BufferRecord::from_store(session.id, record.clone())).collect();
         let mut digest = [0; 32];
         digest[..8].copy_from_slice(&number.to_be_bytes());
-        storage.receive_chunk(&session.id, &digest, &received, &[])?;
+        storage.receive_chunk(&ReceivedChunk {
+            session: &session.id,
+            offset: None,
+            digest: &digest,
+            records: &received,
+            rejections: &[],
+            received_at: Utc::now(),
+        })?;
     }
     let counters = records.iter().map(|record| {
         (record.partition.clone(), BTreeMap::from([(record.last_saved.instance, record.last_saved.counter)]))
@@ -96,6 +103,8 @@ fn open(storage: &SqliteStorage, dataset: SyncId, records: u64) -> Outcome<Trans
         started_at: now,
         last_activity_at: now,
         is_active: true,
+        plan: None,
+        holder: None,
     };
     storage.create_sync_session(&sync_session)?;
     let transfer = TransferSession {
