@@ -82,9 +82,8 @@ pub(super) fn a_tablet_gets_from_a_second_server_what_was_made_at_the_first(on: 
     // The dataset, the facility, two classrooms; Ada, her membership and her two logs. Bert stays where he is.
     assert_eq!(tablet.store().len(), 8);
     assert!(has_rows(&tablet, &[school.ada, school.membership]) && !tablet.store().contains_key(&school.bert));
-    // This is wrong: nothing is new, and it all comes again. The second server knows under the whole school what the first one
-    // made, and a receiver takes over only what a producer says under the filter itself; so do existing peers.
-    assert_eq!(moved(&tablet.sync(&url_of_second, &of_ada, SyncOptions::both_ways())), (8, 0));
+    // The second server says under the whole school what it has of the first; the tablet takes that down to its own prefixes.
+    assert_eq!(moved(&tablet.sync(&url_of_second, &of_ada, SyncOptions::both_ways())), (0, 0));
     assert!(tablet.waiting().is_empty());
 }
 
