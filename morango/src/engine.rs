@@ -133,7 +133,7 @@ impl Engine {
     }
 
     /// Closes sessions in which nobody is at work, of both sides, and frees what waits in their buffers: those that the selection
-    /// names, at most [`limits::SESSIONS_LISTED_MAX`](crate::limits::SESSIONS_LISTED_MAX) of them at once.
+    /// names, at most [`limits::SESSIONS_LISTED_MAX`] of them at once.
     ///
     /// The engine does this by itself for sessions that were left for
     /// [a long time](EngineBuilder::close_sessions_idle_for).
