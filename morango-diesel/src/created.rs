@@ -1,6 +1,7 @@
 //! What the application's own connection does for records: it remembers how new rows were identified, and says when a
 //! deletion is a hard one.
 
+#[cfg(feature = "sqlite")]
 use diesel::connection::Connection as _;
 #[cfg(feature = "postgres")]
 use diesel::pg::PgConnection;

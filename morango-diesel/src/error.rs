@@ -5,7 +5,14 @@
 use diesel::result::{ConnectionError, DatabaseErrorKind, Error as DieselError};
 use morango::{Error, ErrorKind};
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 use crate::backend::{Lock, is_conflict, kind_of_message};
+
+/// Without a database nothing says anything.
+#[cfg(not(any(feature = "sqlite", feature = "postgres")))]
+fn kind_of_message(_: &str) -> ErrorKind {
+    ErrorKind::Storage
+}
 
 /// What stops a verb's work: the database, or something that the engine itself says.
 #[derive(Debug)]
@@ -36,6 +43,7 @@ impl From<morango::counter::CounterError> for Fault {
 
 impl Fault {
     /// Whether the transaction met another one and may succeed if it is run again.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn is_conflict(&self, lock: Lock<'_>) -> bool {
         match self {
             // One that writes the application's rows waits for them only shortly, so as not to be in the way.

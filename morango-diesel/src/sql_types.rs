@@ -1,26 +1,28 @@
 //! SQL types of columns that are the same Rust value on every database, for use in `diesel::table!`.
 //!
 //! Most of Diesel's own types are on both databases already: `Text`, `Integer`, `BigInt`, `Bool`, `Double`, `Binary`, `Date`, `Time`,
-//! `Timestamp` (with `NaiveDateTime`), `Numeric`, `Json`. Those that are on one of them only have their counterpart here. To use
-//! them beside Diesel's own, import both in the table:
+//! `Timestamp` (with `NaiveDateTime`), `Numeric`, `Json`. A `DateTime<Utc>` has another type on each; [`Instant`] is both.
 //!
 //! ```
 //! diesel::table! {
 //!     use diesel::sql_types::*;
-//!     use morango_diesel::sql_types::*;
+//!     use morango_diesel::sql_types::Instant;
 //!
 //!     visits (id) { id -> Text, place -> Text, began -> Instant, ended -> Nullable<Instant> }
 //! }
 //! # fn main() {}
 //! ```
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 use chrono::{DateTime, Utc};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 use diesel::deserialize::{self, FromSql};
 use diesel::expression::{AsExpression, TypedExpressionType};
 use diesel::internal::derives::as_expression::Bound;
 #[cfg(feature = "postgres")]
 use diesel::pg::{Pg, PgValue};
 use diesel::query_builder::QueryId;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::SqlType;
 #[cfg(feature = "sqlite")]
@@ -59,6 +61,7 @@ where
 }
 
 /// Has values of a Rust type go to a column on each database as to one of its own types.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 macro_rules! column_type {
     ($rust:ty, $sql:ty, sqlite = $sqlite:ty, postgres = $postgres:ty) => {
         #[cfg(feature = "sqlite")]
@@ -91,6 +94,7 @@ macro_rules! column_type {
     };
 }
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 column_type!(
     DateTime<Utc>,
     Instant,

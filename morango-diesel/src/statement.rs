@@ -9,7 +9,9 @@ use std::marker::PhantomData;
 use std::ops::ControlFlow;
 
 use diesel::backend::Backend;
-use diesel::connection::{Connection as _, DefaultLoadingMode, LoadConnection};
+#[cfg(feature = "sqlite")]
+use diesel::connection::DefaultLoadingMode;
+use diesel::connection::{Connection as _, LoadConnection};
 use diesel::deserialize::{self, FromSqlRow};
 #[cfg(feature = "postgres")]
 use diesel::pg::{Pg, PgRowByRowLoadingMode};

@@ -49,6 +49,7 @@ pub(crate) struct Transaction<'a> {
 }
 
 /// From which other transactions one is kept apart, where several may write at one time.
+#[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "SQLite knows one lock, of the whole file"))]
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Lock<'a> {
     /// From none: single statements, or rows that it locks itself.
@@ -125,6 +126,7 @@ pub(crate) struct Column {
 }
 
 /// In which form a column has the ids of records.
+#[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "SQLite notes ids as they stand"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum IdForm {
     /// PostgreSQL's own type for 128 bits.

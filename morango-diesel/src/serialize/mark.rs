@@ -17,6 +17,7 @@ use crate::models::InstalledModel;
 use crate::statement::{Statement, Value, sql};
 
 /// The id of a row as its column has it: anything that SQLite can hold.
+#[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "elsewhere every id is marked as a text"))]
 #[derive(Debug, Clone, PartialEq, FromSqlRow)]
 pub(super) enum RowId {
     Text(String),
