@@ -160,6 +160,10 @@ impl<'a> Context<'a> {
         self.session.role()
     }
 
+    fn has_lost_its_lease(&self) -> bool {
+        self.lease.is_some_and(Lease::is_over)
+    }
+
     /// Does a stage: within a span of its name, watched from its beginning to its end, and measured.
     pub(super) fn stage<T>(&mut self, stage: Stage, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let span = span(stage, &self.session);
@@ -167,6 +171,13 @@ impl<'a> Context<'a> {
         let began = self.home.clock.elapsed();
         self.tell(stage, Phase::Started);
         let outcome = self.check().and_then(|()| work(self));
+        // A stage that was stopped because somebody took the session over was not cancelled by anybody.
+        let outcome = match outcome {
+            Err(error) if error.kind() == ErrorKind::Cancelled && self.has_lost_its_lease() => {
+                Err(self.check().err().unwrap_or(error))
+            }
+            outcome => outcome,
+        };
         let took = self.home.clock.elapsed().saturating_sub(began);
         match &outcome {
             Ok(_) => {
@@ -214,7 +225,9 @@ impl<'a> Context<'a> {
     pub(super) fn watch(&self, stage: Stage) -> impl Fn(Progress) -> ControlFlow<()> + Sync {
         move |progress| {
             self.tell(stage, Phase::InProgress(progress));
-            if self.check().is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            // A sign of life that cannot be written down now is given again after the next transaction.
+            let is_over = self.check().is_err() && (self.cancel.is_cancelled() || self.has_lost_its_lease());
+            if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         }
     }
 }

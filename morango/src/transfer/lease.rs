@@ -90,6 +90,11 @@ impl<'a> Lease<'a> {
     /// [`ErrorKind::SessionHeld`] where somebody else has taken the session over, [`ErrorKind::SessionUnknown`] where it was
     /// closed.
     pub(crate) fn renew(&self) -> Result<()> {
+        if self.is_over() {
+            let message =
+                format!("work in the sync session {}: somebody else took it over, or closed it", self.sync_session);
+            return Err(Error::new(ErrorKind::SessionHeld, message).retryable());
+        }
         let elapsed = self.home.clock.elapsed();
         let mut renewed = self.renewed.lock().unwrap_or_else(PoisonError::into_inner);
         if elapsed.saturating_sub(*renewed) < Duration::from_secs(limits::HOLD_SECONDS / 4) {

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use morango::client::HttpPeer;
+use morango::port::Clock as _;
 use morango::prelude::*;
 use morango_tests::clock::HandClock;
 use morango_tests::device::{Device, SchoolAccounts};
@@ -252,6 +253,32 @@ fn a_peer_that_never_ends_a_stage_is_given_up() {
     let error = failure(&home, &proxy.url(), SyncOptions::pull());
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
     assert!(error.is_retryable());
+    school.assert_syncs(&home);
+}
+
+#[test]
+fn a_peer_that_comes_no_nearer_and_does_not_say_that_it_works_is_given_up_within_minutes() {
+    let school = School::open();
+    let clock = HandClock::default();
+    let mut home = member("home");
+    home.engine = Engine::builder(home.sqlite().clone()).clock(clock.clone()).build().expect("an engine");
+    let proxy = Proxy::start(&school.url, |request, onward| {
+        let reply = onward.forward(request);
+        if !request.call().ends_with(" transfersessions/ID/") {
+            return reply;
+        }
+        reply.change(|answer| {
+            let Ok(mut body) = serde_json::from_slice::<Value>(&answer.body) else { return answer };
+            body["transfer_stage"] = json!("serializing");
+            body["transfer_stage_status"] = json!("pending");
+            answer.with_value(&body)
+        })
+    });
+    let error = failure(&home, &proxy.url(), SyncOptions::pull());
+    assert_eq!(error.kind(), ErrorKind::PeerStageFailed, "{error:?}");
+    assert!(error.is_retryable() && error.hint().is_some(), "{error:?}");
+    assert_eq!(error.sync_session(), None, "to go on would be to ask in vain again");
+    assert!(clock.elapsed() < Duration::from_secs(15 * 60), "{:?}", clock.elapsed());
     school.assert_syncs(&home);
 }
 

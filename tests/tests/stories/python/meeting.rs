@@ -304,6 +304,11 @@ impl Meeting {
         stored.expect("we speak in its name").certificate
     }
 
+    /// Where the server answers.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The certificate in whose name our side speaks: a parent for those of others.
     pub(super) fn certificate_of_rust(&self) -> &str {
         if self.cast.caller == Caller::Rust { &self.granted().id } else { &self.dataset }

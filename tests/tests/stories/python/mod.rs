@@ -11,6 +11,7 @@ mod first;
 mod many;
 mod meeting;
 mod policies;
+mod resume;
 mod samples;
 mod school;
 mod side;
@@ -59,9 +60,20 @@ macro_rules! stories {
             dialects::a_peer_with_no_capability_is_synced_with,
             dialects::what_a_peer_of_the_first_version_brought_reaches_a_third_device,
             dialects::one_map_for_two_prefixes_is_not_believed_of_third_devices,
+            resume::a_line_that_breaks_is_gone_on_over_from_there,
             single_user::only_what_is_a_learners_own_travels,
             single_user::a_learner_cannot_reach_for_more_than_is_theirs,
             single_user::what_a_learner_made_reaches_a_third_device_that_has_all,
+        }
+    };
+}
+
+/// Tells every story with one cast, and those in which it must be Python that answers.
+macro_rules! stories_of_a_server {
+    ($cast:expr) => {
+        stories!($cast);
+        told_with! { $cast;
+            resume::a_python_server_that_was_killed_while_deserializing_is_brought_to_its_end,
         }
     };
 }
@@ -131,7 +143,7 @@ macro_rules! casts {
 casts! {
     rust_is_client = Rust {
         on_sqlite = Sqlite {
-            python_0_8_15_on_sqlite = Kind::on(Database::Sqlite) => stories,
+            python_0_8_15_on_sqlite = Kind::on(Database::Sqlite) => stories_of_a_server,
             python_0_8_2_on_sqlite = Kind::on(Database::Sqlite).of_version("0.8.2") => stories_of_understanding,
             python_0_7_1_on_sqlite = Kind::on(Database::Sqlite).of_version("0.7.1") => stories_of_understanding,
             python_0_6_19_on_sqlite = Kind::on(Database::Sqlite).of_version("0.6.19") => stories_of_understanding,

@@ -14,6 +14,8 @@ mod many_devices;
 mod meanwhile;
 mod on_the_line;
 mod options;
+mod processes;
+mod resume;
 mod two_devices;
 
 /// Names a test for each story in the list, on the databases of client and server.
@@ -63,6 +65,10 @@ macro_rules! stories {
             options::a_filter_outside_the_scope_is_refused,
             options::no_chunk_is_larger_than_was_asked_for,
             options::a_cancelled_sync_stops_and_the_next_one_ends_it,
+            resume::a_line_that_breaks_at_any_request_is_gone_on_over_from_there,
+            resume::a_server_that_is_overloaded_for_a_moment_is_asked_again,
+            resume::a_server_that_fails_is_not_asked_again,
+            resume::another_process_on_the_same_session_is_refused_while_it_is_at_work,
             two_devices::a_first_sync_both_ways_brings_each_what_the_other_has,
             two_devices::a_first_pull_brings_everything_into_an_empty_device,
             two_devices::where_nothing_is_new_nothing_moves,
