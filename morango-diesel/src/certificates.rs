@@ -12,6 +12,7 @@ use morango::{Error, ErrorKind, limits};
 
 use crate::connection::Connection;
 use crate::error::Fault;
+use crate::schema::fact;
 use crate::statement::{Statement, sql};
 use crate::storage::DieselStorage;
 
@@ -62,6 +63,34 @@ pub(crate) fn private_key(storage: &DieselStorage, id: &CertificateId) -> morang
             .map(Some)
             .map_err(|error| damaged(format!("read the private key of the certificate {id}"), error))
     })
+}
+
+/// The name of the fact that is the key which others put into certificates for this peer.
+const SHARED_KEY_FACT: &str = "shared_key";
+
+/// The key that others put into certificates for this peer, where there is one.
+pub(crate) fn shared_key(storage: &DieselStorage) -> morango::Result<Option<PrivateKey>> {
+    storage.read("read the shared key", load_shared_key)
+}
+
+/// Keeps the key that others put into certificates for this peer, unless there is one; returns the one that is kept.
+pub(crate) fn keep_shared_key(storage: &DieselStorage, key: &PrivateKey) -> morango::Result<PrivateKey> {
+    storage.write("keep the shared key", |connection| {
+        sql("INSERT INTO morango_fact (name, value) VALUES (")
+            .bind(SHARED_KEY_FACT)
+            .sql(", ")
+            .bind(key.to_pkcs1_pem().as_str())
+            .sql(") ON CONFLICT (name) DO NOTHING")
+            .execute(connection)?;
+        Ok(load_shared_key(connection)?.unwrap_or_else(|| key.clone()))
+    })
+}
+
+fn load_shared_key(connection: &mut Connection<'_>) -> Result<Option<PrivateKey>, Fault> {
+    let read = |pem: String| {
+        PrivateKey::from_pkcs1_pem(&pem).map_err(|error| damaged("read the shared key".to_owned(), error))
+    };
+    fact(connection, SHARED_KEY_FACT)?.map(read).transpose()
 }
 
 fn insert(connection: &mut Connection<'_>, certificate: &Certificate) -> Result<(), Fault> {

@@ -70,6 +70,14 @@ macro_rules! implement_storage {
                     certificates::private_key(&self.0, id)
                 }
 
+                fn shared_key(&self) -> Result<Option<PrivateKey>> {
+                    certificates::shared_key(&self.0)
+                }
+
+                fn keep_shared_key(&self, key: &PrivateKey) -> Result<PrivateKey> {
+                    certificates::keep_shared_key(&self.0, key)
+                }
+
                 fn issue_nonce(&self, nonce: &Nonce, stale_before: DateTime<Utc>) -> Result<()> {
                     sessions::issue_nonce(&self.0, nonce, stale_before)
                 }

@@ -9,6 +9,7 @@ mod certificates;
 mod conflicts;
 mod connection;
 mod options;
+mod pushing;
 mod report;
 mod run;
 mod task;

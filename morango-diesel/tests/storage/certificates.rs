@@ -44,6 +44,14 @@ fn a_chain_is_found_from_the_key_that_is_ours() {
     assert_eq!(ids(CertificateQuery::Owned { profile: none() }), both);
     let error = storage.save_certificates(&[], Some((&middle.id(), &keys[0]))).expect_err("another's key");
     assert!(error.to_string().contains("the key of another"), "{error}");
+
+    // And: the key that is shared is no certificate's, and the first one stays.
+    assert!(storage.shared_key().expect("read").is_none());
+    for key in &keys[..2] {
+        assert_eq!(storage.keep_shared_key(key).expect("keep").sign("a"), keys[0].sign("a"));
+    }
+    assert_eq!(storage.shared_key().expect("read").expect("it is here").sign("a"), keys[0].sign("a"));
+    assert_eq!(ids(CertificateQuery::Owned { profile: none() }), both);
 }
 
 fn chain_of_three() -> ([PrivateKey; 3], [Certificate; 3]) {

@@ -14,7 +14,7 @@ use super::outgoing::{Body, Outgoing, Patience};
 use super::retry::Repeat;
 use super::{pull, push};
 use crate::id::{CertificateId, SyncSessionId, TransferSessionId};
-use crate::identity::{CertificateRequest, UnverifiedCertificate};
+use crate::identity::{CertificateRequest, PublicKey, UnverifiedCertificate};
 use crate::port::{
     CertificateQuery, Credentials, Peer, PeerInfo, ProceedRequest, ReceivedRecord, RemoteTransfer, SyncSessionAnswer,
     SyncSessionRequest, Traffic, TransferSessionRequest,
@@ -155,6 +155,19 @@ impl Peer for HttpPeer {
         };
         let body = self.connection.send(&outgoing)?;
         wire::read_certificate(&body).map_err(|error| unexpected(Call::RequestCertificate, error))
+    }
+
+    fn shared_public_key(&self) -> Result<PublicKey> {
+        let body = self.connection.send(&Outgoing::get(Call::SharedKey, "publickey/"))?;
+        wire::read_shared_key(&body).map_err(|error| unexpected(Call::SharedKey, error))
+    }
+
+    fn push_certificate_chain(&self, chain: &[UnverifiedCertificate]) -> Result<()> {
+        let body = Some(Body::json(wire::write_pushed_chain(chain)?));
+        // The nonce is used up by the first try.
+        let path = "certificatechain/";
+        let outgoing = Outgoing::send(Call::PushCertificates, Method::POST, path, body, Repeat::Never);
+        self.connection.send(&outgoing).map(drop)
     }
 
     fn create_sync_session(&self, request: &SyncSessionRequest) -> Result<SyncSessionAnswer> {

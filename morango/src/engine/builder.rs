@@ -11,7 +11,7 @@ use crate::hook::{Event, Hook};
 use crate::identity::{Instance, SystemFacts};
 use crate::model::Registry;
 use crate::port::{Clock, Storage, SystemClock};
-use crate::session::Capabilities;
+use crate::session::{Capabilities, Capability};
 use crate::transfer::{Guests, Home, SingleUserScope, Upkeep, Workers, look_after};
 use crate::{Error, ErrorKind, Result, limits};
 
@@ -68,6 +68,14 @@ impl EngineBuilder {
     #[must_use]
     pub fn capabilities(mut self, capabilities: Capabilities) -> Self {
         self.capabilities = capabilities;
+        self
+    }
+
+    /// Lets peers give this one certificates, with which it can then speak: whoever has a school may bring it here, and from
+    /// then on its devices can sync with this peer. Off unless it is said.
+    #[must_use]
+    pub fn allow_certificate_pushing(mut self) -> Self {
+        self.capabilities = self.capabilities.with(Capability::AllowCertificatePushing);
         self
     }
 

@@ -4,7 +4,7 @@ use super::{Engine, connection};
 use crate::id::CertificateId;
 use crate::identity::{Certificate, CertificateRequest, PrivateKey, UnverifiedCertificate};
 use crate::port::{CertificateQuery, Credentials, Peer, StoredCertificate};
-use crate::scope::{ScopeDefinition, ScopeDefinitions, ScopeParams};
+use crate::scope::{Scope, ScopeDefinition, ScopeDefinitions, ScopeParams};
 use crate::transfer::certificates;
 use crate::{Error, ErrorKind, Result, limits};
 
@@ -67,15 +67,7 @@ impl Engine {
     ) -> Result<Certificate> {
         peer.announce(self.capabilities());
         let parent = connection::fetch(&self.home, peer, parent.into())?;
-        let definition = self.definition(parent.profile(), scope_definition)?;
-        let params = ScopeParams::new(params.iter().copied())?;
-        let scope = definition.scope(&params)?;
-        if !scope.is_subset_of(&parent.scope(&**self.registry())?) {
-            let message =
-                format!("request a certificate {scope_definition:?}: its scope is wider than that of {}", parent.id());
-            return Err(Error::new(ErrorKind::CertificateExceedsParent, message)
-                .with_hint("ask for a scope that lies within the parent's"));
-        }
+        let (definition, params, scope) = self.scope_below(&parent, scope_definition, params)?;
         let key = PrivateKey::generate()?;
         let request = CertificateRequest {
             profile: parent.profile().to_owned(),
@@ -144,6 +136,25 @@ impl Engine {
         let new = certificates::verify(&self.home, chain, body.id)?;
         self.storage().save_certificates(&new, None)?;
         certificates::known(&self.home, &body.id)
+    }
+
+    /// The scope of a certificate that is to be below another, checked before anybody is asked.
+    pub(super) fn scope_below(
+        &self,
+        parent: &Certificate,
+        scope_definition: &str,
+        params: &[(&str, &str)],
+    ) -> Result<(&ScopeDefinition, ScopeParams, Scope)> {
+        let definition = self.definition(parent.profile(), scope_definition)?;
+        let params = ScopeParams::new(params.iter().copied())?;
+        let scope = definition.scope(&params)?;
+        if scope.is_subset_of(&parent.scope(&**self.registry())?) {
+            return Ok((definition, params, scope));
+        }
+        let message =
+            format!("make a certificate {scope_definition:?}: its scope is wider than that of {}", parent.id());
+        Err(Error::new(ErrorKind::CertificateExceedsParent, message)
+            .with_hint("ask for a scope that lies within the parent's"))
     }
 
     fn definition(&self, profile: &str, id: &str) -> Result<&ScopeDefinition> {

@@ -8,7 +8,7 @@ use std::fmt;
 use crate::Result;
 use crate::counter::Fsic;
 use crate::id::{CertificateId, SyncSessionId, TransferSessionId};
-use crate::identity::{CertificateRequest, UnverifiedCertificate};
+use crate::identity::{CertificateRequest, PublicKey, UnverifiedCertificate};
 use crate::record::StoreRecord;
 use crate::scope::Filter;
 use crate::session::{Capabilities, Direction, Stage, StageStatus};
@@ -221,6 +221,18 @@ pub trait Peer: Send + Sync + fmt::Debug {
         parent: &CertificateId,
         request: &CertificateRequest,
     ) -> Result<UnverifiedCertificate>;
+
+    /// Asks for the key that a certificate must have which is pushed to the peer.
+    ///
+    /// # Errors
+    /// [`Forbidden`](crate::ErrorKind::Forbidden) where it does not allow pushing; otherwise as with any call.
+    fn shared_public_key(&self) -> Result<PublicKey>;
+
+    /// Pushes a chain of certificates, root first, of which the last was made for the peer's shared key, with a nonce of its as salt.
+    ///
+    /// # Errors
+    /// [`Forbidden`](crate::ErrorKind::Forbidden) where it does not allow pushing; otherwise as with any call.
+    fn push_certificate_chain(&self, chain: &[UnverifiedCertificate]) -> Result<()>;
 
     /// Opens a sync session.
     ///

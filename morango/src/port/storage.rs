@@ -241,6 +241,18 @@ pub trait Storage: Send + Sync + 'static {
     /// The database fails, or the stored key is damaged.
     fn private_key(&self, id: &CertificateId) -> Result<Option<PrivateKey>>;
 
+    /// The key that others put into certificates for this peer, where there is one.
+    ///
+    /// # Errors
+    /// The database fails, or the stored key is damaged.
+    fn shared_key(&self) -> Result<Option<PrivateKey>>;
+
+    /// Keeps the key that others put into certificates for this peer, unless there is one. Returns the one that is kept.
+    ///
+    /// # Errors
+    /// The database fails, or the stored key is damaged.
+    fn keep_shared_key(&self, key: &PrivateKey) -> Result<PrivateKey>;
+
     /// Keeps a new nonce, and forgets those issued before `stale_before` and the oldest beyond the limit.
     ///
     /// # Errors

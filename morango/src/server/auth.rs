@@ -1,8 +1,9 @@
-//! The gate: who calls, what they show, and what is closed.
+//! The gate: who calls, and what they show.
 //!
 //! *Certificates* are granted to credentials, which the application judges. *Sync sessions* are opened to signatures over a
 //! nonce. From then on a session's random id is what a caller must know: existing peers show nothing else, so ids must stay
-//! between the two (use TLS on lines that others can read). *Pushing certificates* is closed.
+//! between the two (use TLS on lines that others can read). *Pushing certificates* is open to whoever holds one, where the
+//! application allows it.
 
 use std::net::SocketAddr;
 
@@ -17,10 +18,6 @@ use crate::session::Capabilities;
 use crate::transfer::Caller;
 use crate::wire::CAPABILITIES_HEADER;
 use crate::{Error, Result};
-
-use super::answer::Answer;
-use super::asked::Asked;
-use crate::transfer::Responder;
 
 /// Bytes of the longest credentials that are looked at.
 const CREDENTIALS_BYTES_MAX: usize = 4 * 1024;
@@ -66,11 +63,6 @@ pub(super) fn credentials(headers: &HeaderMap) -> Result<Option<Credentials>> {
         String::from_utf8(bytes).unwrap_or_else(|error| error.into_bytes().into_iter().map(char::from).collect());
     let (user, password) = text.split_once(':').ok_or_else(malformed)?;
     Ok(Some(Credentials::new(user, password)))
-}
-
-/// `publickey/` and `certificatechain/`: closed to everybody.
-pub(super) fn pushing_is_off(_: &Responder, _: &Asked) -> Result<Answer> {
-    Err(Error::forbidden("push a certificate: this peer does not allow certificate pushing"))
 }
 
 #[cfg(test)]

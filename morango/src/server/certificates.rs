@@ -1,4 +1,4 @@
-//! `certificates/`: those that we hold, and new ones.
+//! `certificates/`: those that we hold, and new ones. `publickey/` and `certificatechain/`: those that others give us.
 
 use super::answer::Answer;
 use super::asked::Asked;
@@ -33,4 +33,16 @@ pub(super) fn create(responder: &Responder, asked: &Asked) -> Result<Answer> {
     let (parent, request) = wire::read_certificate_request(&asked.body()?)?;
     let certificate = responder.sign_certificate(credentials.as_ref(), &parent, &request)?;
     Ok(Answer::created(wire::write_certificate(&certificate)))
+}
+
+/// The key that a certificate must have which is pushed to us.
+pub(super) fn share_key(responder: &Responder, _: &Asked) -> Result<Answer> {
+    Ok(Answer::ok(wire::write_shared_key(&responder.shared_public_key()?)))
+}
+
+pub(super) fn take_pushed(responder: &Responder, asked: &Asked) -> Result<Answer> {
+    // Where it is not allowed nothing is read.
+    responder.shared_public_key()?;
+    responder.keep_pushed_chain(wire::read_pushed_chain(&asked.body()?)?)?;
+    Ok(Answer::created(Vec::new()))
 }

@@ -8,7 +8,7 @@ use axum::routing::{MethodFilter, MethodRouter, any, on};
 
 use super::answer::http_refusal;
 use super::bridge::{self, Work};
-use super::{auth, buffers, certificates, info, nonces, sync_sessions, transfer_sessions};
+use super::{buffers, certificates, info, nonces, sync_sessions, transfer_sessions};
 use crate::engine::Engine;
 use crate::limits;
 use crate::port::Accounts;
@@ -25,8 +25,8 @@ pub fn router(responder: Responder) -> Router {
         .route(&path("morangoinfo/{number}/"), get(info::show))
         .route(&path("nonces/"), post(nonces::create, small))
         .route(&path("certificates/"), get(certificates::list).merge(post(certificates::create, small)))
-        .route(&path("publickey/"), get(auth::pushing_is_off))
-        .route(&path("certificatechain/"), post(auth::pushing_is_off, small))
+        .route(&path("publickey/"), get(certificates::share_key))
+        .route(&path("certificatechain/"), post(certificates::take_pushed, small))
         .route(&path("syncsessions/"), post(sync_sessions::create, small))
         .route(&path("syncsessions/{id}/"), get(sync_sessions::show).merge(delete(sync_sessions::close)))
         .route(&path("transfersessions/"), post(transfer_sessions::create, small))

@@ -7,7 +7,7 @@ use super::responder::{Caller, Responder};
 use crate::ErrorKind;
 use crate::Result;
 use crate::id::{CertificateId, SyncSessionId, TransferSessionId};
-use crate::identity::{CertificateRequest, UnverifiedCertificate};
+use crate::identity::{CertificateRequest, PublicKey, UnverifiedCertificate};
 use crate::port::{
     CertificateQuery, Credentials, Peer, PeerInfo, ProceedRequest, ReceivedRecord, RemoteTransfer, SyncSessionAnswer,
     SyncSessionRequest, Traffic, TransferSessionRequest,
@@ -93,6 +93,14 @@ impl Peer for LocalPeer {
         request: &CertificateRequest,
     ) -> Result<UnverifiedCertificate> {
         Ok((&self.call().sign_certificate(Some(credentials), parent, request)?).into())
+    }
+
+    fn shared_public_key(&self) -> Result<PublicKey> {
+        self.call().shared_public_key()
+    }
+
+    fn push_certificate_chain(&self, chain: &[UnverifiedCertificate]) -> Result<()> {
+        self.call().keep_pushed_chain(chain.to_vec()).map(drop)
     }
 
     fn create_sync_session(&self, request: &SyncSessionRequest) -> Result<SyncSessionAnswer> {

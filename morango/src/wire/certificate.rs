@@ -167,3 +167,43 @@ pub fn read_certificate_request(body: &[u8]) -> Result<(CertificateId, Certifica
     };
     Ok((parent, asked))
 }
+
+/// A key that a peer shares.
+#[derive(Serialize, Deserialize)]
+struct SharedKey {
+    public_key: String,
+}
+
+/// Writes the key that a certificate must have which is pushed to us.
+pub fn write_shared_key(key: &PublicKey) -> Vec<u8> {
+    to_json(&[SharedKey { public_key: key.as_str().to_owned() }])
+}
+
+/// Reads the key that a certificate must have which is pushed to the peer: the first of its list.
+///
+/// # Errors
+/// The body is no list of keys, or an empty one.
+pub fn read_shared_key(body: &[u8]) -> Result<PublicKey, WireError> {
+    const WHAT: &str = "the key that the peer shares";
+    let keys: Vec<SharedKey> = serde_json::from_slice(body).map_err(|problem| WireError::malformed(WHAT, &problem))?;
+    let first = keys.first().ok_or_else(|| WireError::malformed(WHAT, &"there is none"))?;
+    PublicKey::parse(&first.public_key).map_err(|problem| WireError::malformed(WHAT, &problem))
+}
+
+/// Writes a chain to be pushed: its JSON text, as one JSON string.
+///
+/// # Errors
+/// A certificate of the chain is not one.
+pub fn write_pushed_chain(chain: &[UnverifiedCertificate]) -> Result<Vec<u8>, WireError> {
+    Ok(to_json(&write_chain(chain)?))
+}
+
+/// Reads a chain that was pushed.
+///
+/// # Errors
+/// The body is no JSON string, the text in it no list of certificates, or the chain is too long.
+pub fn read_pushed_chain(body: &[u8]) -> Result<Vec<UnverifiedCertificate>, WireError> {
+    let text: String =
+        serde_json::from_slice(body).map_err(|problem| WireError::malformed("a pushed chain", &problem))?;
+    read_chain(&text)
+}

@@ -20,8 +20,8 @@ mod transfer_session;
 
 pub use buffer::{PageLinks, read_chunk, write_chunk, write_page};
 pub use certificate::{
-    read_certificate, read_certificate_request, read_certificates, write_certificate, write_certificate_request,
-    write_certificates,
+    read_certificate, read_certificate_request, read_certificates, read_pushed_chain, read_shared_key,
+    write_certificate, write_certificate_request, write_certificates, write_pushed_chain, write_shared_key,
 };
 pub use error::WireError;
 pub use gzip::{compress, decompress};

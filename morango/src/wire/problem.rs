@@ -136,6 +136,10 @@ pub enum Call {
     Certificates,
     /// A certificate to be signed.
     RequestCertificate,
+    /// The key that a certificate must have which is pushed.
+    SharedKey,
+    /// A chain of certificates that is pushed.
+    PushCertificates,
     /// A sync session to be opened.
     CreateSyncSession,
     /// Whether a sync session is open.
@@ -164,6 +168,8 @@ impl Call {
             Self::Nonce => "ask for a nonce",
             Self::Certificates => "ask for certificates",
             Self::RequestCertificate => "ask for a certificate to be signed",
+            Self::SharedKey => "ask for the key to push a certificate for",
+            Self::PushCertificates => "push a certificate",
             Self::CreateSyncSession => "open a sync session",
             Self::SyncSession => "ask whether a sync session is open",
             Self::CloseSyncSession => "close a sync session",
@@ -189,6 +195,8 @@ impl Call {
             | Self::Nonce
             | Self::Certificates
             | Self::RequestCertificate
+            | Self::SharedKey
+            | Self::PushCertificates
             | Self::CreateSyncSession
             | Self::CreateTransferSession => false,
         }
@@ -289,16 +297,19 @@ fn kind_of_python(call: Call, status: u16, said: &Said) -> ErrorKind {
 
 fn kind_of_refusal(call: Call, status: u16, said: &Said) -> ErrorKind {
     match (call, status) {
-        (Call::RequestCertificate, 400) if said.mentions("CertificateScopeNotSubset") => {
+        (Call::RequestCertificate | Call::PushCertificates, 400) if said.mentions("CertificateScopeNotSubset") => {
             ErrorKind::CertificateExceedsParent
         }
         (Call::RequestCertificate, 400) if said.mentions("private key") => ErrorKind::PrivateKeyMissing,
         (Call::RequestCertificate, 400) if said.mentions("parent") => ErrorKind::CertificateUnknown,
+        (Call::PushCertificates, 400) if said.mentions("key") => ErrorKind::PrivateKeyMissing,
+        (Call::PushCertificates, 403) if said.mentions("Nonce") => ErrorKind::NonceInvalid,
+        (Call::PushCertificates, 403) if said.mentions("does not allow") => ErrorKind::Forbidden,
         (Call::CreateSyncSession, 400) if said.mentions("does not exist") => ErrorKind::CertificateUnknown,
         (Call::CreateSyncSession, 400) if said.mentions("profile") => ErrorKind::CertificateInvalid,
         (Call::CreateSyncSession, 403) if said.mentions("once") => ErrorKind::NonceInvalid,
         (Call::CreateSyncSession, 403) if said.mentions("signature") => ErrorKind::SignatureInvalid,
-        (Call::CreateSyncSession, 403) => ErrorKind::CertificateInvalid,
+        (Call::CreateSyncSession, 403) | (Call::PushCertificates, _) => ErrorKind::CertificateInvalid,
         (Call::CreateTransferSession, 400) if said.mentions("syncsession") => ErrorKind::SessionUnknown,
         (Call::CreateTransferSession, 403) => ErrorKind::FilterOutsideScope,
         (Call::FetchChunk, 403) => ErrorKind::SessionUnknown,

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use morango::id::{SyncSessionId, TransferSessionId};
-use morango::identity::{CertificateRequest, UnverifiedCertificate};
+use morango::identity::{CertificateRequest, PublicKey, UnverifiedCertificate};
 use morango::port::{
     CertificateQuery, PeerInfo, ProceedRequest, ReceivedRecord, RemoteTransfer, SyncSessionAnswer, SyncSessionRequest,
     Traffic, TransferSessionRequest,
@@ -98,6 +98,14 @@ impl Peer for BrokenLine {
         request: &CertificateRequest,
     ) -> Result<UnverifiedCertificate> {
         self.call(|peer| peer.request_certificate(credentials, parent, request))
+    }
+
+    fn shared_public_key(&self) -> Result<PublicKey> {
+        self.call(LocalPeer::shared_public_key)
+    }
+
+    fn push_certificate_chain(&self, chain: &[UnverifiedCertificate]) -> Result<()> {
+        self.call(|peer| peer.push_certificate_chain(chain))
     }
 
     fn create_sync_session(&self, request: &SyncSessionRequest) -> Result<SyncSessionAnswer> {

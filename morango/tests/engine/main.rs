@@ -483,6 +483,14 @@ impl Peer for Liar {
         self.honest.request_certificate(credentials, parent, request)
     }
 
+    fn shared_public_key(&self) -> Result<morango::identity::PublicKey> {
+        self.honest.shared_public_key()
+    }
+
+    fn push_certificate_chain(&self, chain: &[morango::identity::UnverifiedCertificate]) -> Result<()> {
+        self.honest.push_certificate_chain(chain)
+    }
+
     fn create_sync_session(&self, request: &SyncSessionRequest) -> Result<morango::port::SyncSessionAnswer> {
         self.honest.create_sync_session(request)
     }

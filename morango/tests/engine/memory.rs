@@ -30,6 +30,7 @@ struct State {
     counter: i64,
     certificates: Vec<Certificate>,
     keys: BTreeMap<CertificateId, PrivateKey>,
+    shared_key: Option<PrivateKey>,
     nonces: BTreeMap<NonceId, Nonce>,
     syncs: BTreeMap<SyncSessionId, SyncSession>,
     transfers: BTreeMap<TransferSessionId, TransferSession>,
@@ -208,6 +209,14 @@ impl Storage for Memory {
 
     fn private_key(&self, id: &CertificateId) -> Result<Option<PrivateKey>> {
         Ok(self.state().keys.get(id).cloned())
+    }
+
+    fn shared_key(&self) -> Result<Option<PrivateKey>> {
+        Ok(self.state().shared_key.clone())
+    }
+
+    fn keep_shared_key(&self, key: &PrivateKey) -> Result<PrivateKey> {
+        Ok(self.state().shared_key.get_or_insert_with(|| key.clone()).clone())
     }
 
     fn issue_nonce(&self, nonce: &Nonce, stale_before: DateTime<Utc>) -> Result<()> {

@@ -17,6 +17,7 @@ mod bad_input {
     mod nonces;
     mod papers;
     mod peers;
+    mod pushing;
     mod records;
     mod routes;
     mod school;

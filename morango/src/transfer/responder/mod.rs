@@ -6,6 +6,7 @@
 mod buffers;
 mod certificates;
 mod proceed;
+mod pushing;
 mod sync_sessions;
 mod telling;
 mod transfer_sessions;

@@ -122,7 +122,7 @@ impl Responder {
     }
 
     /// Takes the nonce out for good.
-    fn take_nonce(&self, nonce: &str) -> Result<()> {
+    pub(super) fn take_nonce(&self, nonce: &str) -> Result<()> {
         let invalid = |problem: &str| Error::new(ErrorKind::NonceInvalid, format!("take the nonce: {problem}"));
         let id: NonceId = nonce.parse().map_err(|_| invalid("it is not one that this peer hands out"))?;
         let taken = self.home.storage.take_nonce(&id)?;

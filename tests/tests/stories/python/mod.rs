@@ -11,6 +11,7 @@ mod first;
 mod many;
 mod meeting;
 mod policies;
+mod pushing;
 mod resume;
 mod samples;
 mod school;
@@ -27,6 +28,7 @@ macro_rules! stories {
             certificates::a_learner_is_given_their_own_scope,
             certificates::a_learner_is_refused_the_scope_of_another,
             certificates::a_wrong_password_is_refused,
+            pushing::a_school_is_brought_to_a_server_by_giving_it_a_certificate,
             first::a_first_pull_brings_everything,
             first::a_first_push_brings_everything,
             first::where_nothing_is_new_nothing_moves,
