@@ -8,7 +8,7 @@ use super::*;
 const OPTIONAL: [Capability; 3] = [Capability::FsicV2Format, Capability::AsyncOperations, Capability::GzipBufferPost];
 
 /// All eight sets of capabilities.
-fn every_set() -> Vec<Capabilities> {
+pub(crate) fn every_set() -> Vec<Capabilities> {
     let chosen = |number: usize| (0..OPTIONAL.len()).filter(move |bit| number >> bit & 1 == 1).map(|bit| OPTIONAL[bit]);
     (0..1 << OPTIONAL.len()).map(|number| chosen(number).collect()).collect()
 }

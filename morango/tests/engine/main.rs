@@ -3,6 +3,7 @@
 mod broken_line;
 mod conflicts;
 mod dialects;
+mod honesty;
 mod hooks;
 mod memory;
 mod resume;

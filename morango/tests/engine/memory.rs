@@ -66,6 +66,14 @@ impl Memory {
         memory
     }
 
+    pub(crate) fn store(&self) -> BTreeMap<SyncId, StoreRecord> {
+        self.state().store.clone()
+    }
+
+    pub(crate) fn counters(&self) -> DatabaseMaxCounters {
+        self.state().counters.clone()
+    }
+
     /// What the application does: it saves a row.
     pub(crate) fn save(&self, partition: &str, source_id: &str, text: &str) -> SyncId {
         let id = record_id(partition, source_id, "note");
