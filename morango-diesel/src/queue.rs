@@ -38,12 +38,15 @@ const NUMBER_BYTES: usize = 8;
 /// order in which they came into the store, so that what others point at mostly goes first. No counter moves.
 pub(crate) fn queue(storage: &DieselStorage, session: &TransferSession, lacks: &[Lack]) -> morango::Result<u64> {
     let operation = format!("queue records for transfer session {}", session.id);
-    let ranges = ranges_of(lacks, &session.filter);
-    // 8 bytes a record: the numbers of a million records are held, the records never are.
+    let minimized = session.filter.minimized();
+    let mut lacks: Vec<&Lack> = lacks.iter().collect();
+    lacks.sort_unstable_by_key(|lack| lack.instance);
+    // 8 bytes a record: the numbers of a million records are held, the records never are. And the ranges of one instance at a time:
+    // a lack above the filter is one under each of its prefixes.
     let mut sequences = storage.read(&operation, |connection| {
         let mut sequences = Vec::new();
-        for ranges in ranges.chunk_by(|one, other| one.instance == other.instance) {
-            find(connection, &session.profile, ranges, &mut sequences)?;
+        for lacks in lacks.chunk_by(|one, other| one.instance == other.instance) {
+            find(connection, &session.profile, &ranges_of(lacks.iter().copied(), &minimized), &mut sequences)?;
         }
         Ok(sequences)
     })?;
@@ -98,11 +101,10 @@ impl Range {
 }
 
 /// What is lacking within the filter, as ranges of partitions that do not overlap, so that no record is found twice.
-fn ranges_of(lacks: &[Lack], filter: &Filter) -> Vec<Range> {
-    let minimized = filter.minimized();
+fn ranges_of<'a>(lacks: impl IntoIterator<Item = &'a Lack>, minimized: &'a Filter) -> Vec<Range> {
     let mut lowest: BTreeMap<(InstanceId, &str), i64> = BTreeMap::new();
     for lack in lacks {
-        for prefix in within(&lack.partition, &minimized) {
+        for prefix in within(&lack.partition, minimized) {
             lowest
                 .entry((lack.instance, prefix))
                 .and_modify(|known| *known = lack.counter.min(*known))
@@ -349,7 +351,7 @@ mod tests {
     #[test]
     fn what_lies_outside_the_filter_is_never_found() {
         let filter = Filter::new(["a:1", "a:2", "c"]).expect("good prefixes");
-        let ranges = ranges_of(&[lack("a", 1, 0), lack("", 2, 0), lack("b", 1, 0)], &filter);
+        let ranges = ranges_of(&[lack("a", 1, 0), lack("", 2, 0), lack("b", 1, 0)], &filter.minimized());
         assert_eq!(found(&ranges, 1, "a:1:x", 1), 1);
         assert_eq!(found(&ranges, 2, "c", 1), 1);
         for outside in ["a", "a:3", "b", "a:", "d"] {
@@ -380,7 +382,7 @@ mod tests {
                     lack(&text(&mut below, 4), instance, i64::try_from(below(5)).expect("small"))
                 })
                 .collect();
-            let ranges = ranges_of(&lacks, &filter);
+            let ranges = ranges_of(&lacks, &filter.minimized());
             for _ in 0..20 {
                 let (partition, counter) = (text(&mut below, 6), i64::try_from(below(6)).expect("small"));
                 for instance in 0..2 {

@@ -18,8 +18,11 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes of one body on the line, compressed or not.
 pub const BODY_COMPRESSED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Bytes of a body that carries no records: sessions, certificates, nonces.
+/// Bytes of a body that carries neither records nor counters: sync sessions, certificates, nonces.
 pub const SMALL_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Bytes of a body that carries counters, which grow with the partitions of a database.
+pub const COUNTERS_BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Bytes of a page that we compose ourselves: past this a page ends early, so that huge records stay harmless.
 pub const CHUNK_BYTES_TARGET: usize = 8 * 1024 * 1024;
@@ -78,8 +81,9 @@ pub const SALT_CHARS_MAX: usize = 32;
 /// Bytes of the JSON text of scope parameters.
 pub const SCOPE_PARAMS_BYTES_MAX: usize = 16 * 1024;
 
-/// (partition, instance, counter) triples in one exchange of counters.
-pub const FSIC_ENTRIES_MAX: usize = 2_000_000;
+/// Bytes of memory that the counters of one side take in one exchange, about: some 600,000 partitions, whatever their number of
+/// instances, since longer lists do not pass [`COUNTERS_BODY_BYTES_MAX`].
+pub const FSIC_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// The highest counter that is believed. It leaves room to go on counting: a peer cannot push us to the end.
 pub const COUNTER_MAX: i64 = i64::MAX / 2;

@@ -22,7 +22,7 @@ use crate::port::{
 use crate::record::StoreRecord;
 use crate::session::{Capabilities, Capability, Stage};
 use crate::wire::{self, Call};
-use crate::{ErrorKind, Result};
+use crate::{ErrorKind, Result, limits};
 
 /// A peer that is called over HTTP.
 ///
@@ -84,8 +84,9 @@ impl HttpPeer {
         if works_in_calls { Repeat::Never } else { Repeat::Safe }
     }
 
-    fn transfer(&self, outgoing: &Outgoing<'_>) -> Result<RemoteTransfer> {
-        let body = self.connection.send(outgoing)?;
+    fn transfer(&self, outgoing: Outgoing<'_>) -> Result<RemoteTransfer> {
+        let outgoing = Outgoing { answer_bytes_max: limits::COUNTERS_BODY_BYTES_MAX, ..outgoing };
+        let body = self.connection.send(&outgoing)?;
         wire::read_transfer_session(&body).map_err(|error| unexpected(outgoing.call, error))
     }
 
@@ -190,14 +191,14 @@ impl Peer for HttpPeer {
     fn create_transfer_session(&self, request: &TransferSessionRequest) -> Result<RemoteTransfer> {
         let body = Some(Body::json(wire::write_transfer_session_request(request, &self.shared()?)));
         let path = "transfersessions/";
-        self.transfer(&Outgoing {
+        self.transfer(Outgoing {
             patience: Patience::Stage,
             ..Outgoing::send(Call::CreateTransferSession, Method::POST, path, body, self.repeat_of_work())
         })
     }
 
     fn transfer_session(&self, id: &TransferSessionId) -> Result<RemoteTransfer> {
-        self.transfer(&Outgoing::get(Call::TransferSession, &format!("transfersessions/{id}/")))
+        self.transfer(Outgoing::get(Call::TransferSession, &format!("transfersessions/{id}/")))
     }
 
     fn proceed(&self, id: &TransferSessionId, request: &ProceedRequest) -> Result<RemoteTransfer> {
@@ -208,7 +209,7 @@ impl Peer for HttpPeer {
             None | Some(Stage::Initializing | Stage::Transferring) => Repeat::Safe,
             Some(_) => Repeat::Never,
         };
-        self.transfer(&Outgoing {
+        self.transfer(Outgoing {
             patience: Patience::Stage,
             ..Outgoing::send(Call::Proceed, Method::PATCH, &path, body, repeat)
         })

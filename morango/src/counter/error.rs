@@ -19,6 +19,11 @@ pub enum CounterError {
         /// The limit.
         max: usize,
     },
+    /// The counters take more memory than this peer gives them.
+    TooMuch {
+        /// The limit in bytes.
+        max: usize,
+    },
     /// Stored record max counters are damaged: a wrong length, or not sorted.
     Bytes {
         /// How many bytes there are.
@@ -47,6 +52,7 @@ impl fmt::Display for CounterError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OutOfRange { counter } => write!(formatter, "take the counter {counter}: it is out of range"),
+            Self::TooMuch { max } => write!(formatter, "take the counters: they need more than {max} bytes"),
             Self::TooMany { max } => write!(formatter, "take the counters: there are more than {max}"),
             Self::Bytes { length } => write!(formatter, "read record max counters out of {length} damaged bytes"),
             Self::Malformed { problem } => write!(formatter, "read an exchange of counters: {problem}"),
@@ -62,7 +68,7 @@ impl std::error::Error for CounterError {}
 impl From<CounterError> for Error {
     fn from(error: CounterError) -> Self {
         let kind = match &error {
-            CounterError::TooMany { .. } => ErrorKind::LimitExceeded,
+            CounterError::TooMany { .. } | CounterError::TooMuch { .. } => ErrorKind::LimitExceeded,
             CounterError::Bytes { .. } => ErrorKind::StorageCorrupt,
             CounterError::OutOfRange { .. } | CounterError::Malformed { .. } | CounterError::OutsideFilter { .. } => {
                 ErrorKind::MessageMalformed

@@ -1,24 +1,28 @@
 //! What follows from two exchanged sets of counters: the list of what the receiver lacks.
 
-use std::collections::BTreeMap;
-
 use super::ancestry::Ancestry;
+use super::weight::{ENTRY_BYTES, weight};
 use super::{CounterError, Fsic, PartitionCounters};
 use crate::id::InstanceId;
 use crate::limits;
 use crate::scope::Filter;
 
-/// An [`Fsic`] made ready for comparison: what lies above the filter has been drawn down into it.
+/// How many times what was told may be kept of it, and how much in any case.
+const UNDER_TIMES_MAX: usize = 4;
+/// See [`UNDER_TIMES_MAX`].
+const UNDER_BYTES_MIN: usize = 16 * 1024 * 1024;
+
+/// An [`Fsic`] made ready for comparison.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExpandedFsic(PartitionCounters);
 
 impl ExpandedFsic {
-    /// The counters per partition, all within the filter.
+    /// The counters per partition.
     pub fn partitions(&self) -> &PartitionCounters {
         &self.0
     }
 
-    /// The counters per partition, all within the filter.
+    /// The counters per partition.
     pub fn into_partitions(self) -> PartitionCounters {
         self.0
     }
@@ -42,15 +46,58 @@ impl Fsic {
     /// Each prefix of the filter that no other one covers takes the higher counters of the `super` partitions that it starts with;
     /// partitions without an entry fall away.
     ///
+    /// Many instances above a filter of many prefixes would be that many times as many entries. Where these would take more than
+    /// [`limits::FSIC_BYTES_MAX`], what is above the filter stays there: then more is found lacking than is, and never less.
+    ///
     /// # Errors
-    /// [`CounterError::OutsideFilter`] where a `sub` partition is not within the filter, and [`CounterError::TooMany`] where the
-    /// result is over [`limits::FSIC_ENTRIES_MAX`] entries.
+    /// [`CounterError::OutsideFilter`] where a `sub` partition is not within the filter.
     pub fn expand_for_use(&self, filter: &Filter) -> Result<ExpandedFsic, CounterError> {
-        if let Some(outside) = self.sub.keys().find(|partition| !filter.contains(partition)) {
-            return Err(CounterError::outside_filter(outside));
+        self.check_within(filter)?;
+        Ok(self.drawn_down(filter, limits::FSIC_BYTES_MAX).unwrap_or_else(|| self.as_it_stands()))
+    }
+
+    /// The same of a receiver, which nothing needs to be drawn down for: what it has under a partition is looked for in the
+    /// prefixes of that as well.
+    ///
+    /// # Errors
+    /// As [`expand_for_use`](Self::expand_for_use).
+    pub fn of_receiver(&self, filter: &Filter) -> Result<ExpandedFsic, CounterError> {
+        self.check_within(filter)?;
+        Ok(self.as_it_stands())
+    }
+
+    /// What this side has under a filter: what it has above, it has there too, and what it says of other partitions is passed over.
+    ///
+    /// Where that would be many times what was told, for many instances above a filter of many prefixes, it is what was told of the
+    /// filter alone: somebody is about to keep it.
+    pub fn under(&self, filter: &Filter) -> PartitionCounters {
+        let mut within = self.sub.clone();
+        within.retain(|partition, _| filter.contains(partition));
+        let told = Self { super_: self.super_.clone(), sub: within };
+        let bytes_max = UNDER_BYTES_MIN + UNDER_TIMES_MAX * (weight(&told.sub) + weight(&told.super_));
+        match told.drawn_down(filter, bytes_max) {
+            Some(ExpandedFsic(under)) => under,
+            None => told.sub,
         }
+    }
+
+    fn check_within(&self, filter: &Filter) -> Result<(), CounterError> {
+        match self.sub.keys().find(|partition| !filter.contains(partition)) {
+            Some(outside) => Err(CounterError::outside_filter(outside)),
+            None => Ok(()),
+        }
+    }
+
+    fn as_it_stands(&self) -> ExpandedFsic {
+        let mut both = ExpandedFsic(self.sub.clone()).and_unclaimed(self.super_.clone());
+        both.0.retain(|_, counters| !counters.is_empty());
+        both
+    }
+
+    /// None where that would take more than so many bytes.
+    pub(super) fn drawn_down(&self, filter: &Filter, bytes_max: usize) -> Option<ExpandedFsic> {
         let mut expanded = self.sub.clone();
-        let mut entries: usize = expanded.values().map(BTreeMap::len).sum();
+        let mut bytes = weight(&expanded);
         let mut above = self.super_.iter().peekable();
         let mut ancestry = Ancestry::default();
         // Every `sub` partition is within the filter, so those with no other above them are the filter's own uncovered prefixes.
@@ -60,19 +107,19 @@ impl Fsic {
             }
             ancestry.go_to(prefix);
             let counters = expanded.entry(prefix.clone()).or_default();
-            entries -= counters.len();
             for (instance, counter) in ancestry.all() {
-                if counter > counters.get(&instance).copied().unwrap_or(0) {
+                let known = counters.get(&instance).copied();
+                if counter > known.unwrap_or(0) {
                     counters.insert(instance, counter);
+                    bytes += if known.is_none() { ENTRY_BYTES } else { 0 };
                 }
             }
-            entries += counters.len();
-            if entries > limits::FSIC_ENTRIES_MAX {
-                return Err(CounterError::TooMany { max: limits::FSIC_ENTRIES_MAX });
+            if bytes > bytes_max {
+                return None;
             }
         }
         expanded.retain(|_, counters| !counters.is_empty());
-        Ok(ExpandedFsic(expanded))
+        Some(ExpandedFsic(expanded))
     }
 }
 

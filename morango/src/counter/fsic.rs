@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::ancestry::Ancestry;
 use super::database::covers;
 use super::stamp::check_counter;
+use super::weight::Weighed;
 use super::{CounterError, DatabaseMaxCounters, PartitionCounters, Stamp};
 use crate::id::InstanceId;
 use crate::limits;
@@ -34,20 +35,19 @@ pub struct Fsic {
 #[derive(Deserialize)]
 struct Unchecked {
     #[serde(rename = "super")]
-    super_: PartitionCounters,
-    sub: PartitionCounters,
+    super_: Weighed,
+    sub: Weighed,
 }
 
 impl TryFrom<Unchecked> for Fsic {
     type Error = CounterError;
 
     fn try_from(unchecked: Unchecked) -> Result<Self, CounterError> {
-        let fsic = Self { super_: unchecked.super_, sub: unchecked.sub };
-        let partitions = || fsic.super_.iter().chain(&fsic.sub);
-        let entries: usize = partitions().map(|(_, counters)| counters.len() + 1).sum();
-        if entries > limits::FSIC_ENTRIES_MAX {
-            return Err(CounterError::TooMany { max: limits::FSIC_ENTRIES_MAX });
+        if unchecked.super_.is_too_much() || unchecked.sub.is_too_much() {
+            return Err(CounterError::TooMuch { max: limits::FSIC_BYTES_MAX });
         }
+        let fsic = Self { super_: unchecked.super_.partitions, sub: unchecked.sub.partitions };
+        let partitions = || fsic.super_.iter().chain(&fsic.sub);
         for (partition, counters) in partitions() {
             if partition.len() > limits::PARTITION_BYTES_MAX || partition.contains('\0') {
                 return Err(CounterError::outside_filter(partition));
@@ -62,7 +62,7 @@ impl Fsic {
     /// Reads the JSON text that a peer sent.
     ///
     /// # Errors
-    /// [`CounterError::Malformed`] for another shape, a counter out of range, or more than [`limits::FSIC_ENTRIES_MAX`] entries.
+    /// [`CounterError::Malformed`] for another shape, a counter out of range, or what takes more than [`limits::FSIC_BYTES_MAX`].
     pub fn from_json(text: &str) -> Result<Self, CounterError> {
         let unchecked: Unchecked =
             serde_json::from_str(text).map_err(|error| CounterError::Malformed { problem: error.to_string() })?;

@@ -11,7 +11,6 @@ use super::ancestry::Ancestry;
 use super::stamp::check_counter;
 use super::{CounterError, DatabaseMaxCounters, Fsic, PartitionCounters, Stamp};
 use crate::id::InstanceId;
-use crate::limits;
 use crate::scope::Filter;
 
 /// What one side has under a filter, as one counter per instance.
@@ -28,9 +27,6 @@ impl TryFrom<BTreeMap<InstanceId, i64>> for FsicV1 {
     type Error = CounterError;
 
     fn try_from(counters: BTreeMap<InstanceId, i64>) -> Result<Self, CounterError> {
-        if counters.len() > limits::FSIC_ENTRIES_MAX {
-            return Err(CounterError::TooMany { max: limits::FSIC_ENTRIES_MAX });
-        }
         counters.values().try_for_each(|counter| check_counter(*counter))?;
         Ok(Self(counters))
     }
@@ -40,7 +36,7 @@ impl FsicV1 {
     /// Reads the JSON text that a peer sent.
     ///
     /// # Errors
-    /// [`CounterError::Malformed`] for another shape, a counter out of range, or too many.
+    /// [`CounterError::Malformed`] for another shape, or a counter out of range.
     pub fn from_json(text: &str) -> Result<Self, CounterError> {
         let counters: BTreeMap<InstanceId, i64> =
             serde_json::from_str(text).map_err(|error| CounterError::Malformed { problem: error.to_string() })?;

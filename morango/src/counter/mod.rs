@@ -13,6 +13,7 @@ mod record;
 mod stamp;
 #[cfg(test)]
 mod tests;
+mod weight;
 
 pub use database::{DatabaseMaxCounters, PartitionCounters};
 pub use error::CounterError;

@@ -232,6 +232,20 @@ fn the_walk_agrees_with_comparing_every_partition_with_every_other() {
         let short = reduced.expand_for_use(&filter).expect("it is under the filter");
         assert_eq!(difference(&sender, &short), [], "{round}");
 
+        // Whether it is drawn down or not, a receiver has what it has.
+        let mut receiver = Fsic { super_: random(&mut dice, 6, ""), sub: BTreeMap::new() };
+        receiver.super_.retain(|partition, _| is_above(partition) && !filter.contains(partition));
+        let whole = receiver.expand_for_use(&filter).expect("nothing is under the filter");
+        let as_it_stands = receiver.of_receiver(&filter).expect("nothing is under the filter");
+        assert_eq!(difference(&sender, &whole), difference(&sender, &as_it_stands), "{round} {receiver:?}");
+        // And a sender's counters that are not drawn down find no less lacking.
+        let coarse = raw.of_receiver(&filter).expect("it is under the filter");
+        let found: PartitionCounters = as_partitions(&difference(&coarse, &whole));
+        for lack in difference(&sender, &whole) {
+            let highest = highest(&found, lack.instance, |it| lack.partition.starts_with(it));
+            assert!(highest.is_some(), "{round} {lack:?} {found:?}");
+        }
+
         let other = Fsic { super_: BTreeMap::new(), sub: random(&mut dice, 12, "a") };
         let receiver = other.expand_for_use(&Filter::everything()).expect("everything");
         let mut lacks = difference(&sender, &receiver).into_iter();
@@ -323,4 +337,37 @@ fn twenty_thousand_partitions_are_exchanged() {
     let sender = fsic.expand_for_use(&filter).expect("it is under the filter");
     assert_eq!(difference(&sender, &ExpandedFsic::default()).len(), 23_999);
     assert_eq!(difference(&sender, &sender), []);
+}
+
+#[test]
+fn counters_are_bounded_by_the_memory_that_they_take_and_not_by_their_number() {
+    let of = |partitions: u32, instances: u8| {
+        let counters = || (0..instances).map(|number| (InstanceId::from_bytes([number; 16]), 1)).collect();
+        let sub = (0..partitions).map(|number| (format!("S:{number:06}"), counters())).collect();
+        Fsic { super_: BTreeMap::new(), sub }
+    };
+    let many = of(20_000, 10);
+    assert_eq!(Fsic::from_json(&many.to_json()), Ok(many), "200,000 pairs are not too many");
+    let text = |count: u32| {
+        let partitions: Vec<String> = (0..count).map(|number| format!("\"{number:x}\":{{}}")).collect();
+        format!("{{\"super\":{{}},\"sub\":{{{}}}}}", partitions.join(","))
+    };
+    assert!(matches!(Fsic::from_json(&text(1_000_000)), Err(CounterError::TooMuch { .. })));
+}
+
+/// A sender with many instances above a filter of many prefixes: what follows from that is not many times many.
+#[test]
+fn many_instances_above_many_prefixes_stay_where_they_are() {
+    let instances = (0..600_u32).map(|number| {
+        let mut bytes = [0; 16];
+        bytes[..4].copy_from_slice(&number.to_be_bytes());
+        (InstanceId::from_bytes(bytes), 1)
+    });
+    let fsic = Fsic { super_: BTreeMap::from([("S".to_owned(), instances.collect())]), sub: BTreeMap::new() };
+    let filter = Filter::new((0..1_000).map(|number| format!("S:{number:05}"))).expect("good prefixes");
+    assert_eq!(fsic.drawn_down(&filter, 1_000_000), None);
+    assert_eq!(fsic.of_receiver(&filter).expect("nothing is outside").partitions(), &fsic.super_);
+    assert!(fsic.under(&filter).is_empty(), "nobody keeps six hundred thousand entries for it");
+    let few = Filter::new(["S:00001", "S:00002"]).expect("good prefixes");
+    assert_eq!(fsic.under(&few).values().map(BTreeMap::len).sum::<usize>(), 1_200);
 }

@@ -20,7 +20,7 @@ use crate::transfer::Responder;
 /// with connect info (`into_make_service_with_connect_info::<SocketAddr>()`), sessions are kept with the caller's address.
 pub fn router(responder: Responder) -> Router {
     let path = |path: &str| format!("/{}{path}", crate::wire::BASE_PATH);
-    let small = limits::SMALL_BODY_BYTES_MAX;
+    let (small, counters) = (limits::SMALL_BODY_BYTES_MAX, limits::COUNTERS_BODY_BYTES_MAX);
     Router::new()
         .route(&path("morangoinfo/{number}/"), get(info::show))
         .route(&path("nonces/"), post(nonces::create, small))
@@ -29,11 +29,11 @@ pub fn router(responder: Responder) -> Router {
         .route(&path("certificatechain/"), post(certificates::take_pushed, small))
         .route(&path("syncsessions/"), post(sync_sessions::create, small))
         .route(&path("syncsessions/{id}/"), get(sync_sessions::show).merge(delete(sync_sessions::close)))
-        .route(&path("transfersessions/"), post(transfer_sessions::create, small))
+        .route(&path("transfersessions/"), post(transfer_sessions::create, counters))
         .route(
             &path("transfersessions/{id}/"),
             get(transfer_sessions::show)
-                .merge(method(MethodFilter::PATCH, transfer_sessions::proceed, small))
+                .merge(method(MethodFilter::PATCH, transfer_sessions::proceed, counters))
                 .merge(delete(transfer_sessions::close)),
         )
         .route(&path("buffers/"), get(buffers::list).merge(post(buffers::create, limits::BODY_BYTES_MAX)))

@@ -7,7 +7,10 @@ use crate::transfer::Responder;
 use crate::{Error, ErrorKind, Result, wire};
 
 pub(super) fn create(responder: &Responder, asked: &Asked) -> Result<Answer> {
-    let request = wire::read_transfer_session_request(&asked.body()?)?;
+    let body = asked.body()?;
+    // Counters may be long: they are read of somebody who has a session here.
+    responder.sync_session(&wire::read_sync_session_of(&body)?)?;
+    let request = wire::read_transfer_session_request(&body)?;
     let session = responder.create_transfer_session(&request)?;
     let body = write(responder, asked, &session);
     match session.status {
@@ -28,6 +31,7 @@ pub(super) fn show(responder: &Responder, asked: &Asked) -> Result<Answer> {
 /// A stage that failed is no error here: the session says so.
 pub(super) fn proceed(responder: &Responder, asked: &Asked) -> Result<Answer> {
     let id = asked.id()?;
+    responder.check_open(&id)?;
     let request = wire::read_proceed(&asked.body()?)?;
     let session = responder.proceed(&id, &request)?;
     Ok(Answer::ok(write(responder, asked, &session)))

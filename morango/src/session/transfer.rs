@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::stage::{Stage, StageStatus};
 use super::sync::Side;
-use crate::counter::{CounterError, Fsic, PartitionCounters};
+use crate::counter::{Fsic, PartitionCounters};
 use crate::id::{SyncSessionId, TransferSessionId};
 use crate::scope::Filter;
 
@@ -105,15 +105,9 @@ impl TransferSession {
         }
     }
 
-    /// What the receiver has under the filter when all records have come, by what the sender says of itself: what it has
-    /// above the filter it has there, too. What it says of partitions outside the filter is passed over.
-    ///
-    /// # Errors
-    /// The sender speaks of too many.
-    pub fn completed_by(&self) -> Result<PartitionCounters, CounterError> {
-        let mut within = self.producer_fsic().clone();
-        within.sub.retain(|partition, _| self.filter.contains(partition));
-        Ok(within.expand_for_use(&self.filter)?.into_partitions())
+    /// What the receiver has under the filter when all records have come, by what the sender says of itself.
+    pub fn completed_by(&self) -> PartitionCounters {
+        self.producer_fsic().under(&self.filter)
     }
 
     /// The counters of the side that receives.

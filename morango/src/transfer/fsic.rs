@@ -70,7 +70,7 @@ pub(super) fn ours(home: &Home, exchange: &Exchange<'_>) -> Result<Fsic> {
 /// and none would ever be sent. So it would be after this database was restored from a backup, or where a third peer lied.
 ///
 /// # Errors
-/// [`CounterError::OutsideFilter`], [`CounterError::OutOfRange`] and [`CounterError::TooMany`].
+/// [`CounterError::OutsideFilter`] and [`CounterError::OutOfRange`].
 pub(super) fn accept(
     exchange: &Exchange<'_>,
     mut theirs: Fsic,
@@ -80,12 +80,7 @@ pub(super) fn accept(
     if let Some(outside) = theirs.sub.keys().find(|partition| !exchange.filter.contains(partition)) {
         return Err(CounterError::OutsideFilter { partition: excerpt(outside) });
     }
-    let mut entries: usize = 0;
     for counters in theirs.sub.values().chain(theirs.super_.values()) {
-        entries += counters.len() + 1;
-        if entries > limits::FSIC_ENTRIES_MAX {
-            return Err(CounterError::TooMany { max: limits::FSIC_ENTRIES_MAX });
-        }
         if let Some(counter) = counters.values().find(|counter| !(0..=limits::COUNTER_MAX).contains(*counter)) {
             return Err(CounterError::OutOfRange { counter: *counter });
         }

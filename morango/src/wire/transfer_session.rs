@@ -53,6 +53,20 @@ pub fn read_transfer_session_request(body: &[u8]) -> Result<TransferSessionReque
     })
 }
 
+/// Reads in which sync session a transfer session is asked for, and nothing else of the request.
+///
+/// # Errors
+/// The member is missing or no id.
+pub fn read_sync_session_of(body: &[u8]) -> Result<SyncSessionId, WireError> {
+    #[derive(Deserialize)]
+    struct Asked {
+        sync_session_id: String,
+    }
+
+    const WHAT: &str = "a request for a transfer session";
+    parse(WHAT, &from_json::<Asked>(WHAT, body)?.sync_session_id)
+}
+
 fn read_filter(what: &'static str, text: &str) -> Result<Filter, WireError> {
     Filter::from_wire(text).map_err(|problem| WireError::malformed(what, &problem))
 }

@@ -54,6 +54,14 @@ impl Responder {
         Ok(session)
     }
 
+    /// Whether there is an open transfer session of this id in which this peer is the server.
+    ///
+    /// # Errors
+    /// [`ErrorKind::SessionUnknown`] where there is none, or it is closed.
+    pub fn check_open(&self, id: &TransferSessionId) -> Result<()> {
+        self.open_transfer(id).map(drop)
+    }
+
     /// How an open transfer session stands. Where a stage is about to end, the answer is held back for a moment.
     ///
     /// A stage that failed is no error of this call: the session says so.

@@ -19,7 +19,7 @@ pub(super) fn run(context: &mut Context<'_>) -> Result<()> {
     };
     // What came here without a claim to be complete is passed on all the same.
     let has = has.and_unclaimed(context.home.storage.unclaimed(&session.filter)?);
-    let lacks = difference(&has, &session.receiver_fsic().expand_for_use(&session.filter)?);
+    let lacks = difference(&has, &session.receiver_fsic().of_receiver(&session.filter)?);
     tracing::debug!(lacks = lacks.len(), "queuing what the receiver lacks");
     let total = context.home.storage.queue(session, &lacks)?;
     context.session.records_total = Some(total);

@@ -54,7 +54,7 @@ fn note_unclaimed(context: &Context<'_>, records: &[BufferRecord]) -> Result<()>
     let is_first = session.records_transferred == 0 && !records.is_empty();
     let mut unclaimed = DatabaseMaxCounters::new();
     if is_first {
-        unclaimed.raise_all(&session.completed_by()?);
+        unclaimed.raise_all(&session.completed_by());
     }
     for record in records.iter().map(BufferRecord::record) {
         if !sender.covers(&record.partition, record.last_saved) {
