@@ -126,6 +126,16 @@ pub(crate) fn kind_of(error: &DieselError) -> ErrorKind {
     }
 }
 
+/// Whether a statement could not run whatever it is about: a table or column that it names is not there, or memory is short.
+pub(crate) fn is_about_the_statement(error: &DieselError) -> bool {
+    let DieselError::DatabaseError(_, information) = error else { return false };
+    let message = information.message();
+    ["no such table", "no such column", "no such function", "out of memory", "interrupted"]
+        .iter()
+        .any(|text| message.starts_with(text))
+        || message.contains(" has no column named ")
+}
+
 /// What the reader can do about it.
 fn hint_of_kind(kind: ErrorKind) -> Option<&'static str> {
     match kind {

@@ -58,11 +58,13 @@ mod transaction;
 mod unclaimed;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod verbs;
+#[cfg(feature = "sqlite")]
+mod waiting;
 
 pub mod sql_types;
 
 pub use morango_derive::{Syncable, scope_definitions};
-pub use rows::{ApplyError, Load, LoadedRow, RecordConnection, RecordRow, Rows, Syncable, TableModel};
+pub use rows::{Apply, ApplyError, Load, LoadedRow, RecordConnection, RecordRow, Rivals, Rows, Syncable, TableModel};
 
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresStorage, PostgresStorageBuilder};
@@ -76,7 +78,7 @@ pub use sqlite::{SqliteStorage, SqliteStorageBuilder};
 /// What the derive's output names. It may change in any version.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::rows::{Insert, Upsert, field};
+    pub use crate::rows::{Insert, RIVALS_MAX, Upsert, field};
     pub use diesel;
     pub use inventory;
     pub use morango;

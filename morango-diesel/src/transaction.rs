@@ -5,6 +5,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use diesel::result::QueryResult;
 use diesel::sql_types::{BigInt, Binary};
 use morango::counter::Stamp;
 use morango::id::InstanceId;
@@ -60,6 +61,14 @@ pub(crate) fn without_capture<C: AsConnection, R, E: From<Fault>>(
     with_capture(connection, Capture::Off, work)
 }
 
+/// Runs work whose changes to the application's rows are traced; see [`Capture::Trace`].
+pub(crate) fn with_traces<C: AsConnection, R, E: From<Fault>>(
+    connection: &mut C,
+    work: impl FnOnce(&mut C) -> Result<R, E>,
+) -> Result<R, E> {
+    with_capture(connection, Capture::Trace, work)
+}
+
 /// Runs work whose deletions are marked as hard ones; see [`without_capture`].
 pub(crate) fn with_hard_capture<C: AsConnection, R, E: From<Fault>>(
     connection: &mut C,
@@ -80,4 +89,19 @@ fn with_capture<C: AsConnection, R, E: From<Fault>>(
     let value = outcome.unwrap_or_else(|panic| resume_unwind(panic))?;
     restored?;
     Ok(value)
+}
+
+/// Begins a savepoint within a transaction. It is kept or undone before another one around it is.
+pub(crate) fn begin_savepoint(connection: &mut Connection<'_>) -> QueryResult<()> {
+    connection.batch_execute("SAVEPOINT morango_step")
+}
+
+/// Keeps what was done since the last savepoint.
+pub(crate) fn keep_savepoint(connection: &mut Connection<'_>) -> QueryResult<()> {
+    connection.batch_execute("RELEASE SAVEPOINT morango_step")
+}
+
+/// Undoes what was done since the last savepoint.
+pub(crate) fn undo_savepoint(connection: &mut Connection<'_>) -> QueryResult<()> {
+    connection.batch_execute("ROLLBACK TO SAVEPOINT morango_step; RELEASE SAVEPOINT morango_step")
 }

@@ -13,8 +13,8 @@ macro_rules! implement_storage {
             use morango::identity::{Certificate, Instance, Nonce, PrivateKey};
             use morango::model::Registry;
             use morango::port::{
-                CertificateQuery, Chunk, DequeueReport, DeserializeReport, ReceivedChunk, Rejection, SerializeReport,
-                Storage, StoredCertificate, Watch,
+                CertificateQuery, Chunk, DequeueReport, DeserializeOrder, DeserializeReport, ReceivedChunk, Rejection,
+                SerializeReport, Storage, StoredCertificate, WaitingCursor, WaitingPage, WaitingRecords, Watch,
             };
             use morango::record::StoreRecord;
             use morango::scope::Filter;
@@ -22,7 +22,7 @@ macro_rules! implement_storage {
 
             use crate::{
                 certificates, conflicts, counters, dequeue, deserialize, instance, queue, receive, records, serialize,
-                sessions, unclaimed,
+                sessions, unclaimed, waiting,
             };
 
             impl Storage for $storage {
@@ -166,8 +166,25 @@ macro_rules! implement_storage {
                     dequeue::dequeue(&self.0, session, watch)
                 }
 
-                fn deserialize(&self, profile: &str, filter: &Filter, watch: Watch<'_>) -> Result<DeserializeReport> {
-                    deserialize::deserialize(&self.0, profile, filter, watch)
+                fn deserialize(&self, order: &DeserializeOrder<'_>, watch: Watch<'_>) -> Result<DeserializeReport> {
+                    deserialize::deserialize(&self.0, order, watch)
+                }
+
+                fn waiting(
+                    &self,
+                    which: &WaitingRecords,
+                    after: Option<&WaitingCursor>,
+                    limit: usize,
+                ) -> Result<WaitingPage> {
+                    waiting::waiting(&self.0, which, after, limit)
+                }
+
+                fn wait_again(&self, which: &WaitingRecords) -> Result<u64> {
+                    waiting::wait_again(&self.0, which)
+                }
+
+                fn drop_waiting(&self, which: &WaitingRecords) -> Result<u64> {
+                    waiting::drop_waiting(&self.0, which)
                 }
 
                 fn clean_up(&self, session: &TransferSessionId, now: DateTime<Utc>) -> Result<()> {

@@ -160,7 +160,7 @@ fn load(connection: &mut SqliteConnection, ids: &[SyncId]) -> (Texts, Texts) {
 }
 
 fn apply(connection: &mut SqliteConnection, id: SyncId, text: &str) -> Result<(), ApplyError> {
-    (model().apply)(connection, id, &Fields::parse(text).expect("an object"))
+    (model().apply)(connection, id, "", &Fields::parse(text).expect("an object"))
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod report;
 mod run;
 mod task;
 mod unfinished;
+mod waiting;
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 use crate::id::{CertificateId, SyncSessionId};
 use crate::identity::Instance;
 use crate::model::Registry;
-use crate::port::{Accounts, DeserializeReport, Peer, SerializeReport, Storage};
+use crate::port::{Accounts, Peer, SerializeReport, Storage};
 use crate::scope::Filter;
 use crate::session::Capabilities;
 use crate::transfer::{Home, Responder, clean_up};
@@ -165,15 +166,6 @@ impl Engine {
     /// The storage fails.
     pub fn serialize(&self, profile: &str, filter: &Filter) -> Result<SerializeReport> {
         self.home.storage.serialize(profile, filter, &|_| std::ops::ControlFlow::Continue(()))
-    }
-
-    /// Makes rows of the store's records under a filter that wait for it, apart from a sync: for example after an update of
-    /// the application that knows more models.
-    ///
-    /// # Errors
-    /// The storage fails.
-    pub fn deserialize(&self, profile: &str, filter: &Filter) -> Result<DeserializeReport> {
-        self.home.storage.deserialize(profile, filter, &|_| std::ops::ControlFlow::Continue(()))
     }
 }
 

@@ -145,6 +145,21 @@ pub const TRANSACTION_PAUSE_FIRST_MILLISECONDS: u64 = 5;
 /// See [`TRANSACTION_PAUSE_FIRST_MILLISECONDS`].
 pub const TRANSACTION_PAUSE_MAX_MILLISECONDS: u64 = 500;
 
+/// Records that may change places with each other at one time, where values that may stand in one row only go from row to row.
+pub const PLACES_CHANGED_MAX: usize = 10_000;
+
+/// Bytes of the records that may change places with each other at one time.
+pub const PLACES_CHANGED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Levels of an application's tree that are walked up to see whether a row would come to stand below itself.
+pub const TREE_LEVELS_MAX: usize = 100_000;
+
+/// Records that one page of a list of what waits holds.
+pub const WAITING_PAGE_MAX: usize = 1_000;
+
+/// Bytes of such a page: past this it ends early.
+pub const WAITING_PAGE_BYTES_TARGET: usize = 8 * 1024 * 1024;
+
 /// Refused records that are kept for one transfer session. Further ones are counted as transferred, but not kept.
 pub const REJECTIONS_PER_SESSION_MAX: i64 = 1_000;
 

@@ -6,7 +6,7 @@ pub(crate) mod postgres;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
 
-use diesel::result::Error as DieselError;
+use diesel::result::{Error as DieselError, QueryResult};
 use morango::ErrorKind;
 use morango::id::SyncId;
 use morango::model::ModelDefinition;
@@ -101,6 +101,9 @@ pub(crate) enum Capture {
     Off,
     /// Changes are marked, and deletions as hard ones.
     Hard,
+    /// The engine deletes a row, and what goes with it is to be found: changes are traced, which is marking under the negative
+    /// number of their model, with deletions as hard ones. Whoever switches this on takes the traces away again.
+    Trace,
 }
 
 /// What is found under the name of a table.
@@ -137,6 +140,45 @@ pub(crate) enum IdForm {
     Text,
     /// Whatever each row has there.
     Other,
+}
+
+/// Columns whose values, together, may stand in one row only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UniqueKey {
+    /// The columns, without expressions.
+    pub(crate) columns: Vec<UniqueColumn>,
+    /// Whether no two rows whatever may hold the same in these columns. Otherwise more than these columns decide.
+    pub(crate) is_exact: bool,
+}
+
+/// A column of a [`UniqueKey`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UniqueColumn {
+    /// Its name.
+    pub(crate) name: String,
+    /// What it may hold for a moment, the most harmless first.
+    pub(crate) stopgaps: Vec<Stopgap>,
+}
+
+/// What a column holds within a transaction while its value goes to another row and its next one is not free yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stopgap {
+    /// Null.
+    Nothing,
+    /// A text that no other row has.
+    RandomText,
+    /// Bytes that no other row has.
+    RandomBytes,
+    /// What comes after the greatest of all values.
+    BeyondTheLast,
+    /// What comes before the least of all values.
+    BeforeTheFirst,
+    /// An id that no other row has.
+    #[cfg(feature = "postgres")]
+    RandomId,
+    /// A moment after the last of all.
+    #[cfg(feature = "postgres")]
+    AfterTheLast,
 }
 
 impl Target {
@@ -394,6 +436,9 @@ pub(crate) fn greatest(connection: &Connection<'_>) -> &'static str {
 /// What taking a broken-off sync up again needs of any database: a step of [`migrations`].
 pub(crate) const RESUME_SQL: &str = include_str!("resume.sql");
 
+/// What telling of records that wait needs of any database: a step of [`migrations`].
+pub(crate) const WAITING_SQL: &str = include_str!("waiting.sql");
+
 /// Installs change capture for these models and for no others, within a write transaction.
 ///
 /// Where a model's table had no capture so far, or lost it, all of its rows are marked: they were there before, or may have
@@ -425,5 +470,63 @@ pub(crate) fn mark_displaced(connection: &mut Connection<'_>, model: &InstalledM
         Connection::Sqlite(_) => sqlite::capture::mark_displaced(connection, model),
         #[cfg(feature = "postgres")]
         Connection::Postgres(_) => postgres::capture::mark_displaced(connection, model),
+    }
+}
+
+/// The keys of a table that are unique beside its primary key.
+pub(crate) fn unique_keys(connection: &mut Connection<'_>, table: &str) -> Result<Vec<UniqueKey>, Fault> {
+    match connection {
+        #[cfg(feature = "sqlite")]
+        Connection::Sqlite(_) => sqlite::constraints::unique_keys(connection, table),
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(_) => postgres::constraints::unique_keys(connection, table),
+    }
+}
+
+/// Has a row hold a stopgap in one column, within a write transaction that gives the row its next values. Says how many rows
+/// that were.
+pub(crate) fn hold_stopgap(
+    connection: &mut Connection<'_>,
+    model: &InstalledModel,
+    id: &SyncId,
+    column: &str,
+    stopgap: Stopgap,
+) -> QueryResult<usize> {
+    match connection {
+        #[cfg(feature = "sqlite")]
+        Connection::Sqlite(_) => sqlite::constraints::hold_stopgap(connection, model, id, column, stopgap),
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(_) => postgres::constraints::hold_stopgap(connection, model, id, column, stopgap),
+    }
+}
+
+/// Whether a statement on this table has to stand in a savepoint, so that an error of it undoes nothing else and leaves nothing.
+pub(crate) fn needs_savepoint(connection: &mut Connection<'_>, table: &str) -> Result<bool, Fault> {
+    match connection {
+        #[cfg(feature = "sqlite")]
+        Connection::Sqlite(_) => sqlite::constraints::needs_savepoint(connection, table),
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(_) => postgres::constraints::needs_savepoint(connection, table),
+    }
+}
+
+/// Whether the deletion of a row of this table may change other rows.
+pub(crate) fn deletion_reaches_further(connection: &mut Connection<'_>, table: &str) -> Result<bool, Fault> {
+    match connection {
+        #[cfg(feature = "sqlite")]
+        Connection::Sqlite(_) => sqlite::constraints::deletion_reaches_further(connection, table),
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(_) => postgres::constraints::deletion_reaches_further(connection, table),
+    }
+}
+
+/// Whether the database has already undone the transaction in which a statement failed. Then a new and empty one is begun in
+/// its place, for whoever is about to undo it.
+pub(crate) fn has_lost_transaction(connection: &mut Connection<'_>) -> bool {
+    match connection {
+        #[cfg(feature = "sqlite")]
+        Connection::Sqlite(_) => sqlite::constraints::has_lost_transaction(connection),
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(_) => postgres::constraints::has_lost_transaction(connection),
     }
 }

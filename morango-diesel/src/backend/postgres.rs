@@ -3,6 +3,7 @@
 //! A sibling for another database has the same items in the same order.
 
 pub(crate) mod capture;
+pub(crate) mod constraints;
 pub(crate) mod lock;
 
 use std::time::Duration;
@@ -32,7 +33,7 @@ pub(crate) const HAS_ONE_WRITER: bool = false;
 ///
 /// Once published, one of these never changes; a new one is added at the end. State in the commit what an older program
 /// does with the new tables.
-pub(crate) const MIGRATIONS: &[&str] = &[include_str!("postgres.sql"), super::RESUME_SQL];
+pub(crate) const MIGRATIONS: &[&str] = &[include_str!("postgres.sql"), super::RESUME_SQL, super::WAITING_SQL];
 
 /// PostgreSQL finds the index by itself.
 pub(crate) const BY_COUNTER: &str = "";

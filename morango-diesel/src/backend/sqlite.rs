@@ -3,6 +3,7 @@
 //! A sibling for another database has the same items in the same order.
 
 pub(crate) mod capture;
+pub(crate) mod constraints;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -33,7 +34,7 @@ pub(crate) const HAS_ONE_WRITER: bool = true;
 ///
 /// Once published, one of these never changes; a new one is added at the end. State in the commit what an older program
 /// does with the new tables.
-pub(crate) const MIGRATIONS: &[&str] = &[include_str!("sqlite.sql"), super::RESUME_SQL];
+pub(crate) const MIGRATIONS: &[&str] = &[include_str!("sqlite.sql"), super::RESUME_SQL, super::WAITING_SQL];
 
 /// Which index finds an instance's latest records.
 pub(crate) const BY_COUNTER: &str = " INDEXED BY morango_store_by_counter";

@@ -1,22 +1,26 @@
 //! One transaction of deserializing: how much it may take, and what it does to one record.
 
+use std::collections::HashSet;
+
 use diesel::sql_types::{BigInt, Binary};
-use morango::counter::{RecordMaxCounters, Stamp};
+use morango::counter::Stamp;
 use morango::id::SyncId;
 use morango::limits;
-use morango::model::Fields;
-use morango::port::{ApplyFailure, DeserializeReport, REPORTED_MAX};
+use morango::model::{Fields, ModelDefinition};
+use morango::port::{ApplyFailure, DeserializeReport, REPORTED_MAX, WaitingKind};
 
 use super::Scene;
-use super::failure::{Failure, FailureKind};
+use super::failure::{Failure, undone_by};
 use super::foreign_keys::{Deletion, Target, Targets, Verdict};
 use super::waiting::{Gone, Waiting};
-use crate::connection::Connection;
+use crate::backend::{self, UniqueKey};
+use crate::connection::{AsConnection, Connection};
 use crate::error::Fault;
 use crate::models::InstalledModel;
+use crate::rows::{ApplyError, TableRows};
 use crate::serialize::has_mark;
 use crate::statement::{Value, sql};
-use crate::transaction::raise_counter;
+use crate::transaction::{begin_savepoint, keep_savepoint, raise_counter, undo_savepoint};
 
 /// What is left of the amount that one transaction may take.
 #[derive(Debug, Clone, Copy)]
@@ -75,6 +79,31 @@ pub(super) struct Batch<'a> {
     refusal: Option<Failure>,
     targets: Targets,
     saved: Option<Stamp>,
+    needs_savepoint: Option<bool>,
+    reaches_further: Option<bool>,
+    pub(super) unique_keys: Option<Vec<UniqueKey>>,
+    /// Records that were settled before their turn came.
+    pub(super) settled_early: HashSet<i64>,
+    /// Records that tried in vain to change places.
+    pub(super) stuck: HashSet<i64>,
+    /// Records of the tree above which nothing waits.
+    pub(super) settled_trees: HashSet<SyncId>,
+    /// Records of the tree that wait for each other, or for one that failed.
+    pub(super) tangled: HashSet<SyncId>,
+}
+
+/// What a savepoint that is undone takes with it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Remembered {
+    written: u64,
+    deleted: u64,
+    saved: Option<Stamp>,
+}
+
+impl AsConnection for Batch<'_> {
+    fn as_connection(&mut self) -> Connection<'_> {
+        self.connection.as_connection()
+    }
 }
 
 impl<'a> Batch<'a> {
@@ -99,7 +128,19 @@ impl<'a> Batch<'a> {
             report: DeserializeReport::default(),
             targets: Targets::default(),
             saved: None,
+            needs_savepoint: None,
+            reaches_further: None,
+            unique_keys: None,
+            settled_early: HashSet::new(),
+            stuck: HashSet::new(),
+            settled_trees: HashSet::new(),
+            tangled: HashSet::new(),
         })
+    }
+
+    /// The model whose records these are.
+    pub(super) fn model(&self) -> InstalledModel {
+        self.model
     }
 
     /// Makes a record the row that it is, where its foreign keys allow that. The id in the store counts, whatever its text says.
@@ -107,25 +148,40 @@ impl<'a> Batch<'a> {
     /// Before: the record waits. After: its row is as it says; or what it belongs to was deleted, and so is it; or it is as before.
     /// An error of one row undoes that row's statement alone.
     pub(super) fn write(&mut self, record: &Waiting) -> Result<Outcome, Fault> {
-        let definition = self.model.definition;
         self.budget.take(record.serialized.len());
+        if self.settled_early.contains(&record.sequence) {
+            return Ok(Outcome::Settled);
+        }
         if let Some(failure) = self.refusal.take() {
             return Ok(Outcome::Waits(failure));
         }
+        match self.write_row(record)? {
+            Outcome::Waits(failure) if failure.is_clash => self.change_places(record, failure),
+            outcome => Ok(outcome),
+        }
+    }
+
+    /// Makes a record the row that it is, as long as no other row is in its place.
+    pub(super) fn write_row(&mut self, record: &Waiting) -> Result<Outcome, Fault> {
+        let definition = self.model.definition;
         if self.is_marked(&record.id)? {
             return Ok(Outcome::Waits(Failure::local_change()));
         }
         let fields = match Fields::parse(&record.serialized) {
             Ok(fields) => fields,
-            Err(error) => return Ok(Outcome::Waits(Failure::new(FailureKind::Malformed, error))),
+            Err(error) => return Ok(Outcome::Waits(Failure::new(WaitingKind::Malformed, error))),
         };
         match self.targets.check(&mut self.connection, self.scene, definition, &record.id, &fields)? {
             Verdict::Stands => {}
             Verdict::Spreads(deletion) => return self.spread(record, deletion),
             Verdict::Fails(failure) => return Ok(Outcome::Waits(failure)),
         }
-        if let Err(error) = self.model.rows.apply(&mut self.connection, record.id, &fields) {
-            return Failure::of_apply(error).map(Outcome::Waits);
+        if let Some(failure) = self.closes_ring(record, &fields)? {
+            return Ok(Outcome::Waits(failure));
+        }
+        let written = self.apart(|rows, connection| rows.apply(connection, record.id, &record.partition, &fields))?;
+        if let Err(failure) = written {
+            return Ok(Outcome::Waits(failure));
         }
         self.report.written += 1;
         self.targets.note(definition, record.id, Target::Row);
@@ -133,7 +189,7 @@ impl<'a> Batch<'a> {
         Ok(Outcome::Settled)
     }
 
-    /// Deletes the row of a deleted record, with what the table's own cascades delete. It may be gone already.
+    /// Deletes the row of a deleted record, with what the application's tables delete with it. It may be gone already.
     pub(super) fn delete(&mut self, record: &Gone) -> Result<Outcome, Fault> {
         self.budget.take(0);
         if let Some(failure) = self.refusal.take() {
@@ -142,13 +198,13 @@ impl<'a> Batch<'a> {
         if self.is_marked(&record.id)? {
             return Ok(Outcome::Waits(Failure::local_change()));
         }
-        match self.model.rows.delete(&mut self.connection, &record.id) {
+        match self.delete_row(&record.id, record.deletion())? {
             Ok(deleted) => {
-                self.report.deleted += deleted as u64;
+                self.report.deleted += deleted;
                 self.settle(record.sequence)?;
                 Ok(Outcome::Settled)
             }
-            Err(error) => Failure::of_database(error).map(Outcome::Waits),
+            Err(failure) => Ok(Outcome::Waits(failure)),
         }
     }
 
@@ -156,33 +212,86 @@ impl<'a> Batch<'a> {
     ///
     /// Before: the record waits. After: its row is gone, and it is marked deleted in the store as saved by this instance.
     fn spread(&mut self, record: &Waiting, deletion: Deletion) -> Result<Outcome, Fault> {
-        match self.model.rows.delete(&mut self.connection, &record.id) {
-            Ok(deleted) => self.report.deleted += deleted as u64,
-            Err(error) => return Failure::of_database(error).map(Outcome::Waits),
+        match self.delete_row(&record.id, deletion)? {
+            Ok(deleted) => self.report.deleted += deleted,
+            Err(failure) => return Ok(Outcome::Waits(failure)),
         }
-        let saved = self.stamp()?;
         let counters = sql("SELECT record_max_counters FROM morango_store WHERE sequence = ").bind(record.sequence);
         let counters = counters.returns::<Binary>().get_result::<Vec<u8>>(&mut self.connection)?;
-        let mut counters = RecordMaxCounters::from_bytes(&counters)?;
-        counters.raise(saved);
-        let marked = sql("UPDATE morango_store SET is_deleted = 1, is_dirty = 0, transfer_session = NULL,
-             failure_kind = NULL, failure_reason = NULL, last_saved_instance = ")
-        .bind(&saved.instance)
-        .sql(", last_saved_counter = ")
-        .bind(saved.counter)
-        .sql(", record_max_counters = ")
-        .bind(counters.to_bytes());
-        let marked = match deletion {
-            Deletion::Plain => marked,
-            Deletion::Hard => marked.sql(", is_hard_deleted = 1, serialized = '', conflicting_serialized_data = ''"),
-        };
-        marked.sql(" WHERE sequence = ").bind(record.sequence).execute(&mut self.connection)?;
+        self.mark_deleted(record.sequence, &counters, deletion)?;
         self.targets.note(self.model.definition, record.id, Target::Deleted(deletion));
         Ok(Outcome::Settled)
     }
 
+    /// Notes what became of a record in this transaction.
+    pub(super) fn note_target(&mut self, definition: &ModelDefinition, id: SyncId, target: Target) {
+        self.targets.note(definition, id, target);
+    }
+
+    /// Runs the statements about one row, so that an error of theirs undoes nothing else and leaves nothing behind.
+    ///
+    /// # Errors
+    /// What is none of the row's fault.
+    pub(super) fn apart<T>(
+        &mut self,
+        work: impl FnOnce(TableRows, &mut Connection<'_>) -> Result<T, ApplyError>,
+    ) -> Result<Result<T, Failure>, Fault> {
+        let needs_savepoint = self.needs_savepoint()?;
+        if needs_savepoint {
+            begin_savepoint(&mut self.connection)?;
+        }
+        let error = match work(self.model.rows, &mut self.connection) {
+            Ok(done) => {
+                if needs_savepoint {
+                    keep_savepoint(&mut self.connection)?;
+                }
+                return Ok(Ok(done));
+            }
+            Err(ApplyError::Database(error)) if backend::has_lost_transaction(&mut self.connection) => {
+                return Err(undone_by(error));
+            }
+            Err(error) => error,
+        };
+        let failure = Failure::of_apply(error)?;
+        if needs_savepoint {
+            undo_savepoint(&mut self.connection)?;
+        }
+        Ok(Err(failure))
+    }
+
+    fn needs_savepoint(&mut self) -> Result<bool, Fault> {
+        if let Some(known) = self.needs_savepoint {
+            return Ok(known);
+        }
+        let found = backend::needs_savepoint(&mut self.connection, self.model.definition.table)?;
+        Ok(*self.needs_savepoint.insert(found))
+    }
+
+    /// Whether the deletion of a row may change others.
+    pub(super) fn deletion_reaches_further(&mut self) -> Result<bool, Fault> {
+        if let Some(known) = self.reaches_further {
+            return Ok(known);
+        }
+        let found = backend::deletion_reaches_further(&mut self.connection, self.model.definition.table)?;
+        Ok(*self.reaches_further.insert(found))
+    }
+
+    /// What is to be put back should a savepoint that begins now be undone.
+    pub(super) fn remember(&self) -> Remembered {
+        Remembered { written: self.report.written, deleted: self.report.deleted, saved: self.saved }
+    }
+
+    /// Puts back what a savepoint took with it that was undone.
+    pub(super) fn return_to(&mut self, before: Remembered) {
+        self.report.written = before.written;
+        self.report.deleted = before.deleted;
+        self.saved = before.saved;
+        self.targets = Targets::default();
+        self.settled_trees.clear();
+    }
+
     /// Whether the record's row was changed here and could not be serialized: it must not be written over.
-    fn is_marked(&mut self, id: &SyncId) -> Result<bool, Fault> {
+    pub(super) fn is_marked(&mut self, id: &SyncId) -> Result<bool, Fault> {
         if !self.has_marks {
             return Ok(false);
         }
@@ -190,7 +299,7 @@ impl<'a> Batch<'a> {
     }
 
     /// The stamp of what this transaction itself saves: the counter is raised before the first of it.
-    fn stamp(&mut self) -> Result<Stamp, Fault> {
+    pub(super) fn stamp(&mut self) -> Result<Stamp, Fault> {
         match self.saved {
             Some(saved) => Ok(saved),
             None => Ok(*self.saved.insert(raise_counter(&mut self.connection)?)),
@@ -199,31 +308,35 @@ impl<'a> Batch<'a> {
 
     /// The record does not wait any more.
     fn settle(&mut self, sequence: i64) -> Result<(), Fault> {
-        sql("UPDATE morango_store SET is_dirty = 0, failure_kind = NULL, failure_reason = NULL WHERE sequence = ")
-            .bind(sequence)
-            .execute(&mut self.connection)?;
+        sql("UPDATE morango_store SET is_dirty = 0, failure_kind = NULL, failure_reason = NULL, waiting_since = NULL
+             WHERE sequence = ")
+        .bind(sequence)
+        .execute(&mut self.connection)?;
         Ok(())
     }
 
     /// Keeps why a record waits, and reports it. One that waits for the same reason as before is not written again.
     pub(super) fn note_failure(&mut self, (sequence, id): (i64, SyncId), failure: Failure) -> Result<(), Fault> {
-        let kind = failure.kind.as_str();
+        let failure = self.tell_ring(&id, failure)?;
+        let code = failure.kind.code();
         sql("UPDATE morango_store SET failure_kind = ")
-            .bind(kind)
+            .bind(code)
             .sql(", failure_reason = ")
             .bind(Value::content(&failure.reason))
-            .sql(" WHERE sequence = ")
+            .sql(", waiting_since = coalesce(waiting_since, ")
+            .bind(self.scene.now.timestamp_millis())
+            .sql(") WHERE sequence = ")
             .bind(sequence)
             .sql(" AND (failure_kind IS DISTINCT FROM ")
-            .bind(kind)
+            .bind(code)
             .sql(" OR failure_reason IS DISTINCT FROM ")
             .bind(Value::content(&failure.reason))
             .sql(")")
             .execute(&mut self.connection)?;
         self.report.failures_total += 1;
         if self.report.failures.len() < REPORTED_MAX {
-            let (model, kind) = (self.model.definition.name.to_owned(), kind.to_owned());
-            self.report.failures.push(ApplyFailure { model, id, kind, reason: failure.reason });
+            let model = self.model.definition.name.to_owned();
+            self.report.failures.push(ApplyFailure { model, id, kind: failure.kind, reason: failure.reason });
         }
         Ok(())
     }

@@ -6,20 +6,14 @@
 use std::collections::HashSet;
 
 use morango::id::SyncId;
+use morango::port::WaitingKind;
 
 use super::batch::{Batch, Outcome};
-use super::failure::{Failure, FailureKind};
+use super::failure::Failure;
 use super::waiting::{Gone, next_child_gone, previous_gone};
-use super::walk::Step;
+use super::walk::{Step, Try};
 use crate::error::Fault;
 use crate::models::InstalledModel;
-
-/// Whether a refused deletion is tried again later in this call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Try {
-    First,
-    Last,
-}
 
 /// Where the walk through a model's deleted records is. It is kept from transaction to transaction.
 #[derive(Debug, Clone)]
@@ -55,11 +49,14 @@ impl Deletions {
             if batch.budget.is_spent() {
                 return Ok(Step::More);
             }
-            let (definition, filter) = (self.model.definition, batch.scene.filter);
-            let page = previous_gone(&mut batch.connection, definition, filter, self.before, batch.budget.records)?;
+            let (definition, scene) = (self.model.definition, batch.scene);
+            let page = previous_gone(&mut batch.connection, definition, scene, self.before, batch.budget.records)?;
             let Some(seen_to) = page.seen_to else {
                 return Ok(Step::Done);
             };
+            if self.which == Try::First {
+                batch.report.skipped += page.skipped;
+            }
             let outside = page.seen - page.records.len();
             for record in page.records {
                 self.before = record.sequence;
@@ -80,8 +77,8 @@ impl Deletions {
         while let Some(open) = self.open.last_mut()
             && !batch.budget.is_spent()
         {
-            let (parent, filter) = (&open.record.id, batch.scene.filter);
-            if let Some(child) = next_child_gone(&mut batch.connection, definition, filter, parent, open.after)? {
+            let (parent, scene) = (&open.record.id, batch.scene);
+            if let Some(child) = next_child_gone(&mut batch.connection, definition, scene, parent, open.after)? {
                 open.after = child.sequence;
                 self.meet(batch, child)?;
             } else if let Some(Open { record, .. }) = self.open.pop()
@@ -106,7 +103,9 @@ impl Deletions {
 
     fn may_open(&mut self, record: &Gone, failure: &Failure) -> bool {
         let is_in_tree = self.model.definition.self_reference().is_some();
-        is_in_tree && failure.kind == FailureKind::Constraint && self.opened.insert(record.id)
+        // A database may also refuse to cascade down a very deep tree.
+        let is_of_the_table = matches!(failure.kind, WaitingKind::Constraint | WaitingKind::Database);
+        is_in_tree && is_of_the_table && self.opened.insert(record.id)
     }
 
     fn refuse(&mut self, batch: &mut Batch<'_>, record: &Gone, failure: Failure) -> Result<(), Fault> {

@@ -8,9 +8,10 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use morango::id::SyncId;
 use morango::model::{Fields, ForeignKey, ModelDefinition};
+use morango::port::WaitingKind;
 
 use super::Scene;
-use super::failure::{Failure, FailureKind};
+use super::failure::Failure;
 use crate::connection::Connection;
 use crate::error::Fault;
 use crate::statement::sql;
@@ -22,6 +23,8 @@ pub(super) enum Target {
     Row,
     /// It waits, and has no row yet.
     Waits,
+    /// It was dropped, and has no row.
+    Dropped,
     /// It was deleted.
     Deleted(Deletion),
     /// The store has no such record of that model.
@@ -80,8 +83,18 @@ impl Targets {
             match self.find(connection, scene, key, target)? {
                 Target::Row => {}
                 Target::Deleted(found) => deletion = deletion.max(Some(found)),
-                Target::Waits => failure = failure.or(Some(fails(FailureKind::ForeignKeyWaits, key, target))),
-                Target::Missing => failure = failure.or(Some(fails(FailureKind::MissingForeignKey, key, target))),
+                Target::Waits => {
+                    let problem = "waits to become a row itself";
+                    failure = failure.or(Some(fails(WaitingKind::ForeignKeyWaits, key, target, problem)));
+                }
+                Target::Dropped => {
+                    let problem = "waited to become a row and was dropped";
+                    failure = failure.or(Some(fails(WaitingKind::ForeignKeyWaits, key, target, problem)));
+                }
+                Target::Missing => {
+                    let problem = "is not in the store";
+                    failure = failure.or(Some(fails(WaitingKind::MissingForeignKey, key, target, problem)));
+                }
             }
         }
         Ok(match (deletion, failure) {
@@ -108,12 +121,8 @@ impl Targets {
     }
 }
 
-fn fails(kind: FailureKind, key: &ForeignKey, target: SyncId) -> Failure {
+fn fails(kind: WaitingKind, key: &ForeignKey, target: SyncId, problem: &str) -> Failure {
     let model = (key.target.definition)().name;
-    let problem = match kind {
-        FailureKind::ForeignKeyWaits => "waits to become a row itself",
-        _ => "is not in the store",
-    };
     Failure::new(kind, format_args!("{}: the {model} {target} {problem}", key.wire_name))
 }
 
@@ -141,8 +150,10 @@ fn find(
         Target::Deleted(Deletion::Plain)
     } else if is_dirty == 0 || has_row(connection, scene, definition, id)? {
         Target::Row
-    } else {
+    } else if is_dirty == 1 {
         Target::Waits
+    } else {
+        Target::Dropped
     })
 }
 

@@ -1,20 +1,25 @@
 //! *Deserialize*: what waits in the store becomes rows of the application.
 //!
-//! First the rows of deleted records are deleted, in the models' order backwards; then the others are written, in that order. The work
+//! First the rows of deleted records are deleted, in the models' order backwards; then the others are written, in that order. Where the
+//! tables forbid a deletion, it is tried once more when the others were written, and then these once more in turn. The work
 //! is cut into transactions, so that the application's own writing gets its turn. Each first serializes what the application changed
 //! since, so that no change of its own is written over: the store then holds both, and that change wins.
 //!
 //! One bad record never stops the others: it waits on, with the reason beside it, and is tried again the next time.
 
 mod batch;
+mod deletion;
 mod deletions;
 mod failure;
 mod foreign_keys;
+mod places;
+mod tree;
 mod waiting;
 mod walk;
 
+use chrono::{DateTime, Utc};
 use morango::id::SyncId;
-use morango::port::{DeserializeReport, Progress, REPORTED_MAX, Watch};
+use morango::port::{DeserializeOrder, DeserializeReport, FailedBefore, Progress, REPORTED_MAX, Watch};
 use morango::scope::Filter;
 use morango::{Error, ErrorKind, limits};
 
@@ -27,9 +32,9 @@ use crate::storage::DieselStorage;
 use crate::transaction::without_capture;
 
 use batch::{Batch, Budget, Outcome};
-use deletions::{Deletions, Try};
-use failure::{Failure, FailureKind};
-use walk::{Step, Walk};
+use deletions::Deletions;
+use failure::Failure;
+use walk::{Step, Try, Walk};
 
 /// Records of an unknown model that are counted: beyond this a report says this number.
 const UNKNOWN_COUNTED_MAX: i64 = 100_000;
@@ -38,6 +43,8 @@ const UNKNOWN_COUNTED_MAX: i64 = 100_000;
 pub(crate) struct Scene<'a> {
     profile: &'a str,
     filter: &'a Filter,
+    failed_before: FailedBefore,
+    now: DateTime<Utc>,
     /// In the order of their foreign keys.
     models: Vec<InstalledModel>,
 }
@@ -47,13 +54,13 @@ pub(crate) struct Scene<'a> {
 /// Called again after it was stopped or failed, it goes on.
 pub(crate) fn deserialize(
     storage: &DieselStorage,
-    profile: &str,
-    filter: &Filter,
+    order: &DeserializeOrder<'_>,
     watch: Watch<'_>,
 ) -> morango::Result<DeserializeReport> {
+    let DeserializeOrder { profile, filter, failed_before, now } = *order;
     let operation = format!("deserialize the records of {profile:?}");
     let models = storage.models()?.of_profile(profile).copied().collect();
-    let scene = Scene { profile, filter, models };
+    let scene = Scene { profile, filter, failed_before, now, models };
     let mut run = Run::new(storage, &scene, watch, operation);
     let waiting = run.what_waits()?;
     if !waiting.is_empty() {
@@ -65,13 +72,17 @@ pub(crate) fn deserialize(
     for model in waiting.iter().rev() {
         was_refused |= run.delete(*model, Try::First)?;
     }
-    for model in &waiting {
-        run.write(*model)?;
-    }
     if was_refused {
+        // What points at those rows may move away, and what takes their places can be written only after they went.
+        for model in &waiting {
+            run.write(*model, Try::First)?;
+        }
         for model in waiting.iter().rev() {
             run.delete(*model, Try::Last)?;
         }
+    }
+    for model in &waiting {
+        run.write(*model, Try::Last)?;
     }
     Ok(run.report)
 }
@@ -88,7 +99,14 @@ pub(crate) fn write_one(
 ) -> Result<Result<(), String>, Fault> {
     let filter = Filter::everything();
     let profile = model.definition.profile;
-    let scene = Scene { profile, filter: &filter, models: models.of_profile(profile).copied().collect() };
+    let scene = Scene {
+        profile,
+        filter: &filter,
+        failed_before: FailedBefore::TryAgain,
+        // Nothing is noted with it.
+        now: DateTime::UNIX_EPOCH,
+        models: models.of_profile(profile).copied().collect(),
+    };
     let record = waiting::one(connection, id)?;
     let mut batch = Batch::new(connection.as_connection(), &scene, *model, Budget::one_record(), None)?;
     Ok(match batch.write(&record)? {
@@ -143,15 +161,15 @@ impl<'a> Run<'a> {
         Ok(deletions.was_refused)
     }
 
-    fn write(&mut self, model: InstalledModel) -> morango::Result<()> {
-        self.in_transactions(model, Walk::new(model), Walk::go_on).map(|_| ())
+    fn write(&mut self, model: InstalledModel, which: Try) -> morango::Result<()> {
+        self.in_transactions(model, Walk::new(model, which), Walk::go_on).map(|_| ())
     }
 
     /// Runs transactions until the work on one model's records is done, and gives back where the work then is.
     ///
     /// What a single row's statement does wrong is found there. But a foreign key that is checked at the commit only (`DEFERRABLE
-    /// INITIALLY DEFERRED`) fails the commit: then the same records are taken again, each in a transaction of its own, and the one
-    /// with which the commit fails again is passed by.
+    /// INITIALLY DEFERRED`) fails the commit, and a trigger of the application may undo the whole transaction: then the same records
+    /// are taken again, each in a transaction of its own, and the one with which it fails again is passed by.
     fn in_transactions<Work: Clone>(
         &mut self,
         model: InstalledModel,
@@ -179,7 +197,7 @@ impl<'a> Run<'a> {
                 Ok(done) => done,
                 Err(error) if error.kind() == ErrorKind::InvalidInput && refused.is_none() => {
                     if single_records > 0 {
-                        refusal = Some(Failure::new(FailureKind::Constraint, cause(&error)));
+                        refusal = Some(Failure::of_transaction(&error));
                     } else {
                         single_records = limits::TRANSACTION_RECORDS_MAX;
                     }
@@ -201,17 +219,13 @@ impl<'a> Run<'a> {
     }
 }
 
-/// What the database said.
-fn cause(error: &Error) -> String {
-    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
-}
-
 /// Adds what one transaction did to what all of them did.
 fn add(one: DeserializeReport, all: &mut DeserializeReport) {
     all.written += one.written;
     all.deleted += one.deleted;
     all.conflicts += one.conflicts;
     all.failures_total += one.failures_total;
+    all.skipped += one.skipped;
     let room = REPORTED_MAX.saturating_sub(all.failures.len());
     all.failures.extend(one.failures.into_iter().take(room));
 }

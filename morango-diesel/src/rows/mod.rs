@@ -19,8 +19,8 @@ mod typed;
 pub use connection::RecordConnection;
 pub use statement::{Insert, Upsert};
 pub use syncable::Syncable;
-pub use table_model::{ApplyError, Load, LoadedRow, RecordRow, TableModel};
-pub use typed::Rows;
+pub use table_model::{Apply, ApplyError, Load, LoadedRow, RecordRow, Rivals, TableModel};
+pub use typed::{RIVALS_MAX, Rows};
 
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresModel;

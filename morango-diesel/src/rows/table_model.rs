@@ -15,6 +15,12 @@ const ROWS_LOADED_MAX: usize = 500;
 /// A function that loads rows and hands them over.
 pub type Load<C> = fn(&mut C, &[SyncId], &mut dyn FnMut(LoadedRow<'_>)) -> QueryResult<()>;
 
+/// A function that makes the received fields of the record with this id, under this partition, a row.
+pub type Apply<C> = fn(&mut C, SyncId, &str, &Fields<'_>) -> Result<(), ApplyError>;
+
+/// A function that finds the rows that hold the same as received fields in all of these columns; see [`Rows::rivals`].
+pub type Rivals<C> = fn(&mut C, SyncId, &Fields<'_>, &[&str]) -> Result<Vec<SyncId>, ApplyError>;
+
 /// A model and what can be done with its rows over a connection of type `C`.
 ///
 /// The derive registers one for each model and database with `inventory`; tests make them with [`TableModel::of`].
@@ -25,7 +31,9 @@ pub struct TableModel<C> {
     /// A row whose columns cannot be read is handed over as [`LoadedRow::Unreadable`] and does not stop the others.
     pub load: Load<C>,
     /// Makes received fields the row with this id: inserts it, or sets every column that travels.
-    pub apply: fn(&mut C, SyncId, &Fields<'_>) -> Result<(), ApplyError>,
+    pub apply: Apply<C>,
+    /// The ids of some other rows that hold, in all of these columns, what the received fields say.
+    pub rivals: Rivals<C>,
     /// Deletes the row with this id and says how many that were, 0 or 1.
     pub delete: fn(&mut C, &SyncId) -> QueryResult<usize>,
 }
@@ -33,7 +41,13 @@ pub struct TableModel<C> {
 impl<C> TableModel<C> {
     /// The verbs of one row type.
     pub const fn of<M: Rows<C>>() -> Self {
-        Self { definition: M::definition, load: load::<C, M>, apply: apply::<C, M>, delete: M::delete }
+        Self {
+            definition: M::definition,
+            load: load::<C, M>,
+            apply: apply::<C, M>,
+            rivals: rivals::<C, M>,
+            delete: M::delete,
+        }
     }
 }
 
@@ -106,6 +120,15 @@ impl<M: Model> RecordRow for M {
 pub enum ApplyError {
     /// Fields are missing, of the wrong form, too long, or refused by the application's validation.
     Fields(FieldErrors),
+    /// The fields say that the row belongs elsewhere than its record.
+    OutsidePartition {
+        /// The partition that the fields give.
+        place: String,
+        /// The record's, under which that does not lie.
+        partition: String,
+    },
+    /// The database wrote nothing and said nothing, as a trigger can make it.
+    Ignored,
     /// The database refused the row.
     Database(DieselError),
 }
@@ -114,6 +137,10 @@ impl fmt::Display for ApplyError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fields(errors) => write!(formatter, "read the fields of the row: {errors}"),
+            Self::OutsidePartition { place, partition } => {
+                write!(formatter, "write the row: its fields place it under {place:?}, not under {partition:?}")
+            }
+            Self::Ignored => formatter.write_str("write the row: a trigger kept the database from it"),
             Self::Database(error) => write!(formatter, "write the row: {error}"),
         }
     }
@@ -129,12 +156,17 @@ impl std::error::Error for ApplyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Fields(errors) => Some(errors),
+            Self::OutsidePartition { .. } | Self::Ignored => None,
             Self::Database(error) => Some(error),
         }
     }
 }
 
 fn load<C, M: Rows<C>>(connection: &mut C, ids: &[SyncId], each: &mut dyn FnMut(LoadedRow<'_>)) -> QueryResult<()> {
+    if ids.len() == 1 {
+        // This statement stays prepared, one for any number of ids does not.
+        return load_one_by_one::<C, M>(connection, ids, each);
+    }
     for chunk in ids.chunks(ROWS_LOADED_MAX) {
         match M::load_all(connection, chunk) {
             Ok(rows) => rows.iter().for_each(|row| each(LoadedRow::Row(row))),
@@ -163,7 +195,38 @@ fn load_one_by_one<C, M: Rows<C>>(
     Ok(())
 }
 
-fn apply<C, M: Rows<C>>(connection: &mut C, id: SyncId, fields: &Fields<'_>) -> Result<(), ApplyError> {
+/// A row may stand only where its record lies, or below. Whoever may write a record may write whatever lies under its partition;
+/// elsewhere its row could pass for somebody else's.
+fn apply<C, M: Rows<C>>(
+    connection: &mut C,
+    id: SyncId,
+    partition: &str,
+    fields: &Fields<'_>,
+) -> Result<(), ApplyError> {
     let row = M::read_fields(id, fields).map_err(ApplyError::Fields)?;
-    row.upsert(connection).map_err(ApplyError::Database)
+    if let Some(place) = model::partition_of(&row, id)
+        && !place.starts_with(partition)
+    {
+        return Err(ApplyError::OutsidePartition { place, partition: partition.to_owned() });
+    }
+    let written = row.upsert(connection).map_err(ApplyError::Database)?;
+    let has_nothing_to_set = || M::definition().fields.iter().all(|field| field.is_skipped);
+    let is_as_it_should_be = written > 0 || (has_nothing_to_set() && is_there::<C, M>(connection, &id)?);
+    if is_as_it_should_be { Ok(()) } else { Err(ApplyError::Ignored) }
+}
+
+fn is_there<C, M: Rows<C>>(connection: &mut C, id: &SyncId) -> Result<bool, ApplyError> {
+    let mut is_there = false;
+    load::<C, M>(connection, std::slice::from_ref(id), &mut |_| is_there = true).map_err(ApplyError::Database)?;
+    Ok(is_there)
+}
+
+fn rivals<C, M: Rows<C>>(
+    connection: &mut C,
+    id: SyncId,
+    fields: &Fields<'_>,
+    columns: &[&str],
+) -> Result<Vec<SyncId>, ApplyError> {
+    let row = M::read_fields(id, fields).map_err(ApplyError::Fields)?;
+    row.rivals(connection, columns).map_err(ApplyError::Database)
 }

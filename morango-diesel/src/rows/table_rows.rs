@@ -1,7 +1,5 @@
 //! A model's rows in whichever database a storage is over.
 
-#[cfg(feature = "postgres")]
-use diesel::result::Error as DieselError;
 use diesel::result::QueryResult;
 use morango::id::SyncId;
 use morango::model::{Fields, ModelDefinition};
@@ -62,14 +60,37 @@ impl TableRows {
         &self,
         connection: &mut Connection<'_>,
         id: SyncId,
+        partition: &str,
         fields: &Fields<'_>,
     ) -> Result<(), ApplyError> {
         match (self, connection) {
             #[cfg(feature = "sqlite")]
-            (Self::Sqlite(model), Connection::Sqlite(connection)) => (model.apply)(connection, id, fields),
+            (Self::Sqlite(model), Connection::Sqlite(connection)) => (model.apply)(connection, id, partition, fields),
             #[cfg(feature = "postgres")]
             (Self::Postgres(model), Connection::Postgres(connection)) => {
-                within_savepoint(connection, |connection| (model.apply)(connection, id, fields))
+                (model.apply)(connection, id, partition, fields)
+            }
+            #[cfg(all(feature = "sqlite", feature = "postgres"))]
+            (Self::Sqlite(_), Connection::Postgres(_)) | (Self::Postgres(_), Connection::Sqlite(_)) => {
+                unreachable!("{OTHER_DATABASE}")
+            }
+        }
+    }
+
+    /// Finds rows that hold the same in some columns; see [`TableModel::rivals`](super::TableModel::rivals).
+    pub(crate) fn rivals(
+        &self,
+        connection: &mut Connection<'_>,
+        id: SyncId,
+        fields: &Fields<'_>,
+        columns: &[&str],
+    ) -> Result<Vec<SyncId>, ApplyError> {
+        match (self, connection) {
+            #[cfg(feature = "sqlite")]
+            (Self::Sqlite(model), Connection::Sqlite(connection)) => (model.rivals)(connection, id, fields, columns),
+            #[cfg(feature = "postgres")]
+            (Self::Postgres(model), Connection::Postgres(connection)) => {
+                (model.rivals)(connection, id, fields, columns)
             }
             #[cfg(all(feature = "sqlite", feature = "postgres"))]
             (Self::Sqlite(_), Connection::Postgres(_)) | (Self::Postgres(_), Connection::Sqlite(_)) => {
@@ -84,22 +105,11 @@ impl TableRows {
             #[cfg(feature = "sqlite")]
             (Self::Sqlite(model), Connection::Sqlite(connection)) => (model.delete)(connection, id),
             #[cfg(feature = "postgres")]
-            (Self::Postgres(model), Connection::Postgres(connection)) => {
-                within_savepoint(connection, |connection| (model.delete)(connection, id))
-            }
+            (Self::Postgres(model), Connection::Postgres(connection)) => (model.delete)(connection, id),
             #[cfg(all(feature = "sqlite", feature = "postgres"))]
             (Self::Sqlite(_), Connection::Postgres(_)) | (Self::Postgres(_), Connection::Sqlite(_)) => {
                 unreachable!("{OTHER_DATABASE}")
             }
         }
     }
-}
-
-/// On PostgreSQL a refused statement spoils the transaction, but for what went before a savepoint.
-#[cfg(feature = "postgres")]
-fn within_savepoint<R, E: From<DieselError>>(
-    connection: &mut diesel::pg::PgConnection,
-    work: impl FnOnce(&mut diesel::pg::PgConnection) -> Result<R, E>,
-) -> Result<R, E> {
-    diesel::Connection::transaction(connection, work)
 }

@@ -4,6 +4,9 @@ use diesel::result::QueryResult;
 use morango::id::SyncId;
 use morango::model::Model;
 
+/// Rows that are looked at of those that hold the same as another.
+pub const RIVALS_MAX: i64 = 100;
+
 /// What can be done with a model's rows over a connection of type `C`.
 ///
 /// It is implemented by `#[derive(Syncable)]`, once for each database that `morango-diesel` is built for. None of it
@@ -37,9 +40,19 @@ pub trait Rows<C>: Model {
     /// Inserts the row, or makes the one that is there the same: every column that travels is set, also those that hold
     /// nothing. Columns that stay at home (`#[morango(skip)]`) are set on insertion only.
     ///
+    /// It says how many rows that were, 1 or 0: a trigger of the application may have kept the row from being written, or the
+    /// model has no column to set.
+    ///
     /// # Errors
     /// The database's: a constraint of the table does not hold.
-    fn upsert(&self, connection: &mut C) -> QueryResult<()>;
+    fn upsert(&self, connection: &mut C) -> QueryResult<usize>;
+
+    /// The ids of other rows that hold the same as this one in all of these columns, some of them where there are many.
+    /// Columns that the model does not have are passed over.
+    ///
+    /// # Errors
+    /// The database's.
+    fn rivals(&self, connection: &mut C, columns: &[&str]) -> QueryResult<Vec<SyncId>>;
 
     /// Deletes the row with this id and says how many that were, 0 or 1; cascades are not counted.
     ///
@@ -84,10 +97,28 @@ macro_rules! __typed_rows {
                 $crate::__private::Insert::<Self, _>::new(insertion).execute(connection).map(|_| ())
             }
 
-            fn upsert(&self, connection: &mut $connection) -> $crate::__private::diesel::result::QueryResult<()> {
+            fn upsert(&self, connection: &mut $connection) -> $crate::__private::diesel::result::QueryResult<usize> {
                 use $crate::__private::diesel::prelude::*;
                 let insertion = $crate::__private::diesel::insert_into($table).values(($($column.eq($crate::sql_types::held(&self.$field)),)+));
-                $crate::__private::Upsert::<Self, _>::new(insertion).execute(connection).map(|_| ())
+                $crate::__private::Upsert::<Self, _>::new(insertion).execute(connection)
+            }
+
+            fn rivals(
+                &self,
+                connection: &mut $connection,
+                columns: &[&str],
+            ) -> $crate::__private::diesel::result::QueryResult<
+                ::std::vec::Vec<$crate::__private::morango::id::SyncId>,
+            > {
+                use $crate::__private::diesel::prelude::*;
+                let id = $crate::__private::morango::model::Model::id(self);
+                let mut rivals = $table.select($id).filter($id.ne(id)).limit($crate::__private::RIVALS_MAX).into_boxed();
+                $(
+                    if columns.iter().any(|name| name.eq_ignore_ascii_case(<$column as Column>::NAME)) {
+                        rivals = rivals.filter($column.eq($crate::sql_types::held(&self.$field)));
+                    }
+                )+
+                rivals.load(connection)
             }
 
             fn delete(

@@ -11,6 +11,7 @@ mod claim;
 mod decide;
 mod mark;
 mod stored;
+pub(crate) mod trace;
 
 use std::collections::{HashMap, HashSet};
 

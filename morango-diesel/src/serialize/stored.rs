@@ -88,7 +88,7 @@ pub(super) fn load(connection: &mut Connection<'_>, ids: &[SyncId]) -> Result<Ha
         let rows =
             sql("SELECT sequence, record_id, profile, model_name, partition, source_id, is_deleted, is_hard_deleted,
              is_dirty, record_max_counters, serialized, self_reference,
-             CASE WHEN is_dirty = 1 THEN conflicting_serialized_data ELSE '' END
+             CASE WHEN is_dirty <> 0 THEN conflicting_serialized_data ELSE '' END
              FROM morango_store WHERE record_id IN (")
             .bind_all(filled)
             .sql(")")
@@ -164,8 +164,8 @@ fn met_another() -> Fault {
 }
 
 /// What every change of a record by this instance sets: who saved it last, its counters, and whether anything waits for it.
-const SAVED: &str =
-    "UPDATE morango_store SET transfer_session = NULL, failure_kind = NULL, failure_reason = NULL, is_dirty = ";
+const SAVED: &str = "UPDATE morango_store SET transfer_session = NULL, failure_kind = NULL, failure_reason = NULL,
+     waiting_since = NULL, is_dirty = ";
 
 /// Gives a record its row's content.
 ///

@@ -45,7 +45,7 @@ impl Device {
         self.serialize();
         let before = foreign_book("before", novels);
         self.dequeue(vec![before.clone()]);
-        self.storage.deserialize(PROFILE, &everything(), &go_on).expect("it deserializes");
+        self.deserialize();
         self.rename(before.id, ours);
         self.serialize();
         let mut changed = before;
@@ -53,7 +53,7 @@ impl Device {
         changed.last_saved = stamp("other", 2);
         changed.counters.raise(changed.last_saved);
         self.dequeue(vec![changed]);
-        self.storage.deserialize(PROFILE, &everything(), &go_on).expect("it deserializes");
+        self.deserialize();
         assert_eq!(self.titles(), [ours]);
         (novels, self.conflicts().remove(0))
     }
@@ -147,7 +147,7 @@ fn a_row_that_was_changed_while_its_record_waited_is_merged_with_it() {
     device.serialize();
     assert_eq!(device.row(id).pages, 5, "it is not written before it is deserialized");
     change(&mut device, 6);
-    let report = device.storage.deserialize(PROFILE, &everything(), &go_on).expect("it deserializes");
+    let report = device.deserialize();
     assert_eq!((report.conflicts, report.written), (1, 1));
     let row = device.row(id);
     assert_eq!((row.pages, row.tags), (8, json!(["ours", "theirs"])));
@@ -185,7 +185,7 @@ fn a_function_of_the_application_merges_and_may_decline() {
         let mut theirs = foreign_reading(1, "[]", "same");
         theirs.serialized = theirs.serialized.replace("slowly", motto);
         device.dequeue(vec![theirs.clone()]);
-        device.storage.deserialize(PROFILE, &everything(), &go_on).expect("it deserializes");
+        device.deserialize();
         assert_eq!(device.row(id).motto, merged);
         assert_eq!(device.conflicts().is_empty(), motto != "none", "what was declined is kept");
     }
@@ -315,7 +315,7 @@ fn a_deleted_record_stays_deleted_or_lives_again_as_it_is_decided() {
         device.serialize();
         let book = foreign_book("before", shelf);
         device.dequeue(vec![book.clone()]);
-        device.storage.deserialize(PROFILE, &everything(), &go_on).expect("it deserializes");
+        device.deserialize();
         device.run("DELETE FROM books");
         device.serialize();
         let mut changed = foreign_book("before", shelf);
@@ -323,7 +323,7 @@ fn a_deleted_record_stays_deleted_or_lives_again_as_it_is_decided() {
         changed.last_saved = stamp("other", 2);
         changed.counters.raise(changed.last_saved);
         device.dequeue(vec![changed]);
-        device.storage.deserialize(PROFILE, &everything(), &go_on).expect("it deserializes");
+        device.deserialize();
         let conflict = device.conflicts().remove(0);
         assert!(conflict.deleted && device.titles().is_empty(), "the deletion holds");
         device.resolve(&conflict, &resolution).expect("it is decided");
@@ -342,7 +342,7 @@ fn a_record_that_waits_or_whose_model_is_unknown_can_be_decided_about() {
     let mut letter = foreign("letter", "lib:letters", "1", r#"{"text":"first"}"#, &[stamp("other", 1)]);
     letter.conflicting_serialized_data = "{\"text\":\"second\"}\n".to_owned();
     device.dequeue(vec![book.clone(), letter.clone()]);
-    device.storage.deserialize(PROFILE, &everything(), &go_on).expect("it deserializes");
+    device.deserialize();
     let waiting = |device: &mut Device| device.number("SELECT count(*) FROM morango_store WHERE is_dirty = 1");
     assert_eq!(waiting(&mut device), 2);
     for conflict in device.conflicts() {
@@ -368,7 +368,7 @@ fn a_parent_that_was_decided_on_is_the_records_parent_too() {
     shelf.conflicting_serialized_data =
         format!("{}\n", shelf.serialized.replace(&upper.to_string(), &lower.to_string()));
     device.dequeue(vec![shelf.clone()]);
-    device.storage.deserialize(PROFILE, &everything(), &go_on).expect("it deserializes");
+    device.deserialize();
     let conflict = device.conflicts().remove(0);
     device.resolve(&conflict, &Resolution::TakeTheirs(0)).expect("it is decided");
     assert_eq!(device.record(shelf.id).self_ref_fk, lower.to_string());

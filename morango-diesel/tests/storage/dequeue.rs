@@ -178,7 +178,7 @@ fn a_call_that_was_stopped_between_transactions_goes_on_and_claims_only_at_the_e
     for chunk in 0..3 {
         device.take(
             &session,
-            (0..1_500).map(|number| super::deserialize::changed(&shelf(chunk, number), 9, |_| ())).collect(),
+            (0..1_500).map(|number| super::library::changed(&shelf(chunk, number), 9, |_| ())).collect(),
         );
     }
     let error = device.storage.dequeue(&session, &|_| ControlFlow::Break(())).expect_err("it was stopped");

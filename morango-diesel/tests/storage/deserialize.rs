@@ -2,24 +2,14 @@
 
 use diesel::prelude::*;
 use morango::id::SyncId;
-use morango::port::{ApplyFailure, Storage as _};
+use morango::port::{Storage as _, WaitingKind};
 use morango::record::StoreRecord;
 use morango::scope::Filter;
 
-use super::library::{Device, PROFILE, books, everything, foreign, foreign_book, foreign_shelf, go_on, shelves, stamp};
-
-pub(crate) fn kinds(failures: &[ApplyFailure]) -> Vec<&str> {
-    failures.iter().map(|failure| failure.kind.as_str()).collect()
-}
-
-/// The same record, saved once more by the other.
-pub(crate) fn changed(record: &StoreRecord, counter: i64, change: impl FnOnce(&mut StoreRecord)) -> StoreRecord {
-    let mut record = record.clone();
-    record.last_saved = stamp("other", counter);
-    record.counters.raise(record.last_saved);
-    change(&mut record);
-    record
-}
+use super::library::{
+    Device, PROFILE, books, changed, everything, foreign, foreign_book, foreign_shelf, go_on, kinds, order, shelves,
+    stamp,
+};
 
 #[test]
 fn what_one_device_has_the_other_gets_with_changes_and_deletions() {
@@ -48,8 +38,8 @@ fn a_record_becomes_a_row_only_under_the_filter() {
     let device = Device::new("laptop");
     device.dequeue(vec![foreign_shelf("fiction", None), foreign_book("Emma", foreign_shelf("fiction", None).id)]);
     let only_books = Filter::new(["lib:books:ada"]).expect("a prefix");
-    let report = device.storage.deserialize(PROFILE, &only_books, &go_on).expect("it deserializes");
-    assert_eq!((report.written, kinds(&report.failures)), (0, vec!["foreign-key-waits"]));
+    let report = device.deserialize_under(&only_books);
+    assert_eq!((report.written, kinds(&report.failures)), (0, vec![WaitingKind::ForeignKeyWaits]));
     assert_eq!(device.deserialize().written, 2);
 }
 
@@ -76,13 +66,13 @@ fn one_bad_record_never_stops_the_others_and_is_tried_again() {
     assert_eq!(device.titles(), ["Dune", "Emma"]);
     assert_eq!(report.failures_total, 7);
     let expected = [
-        "malformed",
-        "malformed",
-        "invalid-field",
-        "invalid-field",
-        "constraint",
-        "missing-foreign-key",
-        "invalid-field",
+        WaitingKind::Malformed,
+        WaitingKind::Malformed,
+        WaitingKind::InvalidField,
+        WaitingKind::InvalidField,
+        WaitingKind::Constraint,
+        WaitingKind::MissingForeignKey,
+        WaitingKind::InvalidField,
     ];
     assert_eq!(kinds(&report.failures), expected);
     assert!(report.failures[5].reason.contains(&absent.to_string()), "{:?}", report.failures[5]);
@@ -149,8 +139,16 @@ fn below_a_shelf_that_fails_the_others_wait() {
     let report = device.deserialize();
     assert_eq!((report.written, report.failures_total), (2, 4));
     let mut found = kinds(&report.failures);
-    found.sort_unstable();
-    assert_eq!(found, ["foreign-key-waits", "foreign-key-waits", "foreign-key-waits", "malformed"]);
+    found.sort_by_key(|kind| kind.code());
+    assert_eq!(
+        found,
+        [
+            WaitingKind::ForeignKeyWaits,
+            WaitingKind::ForeignKeyWaits,
+            WaitingKind::ForeignKeyWaits,
+            WaitingKind::Malformed
+        ]
+    );
     device.dequeue(vec![changed(&chain(6)[2], 2, |_| ())]);
     assert_eq!(device.deserialize().written, 4);
     assert_eq!(device.shelves().len(), 6);
@@ -163,7 +161,7 @@ fn shelves_that_claim_to_stand_within_each_other_fail_and_stop_nobody() {
     let within = |name, parent: &StoreRecord| foreign_shelf(name, Some(parent.id));
     device.dequeue(vec![within("one", &two), within("two", &one), foreign_shelf("three", None)]);
     let report = device.deserialize();
-    assert_eq!((report.written, kinds(&report.failures)), (1, vec!["foreign-key-waits"; 2]));
+    assert_eq!((report.written, kinds(&report.failures)), (1, vec![WaitingKind::Cycle; 2]));
 }
 
 #[test]
@@ -184,7 +182,7 @@ fn a_false_label_of_the_parent_decides_nothing() {
         root,
     ]);
     let report = device.deserialize();
-    assert_eq!((report.written, kinds(&report.failures)), (4, vec!["missing-foreign-key"]));
+    assert_eq!((report.written, kinds(&report.failures)), (4, vec![WaitingKind::MissingForeignKey]));
 }
 
 #[test]
@@ -211,7 +209,7 @@ fn a_deletion_that_the_database_refuses_waits_with_its_reason() {
     device.run(&format!("INSERT INTO loans VALUES ('{}')", book.id));
     device.dequeue(vec![changed(&book, 2, |record| record.deleted = true), changed(&shelf, 2, |_| ())]);
     let report = device.deserialize();
-    assert_eq!((report.written, report.deleted, kinds(&report.failures)), (1, 0, vec!["constraint"]));
+    assert_eq!((report.written, report.deleted, kinds(&report.failures)), (1, 0, vec![WaitingKind::Constraint]));
     device.run("DELETE FROM loans");
     assert_eq!(device.deserialize().deleted, 1);
 }
@@ -318,7 +316,7 @@ fn many_records_are_written_in_many_transactions_and_each_is_a_true_state() {
         3 => std::ops::ControlFlow::Break(()),
         _ => std::ops::ControlFlow::Continue(()),
     };
-    device.storage.deserialize(PROFILE, &everything(), &stop).expect_err("it was stopped");
+    device.storage.deserialize(&order(&everything()), &stop).expect_err("it was stopped");
     let written = device.number("SELECT count(*) FROM books");
     assert!(written > 0 && written < 5_000, "{written}");
     assert_eq!(device.number("SELECT count(*) FROM morango_store WHERE is_dirty = 1"), 5_000 - written);
@@ -343,7 +341,7 @@ fn a_foreign_key_that_is_checked_at_the_commit_stops_only_its_own_record() {
     let titles = ["Emma", "Solaris", "Dune"];
     device.dequeue(titles.iter().map(|title| foreign_book(title, shelf.id)).chain([shelf.clone()]).collect());
     let report = device.deserialize();
-    assert_eq!((report.written, kinds(&report.failures)), (3, vec!["constraint"]));
+    assert_eq!((report.written, kinds(&report.failures)), (3, vec![WaitingKind::Constraint]));
     assert_eq!(device.titles(), ["Dune", "Emma"]);
     device.run("INSERT INTO languages VALUES ('Solaris')");
     assert_eq!(device.deserialize().written, 1);

@@ -12,7 +12,10 @@ use morango::counter::{Lack, RecordMaxCounters, Stamp, difference};
 use morango::id::{CertificateId, InstanceId, SyncId, SyncSessionId, TransferSessionId};
 use morango::identity::{Instance, SystemFacts};
 use morango::model::{Model as _, Registry};
-use morango::port::{DequeueReport, DeserializeReport, Progress, ReceivedChunk, Rejection, Storage as _};
+use morango::port::{
+    ApplyFailure, DequeueReport, DeserializeOrder, DeserializeReport, FailedBefore, Progress, ReceivedChunk, Rejection,
+    Storage as _, WaitingKind,
+};
 use morango::record::{BufferRecord, Gate, StoreRecord, record_id};
 use morango::scope::Filter;
 use morango::session::{Capabilities, Direction, Role, Side, Stage, StageStatus, SyncSession, TransferSession};
@@ -119,18 +122,70 @@ pub(crate) fn time() -> DateTime<Utc> {
     DateTime::from_timestamp_millis(1_700_000_000_000).expect("a time")
 }
 
+/// Everything under a filter is to be deserialized.
+pub(crate) fn order(filter: &Filter) -> DeserializeOrder<'_> {
+    DeserializeOrder { profile: PROFILE, filter, failed_before: FailedBefore::TryAgain, now: time() }
+}
+
+pub(crate) fn kinds(failures: &[ApplyFailure]) -> Vec<WaitingKind> {
+    failures.iter().map(|failure| failure.kind).collect()
+}
+
+/// The same record, saved once more by the other.
+pub(crate) fn changed(record: &StoreRecord, counter: i64, change: impl FnOnce(&mut StoreRecord)) -> StoreRecord {
+    let mut record = record.clone();
+    record.last_saved = stamp("other", counter);
+    record.counters.raise(record.last_saved);
+    change(&mut record);
+    record
+}
+
+/// The same book, which the other gave another title.
+pub(crate) fn retitled(book: &StoreRecord, counter: i64, title: &str) -> StoreRecord {
+    changed(book, counter, |record| {
+        let fields: serde_json::Value = serde_json::from_str(&record.serialized).expect("fields");
+        let mut fields = fields.as_object().expect("an object").clone();
+        fields.insert("title".to_owned(), title.into());
+        record.serialized = serde_json::Value::Object(fields).to_string();
+    })
+}
+
+/// The same shelf, which the other put within another.
+pub(crate) fn moved(shelf: &StoreRecord, counter: i64, parent: Option<SyncId>) -> StoreRecord {
+    changed(shelf, counter, |record| {
+        let there = foreign_shelf(&record.source_id, parent);
+        (record.serialized, record.self_ref_fk) = (there.serialized, there.self_ref_fk);
+    })
+}
+
+/// The same record, which the other deleted.
+pub(crate) fn deleted(record: &StoreRecord, counter: i64) -> StoreRecord {
+    changed(record, counter, |record| record.deleted = true)
+}
+
 pub(crate) fn everything() -> Filter {
     Filter::everything()
 }
 
 impl Device {
     pub(crate) fn new(name: &str) -> Self {
+        let registry =
+            Registry::builder().model::<Shelf>().model::<Book>().model::<Reading>().build().expect("good models");
+        Self::with_models(name, TABLES, registry)
+    }
+
+    /// A device whose application made its tables in another way.
+    pub(crate) fn with_tables(name: &str, tables: &str) -> Self {
+        let registry = Registry::builder().model::<Shelf>().model::<Book>().build().expect("good models");
+        Self::with_models(name, tables, registry)
+    }
+
+    /// A device of an application with other models.
+    pub(crate) fn with_models(name: &str, tables: &str, registry: Registry) -> Self {
         let database = Database::new();
         let storage = database.open();
         let mut connection = storage.connect().expect("it connects");
-        connection.batch_execute(TABLES).expect("the application's tables are made");
-        let registry =
-            Registry::builder().model::<Shelf>().model::<Book>().model::<Reading>().build().expect("good models");
+        connection.batch_execute(&dialect(tables)).expect("the application's tables are made");
         storage.prepare(&Arc::new(registry)).expect("our tables are made");
         let facts = SystemFacts { node_id: name.to_owned(), ..SystemFacts::default() };
         let instance = Instance::derive(storage.database_id().expect("an id"), name, &facts);
@@ -171,7 +226,11 @@ impl Device {
     }
 
     pub(crate) fn deserialize(&self) -> DeserializeReport {
-        self.storage.deserialize(PROFILE, &everything(), &go_on).expect("it deserializes")
+        self.deserialize_under(&everything())
+    }
+
+    pub(crate) fn deserialize_under(&self, filter: &Filter) -> DeserializeReport {
+        self.storage.deserialize(&order(filter), &go_on).expect("it deserializes")
     }
 
     /// Every record of the store, in the order of the ids.
@@ -258,7 +317,7 @@ impl Device {
     pub(crate) fn pull(&self, other: &Self, filter: &Filter) -> Pulled {
         let (session, records) = self.receive(other, filter);
         let dequeued = self.storage.dequeue(&session, &go_on).expect("it dequeues");
-        let deserialized = self.storage.deserialize(PROFILE, filter, &go_on).expect("it deserializes");
+        let deserialized = self.deserialize_under(filter);
         self.storage.clean_up(&session.id, time()).expect("it cleans up");
         Pulled { records, dequeued, deserialized }
     }

@@ -10,7 +10,7 @@ use super::Engine;
 use crate::hook::{Event, Hook};
 use crate::identity::{Instance, SystemFacts};
 use crate::model::Registry;
-use crate::port::{Clock, Storage, SystemClock};
+use crate::port::{Clock, FailedBefore, Storage, SystemClock};
 use crate::session::{Capabilities, Capability};
 use crate::transfer::{Guests, Home, SingleUserScope, Upkeep, Workers, look_after};
 use crate::{Error, ErrorKind, Result, limits};
@@ -26,6 +26,7 @@ pub struct EngineBuilder {
     guests: Guests,
     single_user_scopes: Vec<SingleUserScope>,
     sessions_idle: Duration,
+    failed_before: FailedBefore,
 }
 
 impl EngineBuilder {
@@ -40,6 +41,7 @@ impl EngineBuilder {
             guests: Guests::default(),
             single_user_scopes: Vec::new(),
             sessions_idle: Duration::from_secs(limits::SESSION_IDLE_SECONDS_DEFAULT),
+            failed_before: FailedBefore::default(),
         }
     }
 
@@ -118,6 +120,14 @@ impl EngineBuilder {
         self
     }
 
+    /// What deserializing does with records that failed before: on a device where many wait for good, passing them by is
+    /// faster. A sync may say otherwise for itself.
+    #[must_use]
+    pub fn failed_before(mut self, failed_before: FailedBefore) -> Self {
+        self.failed_before = failed_before;
+        self
+    }
+
     /// Puts the engine together: checks the registry, brings the storage up to date, and finds out which instance this is.
     ///
     /// # Errors
@@ -141,6 +151,7 @@ impl EngineBuilder {
             capabilities: self.capabilities,
             guests: self.guests,
             single_user_scopes: self.single_user_scopes,
+            failed_before: self.failed_before,
             workers: Workers::default(),
             upkeep: Upkeep::new(self.sessions_idle),
         };

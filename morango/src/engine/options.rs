@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::hook::{Event, Hook};
 use crate::id::CertificateId;
 use crate::limits;
+use crate::port::FailedBefore;
 use crate::scope::Filter;
 use crate::session::Direction;
 use crate::transfer::{BreakingOff, CancelToken, Guests, Takeover};
@@ -19,6 +20,7 @@ pub struct SyncOptions {
     pub(super) chunk_records: Option<usize>,
     pub(super) server_certificate: Option<CertificateId>,
     pub(super) guests: Guests,
+    pub(super) failed_before: Option<FailedBefore>,
     pub(super) cancel: CancelToken,
     pub(super) beginning: Beginning,
     pub(super) ending: Ending,
@@ -47,6 +49,7 @@ impl SyncOptions {
             chunk_records: None,
             server_certificate: None,
             guests: Guests::default(),
+            failed_before: None,
             cancel: CancelToken::new(),
             beginning: Beginning::Afresh,
             ending: Ending::Close,
@@ -87,6 +90,13 @@ impl SyncOptions {
     #[must_use]
     pub fn server_certificate(mut self, certificate: impl Into<CertificateId>) -> Self {
         self.server_certificate = Some(certificate.into());
+        self
+    }
+
+    /// What becomes here of received records that failed before. Without it, what the engine was told.
+    #[must_use]
+    pub fn failed_before(mut self, failed_before: FailedBefore) -> Self {
+        self.failed_before = Some(failed_before);
         self
     }
 
@@ -156,6 +166,7 @@ impl fmt::Debug for SyncOptions {
             .field("filter", &self.filter)
             .field("chunk_records", &self.chunk_records)
             .field("server_certificate", &self.server_certificate)
+            .field("failed_before", &self.failed_before)
             .finish_non_exhaustive()
     }
 }

@@ -250,6 +250,7 @@ impl<'a> Sync<'a> {
                     },
                 },
                 chunk_records: plan.chunk_records,
+                failed_before: self.options.failed_before.unwrap_or(self.home.failed_before),
                 guests: &self.options.guests,
                 cancel: &self.options.cancel,
             };

@@ -17,4 +17,4 @@ pub use payload::{Fields, ObjectWriter, PARTITION_NAME, PayloadError, SOURCE_ID_
 pub use policy::{FieldPolicy, RecordPolicy};
 pub use registry::{Registry, RegistryBuilder};
 pub use syncable::Model;
-pub use uid::{ID_PLACEHOLDER, IdentifyError, Origin, identify, new_source_id, record_id};
+pub use uid::{ID_PLACEHOLDER, IdentifyError, Origin, identify, new_source_id, partition_of, record_id};

@@ -137,6 +137,14 @@ pub fn identify<M: Model>(row: &M, source_id: Option<&str>) -> Result<Origin, Id
     Ok(Origin { id, source_id, partition })
 }
 
+/// The partition that a row's fields give, for a record of this id; `None` where a field that it needs holds nothing.
+///
+/// A record keeps the partition that it was created with; this is where the row as it is now says that it belongs.
+pub fn partition_of<M: Model>(row: &M, id: SyncId) -> Option<String> {
+    let value = |name: &str| if name == "id" { Some(id.to_string()) } else { row.field_text(name) };
+    fill(M::definition().partition, value).ok()
+}
+
 /// The source id that a new row gets: calculated where the model says how, drawn at random otherwise.
 ///
 /// # Errors

@@ -6,6 +6,7 @@ mod accounts;
 mod clock;
 mod peer;
 mod storage;
+mod waiting;
 
 pub use accounts::{Accounts, Credentials, GrantRequest, NoAccounts};
 pub use clock::{Clock, SystemClock};
@@ -16,4 +17,8 @@ pub use peer::{
 pub use storage::{
     ApplyFailure, Chunk, DequeueReport, DeserializeReport, Progress, REPORTED_MAX, ReceivedChunk, Rejection,
     SerializeReport, SetAside, Storage, StoredCertificate, Watch,
+};
+pub use waiting::{
+    DeserializeOrder, FailedBefore, NoRow, Waiting, WaitingCursor, WaitingKind, WaitingPage, WaitingRecords,
+    WaitingSource, WaitingState,
 };

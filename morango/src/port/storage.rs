@@ -22,6 +22,7 @@ use crate::session::{Role, SyncSession, SyncSessionQuery, TransferSession};
 use crate::{Error, ErrorKind, Result};
 
 use super::peer::CertificateQuery;
+use super::waiting::{DeserializeOrder, WaitingCursor, WaitingKind, WaitingPage, WaitingRecords};
 
 /// How far a long verb is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,8 +158,8 @@ pub struct ApplyFailure {
     pub model: String,
     /// The record's id.
     pub id: SyncId,
-    /// The kind of failure: a stable name, for example `missing-foreign-key`.
-    pub kind: String,
+    /// The kind of failure.
+    pub kind: WaitingKind,
     /// Why.
     pub reason: String,
 }
@@ -176,6 +177,8 @@ pub struct DeserializeReport {
     pub failures: Vec<ApplyFailure>,
     /// How many there are in all.
     pub failures_total: u64,
+    /// Records that failed before and were passed by, as was asked for.
+    pub skipped: u64,
     /// Records of models that this application does not have: kept and passed on.
     pub unknown_models: u64,
 }
@@ -398,7 +401,27 @@ pub trait Storage: Send + Sync + 'static {
     ///
     /// # Errors
     /// The database fails. A record that cannot become a row is no error: it waits and is reported.
-    fn deserialize(&self, profile: &str, filter: &Filter, watch: Watch<'_>) -> Result<DeserializeReport>;
+    fn deserialize(&self, order: &DeserializeOrder<'_>, watch: Watch<'_>) -> Result<DeserializeReport>;
+
+    /// What waits, from a place on, at most `limit` records and fewer where they are large; at least one where there is one.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn waiting(&self, which: &WaitingRecords, after: Option<&WaitingCursor>, limit: usize) -> Result<WaitingPage>;
+
+    /// Has the next deserializing try these records, also where it skips those that failed before. Dropped ones wait again.
+    /// Returns how many there are.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn wait_again(&self, which: &WaitingRecords) -> Result<u64>;
+
+    /// Has these records wait no longer: their rows stay as they are until the records change again. In the store they stay
+    /// as they were received, under the same stamps, so that others get them unchanged. Returns how many there are.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn drop_waiting(&self, which: &WaitingRecords) -> Result<u64>;
 
     /// *Cleanup*: deletes the session's buffers and closes it.
     ///

@@ -20,8 +20,8 @@ use crate::id::{CertificateId, SyncSessionId, TransferSessionId};
 use crate::identity::Instance;
 use crate::model::Registry;
 use crate::port::{
-    Clock, DequeueReport, DeserializeReport, Progress, REPORTED_MAX, Rejection, RemoteTransfer, SerializeReport,
-    Storage,
+    Clock, DequeueReport, DeserializeReport, FailedBefore, Progress, REPORTED_MAX, Rejection, RemoteTransfer,
+    SerializeReport, Storage,
 };
 use crate::scope::Scope;
 use crate::session::{Capabilities, Role, Side, Stage, StageStatus, SyncSession, TransferSession};
@@ -39,6 +39,8 @@ pub(crate) struct Home {
     /// Whom the application brought along for every sync.
     pub(crate) guests: Guests,
     pub(crate) single_user_scopes: Vec<SingleUserScope>,
+    /// What becomes of received records that failed before.
+    pub(crate) failed_before: FailedBefore,
     pub(crate) workers: Workers,
     pub(crate) upkeep: Upkeep,
 }
@@ -96,6 +98,8 @@ pub(super) struct Context<'a> {
     pub(super) lease: Option<&'a Lease<'a>>,
     /// How the peer's side stood when this transfer was taken up again, until somebody has looked at it.
     pub(super) found: Option<RemoteTransfer>,
+    /// What becomes of received records that failed before, in this transfer.
+    pub(super) failed_before: FailedBefore,
     /// The counters that a client told with its request: of the side that answers.
     pub(super) told: Option<Fsic>,
     /// What the stages did so far.
@@ -139,6 +143,7 @@ impl<'a> Context<'a> {
             cancel,
             lease: None,
             found: None,
+            failed_before: home.failed_before,
             told: None,
             results: Results::default(),
             durations: Vec::new(),

@@ -74,6 +74,7 @@ fn open<'a>(home: &'a Home, peer: &dyn Peer, order: &Order<'a>) -> Result<Contex
 fn context_of<'a>(home: &'a Home, order: &Order<'a>, session: TransferSession) -> Context<'a> {
     let mut context = Context::new(home, order.sync_session.clone(), session, order.guests, order.cancel.clone());
     context.lease = Some(order.lease);
+    context.failed_before = order.failed_before;
     context
 }
 

@@ -4,6 +4,7 @@ use super::cancel::CancelToken;
 use super::fsic::Exchange;
 use super::guests::Guests;
 use super::lease::Lease;
+use crate::port::FailedBefore;
 use crate::scope::{Filter, Reach};
 use crate::session::{Direction, SyncSession, TransferSession};
 use crate::{Error, ErrorKind, Result};
@@ -23,6 +24,7 @@ pub(crate) struct Order<'a> {
     pub(crate) widening: Widening<'a>,
     pub(crate) chunk_records: usize,
     pub(crate) guests: &'a Guests,
+    pub(crate) failed_before: FailedBefore,
     pub(crate) cancel: &'a CancelToken,
 }
 

@@ -64,7 +64,7 @@ impl TransferReport {
     pub fn is_clean(&self) -> bool {
         self.rejections_total == 0
             && self.serialize.as_ref().is_none_or(|report| report.set_aside_total == 0)
-            && self.deserialize.as_ref().is_none_or(|report| report.failures_total == 0)
+            && self.deserialize.as_ref().is_none_or(|report| report.failures_total == 0 && report.skipped == 0)
     }
 
     /// How many records both sides had changed: both contents are kept.
@@ -89,6 +89,9 @@ impl fmt::Display for TransferReport {
             write!(formatter, ", {} rows written, {} deleted", deserialized.written, deserialized.deleted)?;
             if deserialized.failures_total > 0 {
                 write!(formatter, ", {} records wait for what they need", deserialized.failures_total)?;
+            }
+            if deserialized.skipped > 0 {
+                write!(formatter, ", {} that failed before were passed by", deserialized.skipped)?;
             }
         }
         if let Some(serialized) = &self.serialize

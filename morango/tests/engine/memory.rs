@@ -11,8 +11,8 @@ use morango::id::{CertificateId, DatabaseId, InstanceId, NonceId, SyncId, SyncSe
 use morango::identity::{Certificate, Instance, Nonce, PrivateKey};
 use morango::model::{ModelDefinition, Registry};
 use morango::port::{
-    CertificateQuery, Chunk, DequeueReport, DeserializeReport, Progress, ReceivedChunk, Rejection, SerializeReport,
-    Storage, StoredCertificate, Watch,
+    CertificateQuery, Chunk, DequeueReport, DeserializeOrder, DeserializeReport, Progress, ReceivedChunk, Rejection,
+    SerializeReport, Storage, StoredCertificate, WaitingCursor, WaitingPage, WaitingRecords, Watch,
 };
 use morango::record::{Relation, StoreRecord, merge, merge_row, put_before, record_id, relation};
 use morango::scope::Filter;
@@ -467,12 +467,12 @@ impl Storage for Memory {
         Ok(report)
     }
 
-    fn deserialize(&self, _profile: &str, filter: &Filter, _watch: Watch<'_>) -> Result<DeserializeReport> {
+    fn deserialize(&self, order: &DeserializeOrder<'_>, _watch: Watch<'_>) -> Result<DeserializeReport> {
         let mut state = self.state();
         let mut report = DeserializeReport::default();
         for id in std::mem::take(&mut state.dirty) {
             let record = state.store[&id].clone();
-            if filter.contains(&record.partition) {
+            if order.filter.contains(&record.partition) {
                 state.rows.insert(id, record.serialized);
                 report.written += 1;
             } else {
@@ -480,6 +480,19 @@ impl Storage for Memory {
             }
         }
         Ok(report)
+    }
+
+    /// Whatever comes becomes a row at once: nothing waits.
+    fn waiting(&self, _: &WaitingRecords, _: Option<&WaitingCursor>, _: usize) -> Result<WaitingPage> {
+        Ok(WaitingPage { records: Vec::new(), next: None })
+    }
+
+    fn wait_again(&self, _: &WaitingRecords) -> Result<u64> {
+        Ok(0)
+    }
+
+    fn drop_waiting(&self, _: &WaitingRecords) -> Result<u64> {
+        Ok(0)
     }
 
     fn clean_up(&self, session: &TransferSessionId, _now: DateTime<Utc>) -> Result<()> {

@@ -179,7 +179,7 @@ fn texts_that_are_no_rows_are_kept_and_sent_on_and_keep_no_other_from_its_row() 
     let report = school.city.engine.deserialize(PROFILE, &Filter::everything()).expect("the others go on");
     assert_eq!(report.failures_total, ids.len() as u64);
     for failure in &report.failures {
-        assert!(!failure.kind.is_empty() && !failure.reason.is_empty(), "{failure:?}");
+        assert!(!failure.reason.is_empty(), "{failure:?}");
     }
 
     let home = member("home");

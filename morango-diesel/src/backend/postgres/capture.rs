@@ -15,7 +15,7 @@ use crate::models::{InstalledModel, InstalledModels};
 use crate::statement::sql;
 
 /// With what the names of all of our triggers begin. The model's number, the change and a hash of the text follow.
-const NAME_PREFIX: &str = "morango_capture_";
+pub(crate) const NAME_PREFIX: &str = "morango_capture_";
 
 /// A trigger as it is.
 #[derive(Debug)]
@@ -89,6 +89,7 @@ pub(crate) fn switch(connection: &mut Connection<'_>, capture: Capture) -> Resul
     Ok(match before.as_str() {
         "off" => Capture::Off,
         "hard" => Capture::Hard,
+        "trace" => Capture::Trace,
         _ => Capture::On,
     })
 }
@@ -98,6 +99,7 @@ fn name_of(capture: Capture) -> &'static str {
         Capture::Off => "off",
         Capture::On => "on",
         Capture::Hard => "hard",
+        Capture::Trace => "trace",
     }
 }
 
@@ -197,16 +199,19 @@ const TRUNCATE: Watched = Watched { change: "truncate", when: "BEFORE", referenc
 
 fn triggers_of(model: &InstalledModel, table: &str, schema: &str) -> [Trigger; 4] {
     let number = model.number;
+    // A trace is a mark under the negative number.
+    let mark_number =
+        format!("CASE WHEN current_setting('morango.capture', true) = 'trace' THEN -{number} ELSE {number} END");
     let id = row_id(&quoted(model.definition.id_column), model.id_form);
     let mark = format!("INSERT INTO {schema}.morango_mark (model, row_id, is_hard)");
     let is_there = format!(
-        "{mark} SELECT DISTINCT {number}, {id}, 0 FROM new_rows \
+        "{mark} SELECT DISTINCT {mark_number}, {id}, 0 FROM new_rows \
          ON CONFLICT (model, row_id) DO UPDATE SET is_hard = 0, reason = NULL;"
     );
-    let is_hard = "CASE WHEN current_setting('morango.capture', true) = 'hard' THEN 1 ELSE 0 END";
+    let is_hard = "CASE WHEN current_setting('morango.capture', true) IN ('hard', 'trace') THEN 1 ELSE 0 END";
     let is_gone = |rows: &str| {
         format!(
-            "{mark} SELECT {number}, gone.row_id, {is_hard} FROM ({rows}) AS gone (row_id) \
+            "{mark} SELECT {mark_number}, gone.row_id, {is_hard} FROM ({rows}) AS gone (row_id) \
              ON CONFLICT (model, row_id) DO UPDATE \
              SET is_hard = greatest(morango_mark.is_hard, excluded.is_hard), reason = NULL;"
         )

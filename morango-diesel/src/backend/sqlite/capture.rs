@@ -13,7 +13,7 @@ use crate::models::{InstalledModel, InstalledModels};
 use crate::statement::sql;
 
 /// With what the names of all of our triggers begin. The model's number and the change follow.
-const NAME_PREFIX: &str = "morango_capture_";
+pub(crate) const NAME_PREFIX: &str = "morango_capture_";
 
 /// A trigger as it is, or as it is to be.
 #[derive(Debug)]
@@ -70,6 +70,7 @@ pub(crate) fn switch(connection: &mut Connection<'_>, capture: Capture) -> Resul
     Ok(match before {
         0 => Capture::Off,
         2 => Capture::Hard,
+        3 => Capture::Trace,
         _ => Capture::On,
     })
 }
@@ -79,6 +80,7 @@ fn mode_of(capture: Capture) -> i64 {
         Capture::Off => 0,
         Capture::On => 1,
         Capture::Hard => 2,
+        Capture::Trace => 3,
     }
 }
 
@@ -127,11 +129,14 @@ fn mark_all(connection: &mut Connection<'_>, model: &InstalledModel) -> Result<(
 
 /// The triggers of a model. A row without an id is marked under the empty text, so that it is told of and not lost.
 fn triggers_of(model: &InstalledModel) -> [Trigger; 3] {
-    let number = model.number;
+    let model_number = model.number;
+    // A trace is a mark under the negative number.
+    let mark_number = format!("CASE mode WHEN 3 THEN -{model_number} ELSE {model_number} END");
     let id = quoted(model.definition.id_column);
     let is_there = |row: &str| {
         format!(
-            "INSERT INTO morango_mark (model, row_id) VALUES ({number}, coalesce({row}.{id}, '')) \
+            "INSERT INTO morango_mark (model, row_id) \
+             SELECT {mark_number}, coalesce({row}.{id}, '') FROM morango_capture WHERE true \
              ON CONFLICT (model, row_id) DO UPDATE SET is_hard = 0, reason = NULL \
              WHERE is_hard <> 0 OR reason IS NOT NULL;"
         )
@@ -139,7 +144,7 @@ fn triggers_of(model: &InstalledModel) -> [Trigger; 3] {
     let is_gone = |condition: &str| {
         format!(
             "INSERT INTO morango_mark (model, row_id, is_hard) \
-             SELECT {number}, coalesce(OLD.{id}, ''), mode = 2 FROM morango_capture WHERE {condition} \
+             SELECT {mark_number}, coalesce(OLD.{id}, ''), mode > 1 FROM morango_capture WHERE {condition} \
              ON CONFLICT (model, row_id) DO UPDATE SET is_hard = max(is_hard, excluded.is_hard), reason = NULL \
              WHERE excluded.is_hard > is_hard OR reason IS NOT NULL;"
         )

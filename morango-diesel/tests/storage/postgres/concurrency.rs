@@ -76,7 +76,7 @@ fn a_change_that_the_application_makes_while_records_become_rows_is_never_lost()
     device.deserialize();
     for round in 2..8 {
         let changed = |record: &morango::record::StoreRecord| {
-            super::deserialize::changed(record, round, |record| {
+            super::library::changed(record, round, |record| {
                 record.serialized = record.serialized.replace("null", &format!("\"theirs {round}\""));
             })
         };
@@ -118,7 +118,7 @@ fn clients_that_push_at_one_time_are_all_taken_in() {
                 let common = library::foreign_shelf("common", None);
                 library::take(&storage, &session, books.chain([shelf.clone(), common]).collect());
                 storage.dequeue(&session, &library::go_on).expect("dequeue");
-                storage.deserialize(library::PROFILE, filter, &library::go_on).expect("deserialize");
+                storage.deserialize(&library::order(filter), &library::go_on).expect("deserialize");
             });
         }
     });

@@ -1,7 +1,7 @@
 //! What only SQLite does: conflict clauses, rows that displace others, columns of any type.
 
 use morango::id::SyncId;
-use morango::port::Storage as _;
+use morango::port::{Storage as _, WaitingKind};
 
 use super::library;
 use super::notebook::{CREATE_TABLES, Device};
@@ -88,10 +88,10 @@ fn a_change_that_could_not_be_serialized_is_not_written_over_either() {
     let serialized =
         device.storage.serialize(library::PROFILE, &library::everything(), &library::go_on).expect("it goes on");
     assert_eq!(serialized.set_aside_total, 1);
-    device.dequeue(vec![super::deserialize::changed(&book, 2, |record| {
+    device.dequeue(vec![super::library::changed(&book, 2, |record| {
         record.serialized = record.serialized.replace("Emma", "Emma, again");
     })]);
     let report = device.deserialize();
-    assert_eq!((report.written, super::deserialize::kinds(&report.failures)), (0, vec!["local-change-waits"]));
+    assert_eq!((report.written, library::kinds(&report.failures)), (0, vec![WaitingKind::LocalChangeWaits]));
     assert_eq!(device.titles(), ["Emma"]);
 }

@@ -4,9 +4,12 @@ pub(crate) mod database;
 
 mod displaced;
 mod opening;
+mod refusing;
 
 #[path = "../capture.rs"]
 mod capture;
+#[path = "../cascades.rs"]
+mod cascades;
 #[path = "../certificates.rs"]
 mod certificates;
 #[path = "../conflicts.rs"]
@@ -15,6 +18,8 @@ mod conflicts;
 mod dequeue;
 #[path = "../deserialize.rs"]
 mod deserialize;
+#[path = "../faults.rs"]
+mod faults;
 #[path = "../library.rs"]
 mod library;
 #[path = "../notebook.rs"]
@@ -27,7 +32,13 @@ mod serializing;
 mod sessions;
 #[path = "../tables.rs"]
 mod tables;
+#[path = "../trees.rs"]
+mod trees;
 #[path = "../unclaimed.rs"]
 mod unclaimed;
+#[path = "../unique.rs"]
+mod unique;
 #[path = "../upkeep.rs"]
 mod upkeep;
+#[path = "../waiting.rs"]
+mod waiting;

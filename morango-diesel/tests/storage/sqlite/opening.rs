@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use morango::ErrorKind;
-use morango::port::Storage as _;
+use morango::port::{Storage as _, WaitingKind, WaitingRecords};
 use morango_diesel::SqliteStorage;
 use tempfile::TempDir;
 
@@ -111,4 +111,29 @@ fn our_own_threads_queue_instead_of_meeting_a_locked_database() {
             writer.join().expect("no panic").expect("no writer is refused");
         }
     });
+}
+
+#[test]
+fn a_database_of_the_first_version_is_brought_up_to_date_with_all_that_waits_in_it() {
+    let mut device = Device::without_engine();
+    device.run(CREATE_TABLES);
+    device.run(include_str!("../../../src/backend/sqlite.sql"));
+    let id = morango::record::record_id("photos", "cat", "photo");
+    let other = morango::record::record_id("photos", "dog", "photo");
+    device.run(&format!(
+        "INSERT INTO morango_fact VALUES ('schema_version', '1');
+         INSERT INTO morango_store (record_id, profile, model_name, partition, source_id, last_saved_instance, last_saved_counter,
+             is_deleted, is_hard_deleted, is_dirty, self_reference, failure_kind, failure_reason, record_max_counters, serialized,
+             conflicting_serialized_data)
+         VALUES (X'{id}', 'notebook', 'photo', 'photos', 'cat', X'{id}', 1, 0, 0, 1, '', 'malformed', 'no JSON', X'', 'no json', ''),
+                (X'{other}', 'notebook', 'photo', 'photos', 'dog', X'{id}', 2, 0, 0, 1, '', NULL, NULL, X'', '{{\"name\":\"dog\"}}', '')"
+    ));
+    device.build_engine();
+    let all = WaitingRecords::of("notebook");
+    let page = device.storage.waiting(&all, None, 10).expect("what waits");
+    let kinds: Vec<_> = page.records.iter().map(|record| (record.kind, record.reason.as_str(), record.since)).collect();
+    assert_eq!(kinds, [(WaitingKind::Malformed, "no JSON", None), (WaitingKind::NotTried, "", None)]);
+    assert_eq!(device.storage.drop_waiting(&all.clone().ids([id])).expect("it is dropped"), 1);
+    device.build_engine();
+    assert_eq!(device.storage.waiting(&all.dropped(), None, 10).expect("what was dropped").records.len(), 1);
 }

@@ -1,6 +1,7 @@
 //! *Deserialize*: the receiver makes rows of what is in its store.
 
 use crate::Result;
+use crate::port::DeserializeOrder;
 use crate::session::Stage;
 use crate::transfer::context::Context;
 
@@ -8,7 +9,13 @@ use crate::transfer::context::Context;
 pub(super) fn run(context: &mut Context<'_>) -> Result<()> {
     let session = &context.session;
     let watch = context.watch(Stage::Deserializing);
-    let report = context.home.storage.deserialize(&session.profile, &session.filter, &watch)?;
+    let order = DeserializeOrder {
+        profile: &session.profile,
+        filter: &session.filter,
+        failed_before: context.failed_before,
+        now: context.home.clock.now(),
+    };
+    let report = context.home.storage.deserialize(&order, &watch)?;
     drop(watch);
     context.results.deserialize = Some(report);
     Ok(())

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use chrono::Utc;
 use morango::counter::{Fsic, RecordMaxCounters, Stamp};
 use morango::id::{CertificateId, InstanceId, SyncSessionId, TransferSessionId};
-use morango::port::{ReceivedChunk, Storage as _};
+use morango::port::{DeserializeOrder, FailedBefore, ReceivedChunk, Storage as _};
 use morango::prelude::*;
 use morango::record::{BufferRecord, ID_PLACEHOLDER, StoreRecord, record_id, record_partition};
 use morango::session::{Capabilities, Direction, Side, Stage, StageStatus, SyncSession, TransferSession};
@@ -44,7 +44,13 @@ pub(crate) fn receive(storage: &SqliteStorage, dataset: SyncId, partitions: u64)
     session.server_fsic = Fsic { sub: counters.collect(), super_: BTreeMap::new() };
     let go_on = |_| ControlFlow::Continue(());
     storage.dequeue(&session, &go_on)?;
-    let report = storage.deserialize(school::PROFILE, &session.filter, &go_on)?;
+    let order = DeserializeOrder {
+        profile: school::PROFILE,
+        filter: &session.filter,
+        failed_before: FailedBefore::TryAgain,
+        now: session.started_at,
+    };
+    let report = storage.deserialize(&order, &go_on)?;
     if report.written != partitions {
         return Err(
             format!("{} of {partitions} rows were written: {:?}", report.written, report.failures.first()).into()

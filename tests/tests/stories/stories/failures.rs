@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use morango::port::ApplyFailure;
+use morango::port::{ApplyFailure, WaitingKind};
 use morango::prelude::*;
 use morango_tests::compare::{assert_equal, rows_of_device};
 use morango_tests::device::Device;
@@ -71,7 +71,11 @@ pub(super) fn a_record_whose_foreign_key_is_not_here_yet_waits_for_it(on: Betwee
     let report = client.sync(&url, root(), SyncOptions::pull().filter(narrow));
 
     assert_eq!(failures(&report).len(), 2, "two logs of a person who is not here");
-    assert!(failures(&report).iter().all(|failure| failure.kind == "missing-foreign-key"), "{:?}", failures(&report));
+    assert!(
+        failures(&report).iter().all(|failure| failure.kind == WaitingKind::MissingForeignKey),
+        "{:?}",
+        failures(&report)
+    );
     assert!(has_row(&client, school.facility));
 
     assert!(client.sync(&url, root(), SyncOptions::pull()).is_clean());
