@@ -19,6 +19,7 @@ mod side;
 mod single_user;
 mod trees;
 mod unknown;
+mod waiting;
 
 /// Tells every story with one cast.
 macro_rules! stories {
@@ -66,6 +67,10 @@ macro_rules! stories {
             single_user::only_what_is_a_learners_own_travels,
             single_user::a_learner_cannot_reach_for_more_than_is_theirs,
             single_user::what_a_learner_made_reaches_a_third_device_that_has_all,
+            waiting::two_users_who_swap_their_names_under_a_unique_index_both_get_them,
+            waiting::branches_put_within_each_other_apart_wait_until_one_is_moved,
+            waiting::what_we_hung_on_a_row_that_python_deleted_goes_with_it_on_both_sides,
+            waiting::what_was_dropped_here_stays_on_the_other_side_and_comes_with_its_next_change,
         }
     };
 }

@@ -17,6 +17,7 @@ mod options;
 mod processes;
 mod resume;
 mod two_devices;
+mod waiting;
 
 /// Names a test for each story in the list, on the databases of client and server.
 macro_rules! stories {
@@ -78,6 +79,10 @@ macro_rules! stories {
             two_devices::a_branch_that_is_moved_in_the_tree_stands_there_on_both_sides,
             two_devices::what_was_pulled_and_changed_here_is_not_pulled_again,
             two_devices::two_people_of_one_name_made_apart_are_two,
+            waiting::what_waits_tells_who_sent_it_and_is_tried_again_on_request,
+            waiting::what_failed_before_is_passed_by_where_that_is_asked_for,
+            waiting::what_was_dropped_is_passed_on_and_comes_back_with_its_next_change,
+            waiting::names_that_change_hands_at_the_server_change_hands_here,
         }
     };
 }
