@@ -58,7 +58,7 @@ mod transaction;
 mod unclaimed;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod verbs;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod waiting;
 
 pub mod sql_types;
