@@ -439,6 +439,9 @@ pub(crate) const RESUME_SQL: &str = include_str!("resume.sql");
 /// What telling of records that wait needs of any database: a step of [`migrations`].
 pub(crate) const WAITING_SQL: &str = include_str!("waiting.sql");
 
+/// What listing conflicts needs of any database: a step of [`migrations`].
+pub(crate) const CONFLICTS_SQL: &str = include_str!("conflicts.sql");
+
 /// Installs change capture for these models and for no others, within a write transaction.
 ///
 /// Where a model's table had no capture so far, or lost it, all of its rows are marked: they were there before, or may have

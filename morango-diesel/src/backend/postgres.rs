@@ -33,7 +33,8 @@ pub(crate) const HAS_ONE_WRITER: bool = false;
 ///
 /// Once published, one of these never changes; a new one is added at the end. State in the commit what an older program
 /// does with the new tables.
-pub(crate) const MIGRATIONS: &[&str] = &[include_str!("postgres.sql"), super::RESUME_SQL, super::WAITING_SQL];
+pub(crate) const MIGRATIONS: &[&str] =
+    &[include_str!("postgres.sql"), super::RESUME_SQL, super::WAITING_SQL, super::CONFLICTS_SQL];
 
 /// PostgreSQL finds the index by itself.
 pub(crate) const BY_COUNTER: &str = "";
