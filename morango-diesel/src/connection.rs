@@ -3,12 +3,17 @@
 //! Which database it is, is a value and no type parameter, so each verb is written and compiled once. Only a statement's
 //! rendering (see [`statement`](crate::statement)) and the rooms of [`backend`](crate::backend) look inside.
 
+use std::any::Any;
+
+use diesel::Connection as _;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 #[cfg(feature = "postgres")]
 use diesel::pg::PgConnection;
 use diesel::result::QueryResult;
 #[cfg(feature = "sqlite")]
 use diesel::sqlite::SqliteConnection;
+
+use crate::error::Fault;
 
 /// A borrowed connection, the application's or one of the storage's own.
 pub(crate) enum Connection<'c> {
@@ -80,6 +85,31 @@ impl Connection<'_> {
             Self::Sqlite(connection) => connection.batch_execute(statements),
             #[cfg(feature = "postgres")]
             Self::Postgres(connection) => connection.batch_execute(statements),
+        }
+    }
+
+    /// Runs work within the transaction that is open; an error undoes this work alone.
+    pub(crate) fn savepoint<R>(
+        &mut self,
+        work: impl FnOnce(&mut Connection<'_>) -> Result<R, Fault>,
+    ) -> Result<R, Fault> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(connection) => connection.transaction(|connection| work(&mut Connection::Sqlite(connection))),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(connection) => {
+                connection.transaction(|connection| work(&mut Connection::Postgres(connection)))
+            }
+        }
+    }
+
+    /// The connection as its own type, for an application that knows it.
+    pub(crate) fn as_any(&mut self) -> &mut dyn Any {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(connection) => *connection,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(connection) => *connection,
         }
     }
 

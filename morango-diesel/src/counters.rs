@@ -15,7 +15,7 @@ use morango::session::Role;
 use crate::connection::Connection;
 use crate::error::Fault;
 use crate::statement::sql;
-use crate::storage::DieselStorage;
+use crate::transactions::Transactions;
 
 /// The filter specific instance counters of this database.
 ///
@@ -23,7 +23,7 @@ use crate::storage::DieselStorage;
 /// A receiver leaves out none. It could leave out those in no record max counter below the partition, but these counters lie inside
 /// the records, and finding one out would mean to read them all. To leave them in is harmless: what the entry claims is true,
 /// since nothing ever leaves the store.
-pub(crate) fn fsic(storage: &DieselStorage, profile: &str, filter: &Filter, role: Role) -> morango::Result<Fsic> {
+pub(crate) fn fsic(storage: &Transactions<'_>, profile: &str, filter: &Filter, role: Role) -> morango::Result<Fsic> {
     storage.read("compute the counters", |connection| {
         let mut database = DatabaseMaxCounters::new();
         for (partition, stamp) in entries_of(connection, filter)? {

@@ -32,8 +32,8 @@ use crate::models::InstalledModels;
 use crate::receive;
 use crate::records::{RecordRow, select_records};
 use crate::statement::{Value, sql};
-use crate::storage::DieselStorage;
 use crate::transaction::{current_stamp, raise_counter};
+use crate::transactions::Transactions;
 use crate::unclaimed;
 
 /// Entries of the database max counters that one transaction raises.
@@ -43,7 +43,7 @@ const ENTRIES_RAISED_MAX: usize = 10_000;
 ///
 /// Called again after it was stopped or failed, it goes on.
 pub(crate) fn dequeue(
-    storage: &DieselStorage,
+    storage: &Transactions<'_>,
     session: &TransferSession,
     watch: Watch<'_>,
 ) -> morango::Result<DequeueReport> {
@@ -307,7 +307,7 @@ fn set_aside(
 /// Raises the database max counters to what the producer sent. Where nothing is higher than ours, nothing is written.
 ///
 /// Before: every chunk of the session is merged. After: the entries under the filter are at least the producer's.
-fn raise_counters(storage: &DieselStorage, session: &TransferSession, operation: &str) -> morango::Result<()> {
+fn raise_counters(storage: &Transactions<'_>, session: &TransferSession, operation: &str) -> morango::Result<()> {
     let raising = storage.read(operation, |connection| {
         let ours = current_stamp(connection)?;
         counters::raising(connection, &session.filter, ours, &session.completed_by())

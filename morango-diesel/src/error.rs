@@ -2,6 +2,8 @@
 //!
 //! Inside this crate a [`Fault`] carries either of the two up to the verb, which then says what it was doing and where.
 
+use std::error::Error as _;
+
 use diesel::result::{ConnectionError, DatabaseErrorKind, Error as DieselError};
 use morango::{Error, ErrorKind};
 
@@ -46,11 +48,13 @@ impl Fault {
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn is_conflict(&self, lock: Lock<'_>) -> bool {
         match self {
-            // One that writes the application's rows waits for them only shortly, so as not to be in the way.
-            Self::Database(error) => {
-                is_conflict(error) || (lock.sees_one_state() && kind_of(error) == ErrorKind::StorageBusy)
+            Self::Database(error) => meets_another(error, lock),
+            // What a part of the transaction's work was stopped by lies below what it says of itself.
+            Self::Engine(error) => {
+                std::iter::successors(error.source(), |error: &&(dyn std::error::Error + 'static)| (*error).source())
+                    .find_map(|error| error.downcast_ref::<DieselError>())
+                    .is_some_and(|error| meets_another(error, lock))
             }
-            Self::Engine(_) => false,
         }
     }
 
@@ -61,6 +65,12 @@ impl Fault {
             Self::Engine(error) => error,
         }
     }
+}
+
+/// Whether a transaction met another one. One that writes the application's rows waits for them only shortly, so as not to be in
+/// the way.
+fn meets_another(error: &DieselError, lock: Lock<'_>) -> bool {
+    is_conflict(error) || (lock.sees_one_state() && kind_of(error) == ErrorKind::StorageBusy)
 }
 
 /// An error of the database during an operation, for example `insert notebook/note (…) 5c2e…`.

@@ -49,11 +49,15 @@ mod sessions;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod stage;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod statement;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod storage;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod transaction;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod transactions;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod unclaimed;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

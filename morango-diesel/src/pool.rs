@@ -4,7 +4,9 @@
 //! database; against other programs there is the time to wait, and the pause that a long verb makes between its
 //! transactions. This room knows nothing of what is written.
 
+use std::collections::HashSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use morango::{Error, ErrorKind};
@@ -27,6 +29,8 @@ pub(crate) struct Pool {
     connections: Mutex<Connections>,
     returned: Condvar,
     turn: Mutex<Streak>,
+    /// The threads that are in a write transaction.
+    writers: Mutex<HashSet<ThreadId>>,
 }
 
 #[derive(Default)]
@@ -45,7 +49,7 @@ impl Pool {
     /// The pool of this database; the first connection is opened when it is needed.
     pub(crate) fn new(target: Target) -> Self {
         let turn = Mutex::new(Streak { held: Duration::ZERO, ended: Instant::now() });
-        Self { target, connections: Mutex::default(), returned: Condvar::new(), turn }
+        Self { target, connections: Mutex::default(), returned: Condvar::new(), turn, writers: Mutex::default() }
     }
 
     /// The database.
@@ -65,6 +69,7 @@ impl Pool {
         transaction: Transaction<'_>,
         work: impl FnOnce(&mut Connection<'_>) -> Result<R, Fault>,
     ) -> Result<R, Fault> {
+        let _writer = Writer::enter(self)?;
         if !self.target.has_one_writer() {
             return backend::write_transaction(&mut self.lease()?.connection(), transaction, work);
         }
@@ -102,6 +107,10 @@ impl Pool {
         Ok(lease)
     }
 
+    fn writers(&self) -> MutexGuard<'_, HashSet<ThreadId>> {
+        self.writers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Connections> {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -110,6 +119,27 @@ impl Pool {
 impl std::fmt::Debug for Pool {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Pool").field("target", &self.target).finish_non_exhaustive()
+    }
+}
+
+/// That this thread is in a write transaction. A second one within the first would wait for the first, and so for ever.
+struct Writer<'a>(&'a Pool);
+
+impl<'a> Writer<'a> {
+    fn enter(pool: &'a Pool) -> Result<Self, Fault> {
+        if pool.writers().insert(std::thread::current().id()) {
+            return Ok(Self(pool));
+        }
+        let message = format!("write to the database {} from within another transaction of it", pool.target.location());
+        Err(Error::new(ErrorKind::InvalidInput, message)
+            .with_hint("an operation works through its context: the engine's other methods are for before and after")
+            .into())
+    }
+}
+
+impl Drop for Writer<'_> {
+    fn drop(&mut self) {
+        self.0.writers().remove(&std::thread::current().id());
     }
 }
 

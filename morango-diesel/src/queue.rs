@@ -22,6 +22,7 @@ use crate::incoming::encoded_length;
 use crate::records::{RecordRow, select_records};
 use crate::statement::sql;
 use crate::storage::DieselStorage;
+use crate::transactions::Transactions;
 
 /// Records noted in one page.
 const PAGE_RECORDS: usize = 500;
@@ -36,7 +37,7 @@ const NUMBER_BYTES: usize = 8;
 ///
 /// Before: `lacks` says up to which counter the receiver has what. After: the session's pages hold the places of these records in the
 /// order in which they came into the store, so that what others point at mostly goes first. No counter moves.
-pub(crate) fn queue(storage: &DieselStorage, session: &TransferSession, lacks: &[Lack]) -> morango::Result<u64> {
+pub(crate) fn queue(storage: &Transactions<'_>, session: &TransferSession, lacks: &[Lack]) -> morango::Result<u64> {
     let operation = format!("queue records for transfer session {}", session.id);
     let minimized = session.filter.minimized();
     let mut lacks: Vec<&Lack> = lacks.iter().collect();

@@ -21,6 +21,7 @@ use crate::incoming::{encode, encoded_length};
 use crate::queue::delete_queue;
 use crate::statement::{Statement, Value, sql};
 use crate::storage::DieselStorage;
+use crate::transactions::Transactions;
 
 /// Keeps a received chunk and what was refused of it, counts both as transferred, and returns how many were so far.
 ///
@@ -287,13 +288,14 @@ fn number(connection: &mut Connection<'_>, statement: Statement<'_>) -> Result<u
 
 /// Deletes the session's buffers and closes it. What was refused stays, with its reasons, for whoever looks for it.
 pub(crate) fn clean_up(
-    storage: &DieselStorage,
+    storage: &Transactions<'_>,
     session: &TransferSessionId,
     now: DateTime<Utc>,
 ) -> morango::Result<()> {
     storage.write_buffered(&format!("clean up transfer session {session}"), |connection| {
         delete_queue(connection, session)?;
         sql("DELETE FROM morango_incoming WHERE transfer_session = ").bind(session).execute(connection)?;
+        sql("DELETE FROM morango_session_memory WHERE session = ").bind(session).execute(connection)?;
         sql("UPDATE morango_transfer_session SET is_active = 0, last_activity_at = ")
             .bind(now.timestamp_millis())
             .sql(" WHERE id = ")

@@ -5,12 +5,14 @@
 use std::ops::ControlFlow;
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Binary, Text};
+use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use morango::counter::{RecordMaxCounters, Stamp};
-use morango::id::{InstanceId, SyncId};
+use morango::id::{InstanceId, SyncId, TransferSessionId};
+use morango::port::{TouchedRecord, WaitingKind};
 use morango::record::StoreRecord;
 use morango::scope::Filter;
 
+use crate::connection::Connection;
 use crate::error::Fault;
 use crate::statement::{Statement, sql};
 use crate::storage::DieselStorage;
@@ -64,6 +66,42 @@ pub(crate) fn select_records<'a>(rest: &'static str) -> Statement<'a, RecordType
          FROM morango_store ")
     .sql(rest)
     .returns()
+}
+
+/// One record.
+pub(crate) fn record(connection: &mut Connection<'_>, id: &SyncId) -> Result<Option<StoreRecord>, Fault> {
+    let found = select_records("WHERE record_id = ").bind(id).get_result::<RecordRow>(connection).optional()?;
+    found.map(RecordRow::into_record).transpose()
+}
+
+/// The records of a model that a transfer changed and nobody since, in the order of their ids.
+pub(crate) fn touched(
+    connection: &mut Connection<'_>,
+    session: &TransferSessionId,
+    model: &str,
+    after: Option<&SyncId>,
+    limit: usize,
+) -> Result<Vec<TouchedRecord>, Fault> {
+    type Row = (SyncId, i64, i64, i64, Option<String>);
+    let found = sql("SELECT record_id, is_deleted, is_hard_deleted, is_dirty, failure_kind FROM morango_store
+         WHERE transfer_session = ")
+    .bind(session)
+    .sql(" AND model_name = ")
+    .bind(model);
+    let found = match after {
+        Some(after) => found.sql(" AND record_id > ").bind(after),
+        None => found,
+    };
+    let found = found.sql(" ORDER BY record_id LIMIT ").bind(limit);
+    let rows = found.returns::<(Binary, BigInt, BigInt, BigInt, Nullable<Text>)>().load::<Row>(connection)?;
+    let record = |(id, deleted, hard_deleted, waits, kind): Row| TouchedRecord {
+        id,
+        deleted: deleted != 0,
+        hard_deleted: hard_deleted != 0,
+        waiting: (waits != 0)
+            .then(|| kind.as_deref().and_then(WaitingKind::from_code).unwrap_or(WaitingKind::NotTried)),
+    };
+    Ok(rows.into_iter().map(record).collect())
 }
 
 /// Hands over every record of a profile under a filter, in the order of their ids.

@@ -160,7 +160,8 @@ impl DieselStorage {
         }
     }
 
-    fn told(&self, operation: &str, fault: Fault) -> morango::Error {
+    /// What stopped an operation, as the crate's door tells it.
+    pub(crate) fn told(&self, operation: &str, fault: Fault) -> morango::Error {
         fault.during(format!("{operation} in {}", self.target().location()))
     }
 }

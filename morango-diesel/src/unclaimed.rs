@@ -14,6 +14,7 @@ use crate::counters::counter_of;
 use crate::error::Fault;
 use crate::statement::sql;
 use crate::storage::DieselStorage;
+use crate::transactions::Transactions;
 
 /// Notes entries, but for those that the database max counters reach.
 ///
@@ -33,7 +34,7 @@ pub(crate) fn note(storage: &DieselStorage, entries: &PartitionCounters) -> mora
 }
 
 /// What is noted under a filter.
-pub(crate) fn under(storage: &DieselStorage, filter: &Filter) -> morango::Result<PartitionCounters> {
+pub(crate) fn under(storage: &Transactions<'_>, filter: &Filter) -> morango::Result<PartitionCounters> {
     storage.read("list what is unclaimed", |connection| {
         let mut noted = DatabaseMaxCounters::new();
         for prefix in filter.minimized().prefixes() {

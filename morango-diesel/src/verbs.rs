@@ -13,16 +13,18 @@ macro_rules! implement_storage {
             use morango::identity::{Certificate, Instance, Nonce, PrivateKey};
             use morango::model::Registry;
             use morango::port::{
-                CertificateQuery, Chunk, DequeueReport, DeserializeOrder, DeserializeReport, ReceivedChunk, Rejection,
-                SerializeReport, Storage, StoredCertificate, WaitingCursor, WaitingPage, WaitingRecords, Watch,
+                CertificateQuery, Chunk, DequeueReport, DeserializeOrder, DeserializeReport, Isolation, ReceivedChunk,
+                Rejection, SerializeReport, Storage, StoredCertificate, TouchedRecord, Transaction, WaitingCursor,
+                WaitingPage, WaitingRecords, Watch,
             };
             use morango::record::StoreRecord;
             use morango::scope::Filter;
             use morango::session::{Role, SyncSession, SyncSessionQuery, TransferSession};
 
+            use crate::transactions::Transactions;
             use crate::{
                 certificates, conflicts, counters, dequeue, deserialize, instance, queue, receive, records, serialize,
-                sessions, unclaimed, waiting,
+                sessions, stage, unclaimed, waiting,
             };
 
             impl Storage for $storage {
@@ -119,7 +121,7 @@ macro_rules! implement_storage {
                 }
 
                 fn create_transfer_session(&self, session: &TransferSession) -> Result<TransferSession> {
-                    sessions::create_transfer_session(&self.0, session)
+                    sessions::create_transfer_session(&Transactions::of(&self.0), session)
                 }
 
                 fn transfer_session(&self, id: &TransferSessionId) -> Result<Option<TransferSession>> {
@@ -131,15 +133,15 @@ macro_rules! implement_storage {
                     id: &TransferSessionId,
                     change: &mut dyn FnMut(&mut TransferSession),
                 ) -> Result<Option<TransferSession>> {
-                    sessions::update_transfer_session(&self.0, id, change)
+                    sessions::update_transfer_session(&Transactions::of(&self.0), id, change)
                 }
 
                 fn serialize(&self, profile: &str, filter: &Filter, watch: Watch<'_>) -> Result<SerializeReport> {
-                    serialize::serialize(&self.0, profile, filter, watch)
+                    serialize::serialize(&Transactions::of(&self.0), profile, filter, watch)
                 }
 
                 fn fsic(&self, profile: &str, filter: &Filter, role: Role) -> Result<Fsic> {
-                    counters::fsic(&self.0, profile, filter, role)
+                    counters::fsic(&Transactions::of(&self.0), profile, filter, role)
                 }
 
                 fn note_unclaimed(&self, entries: &PartitionCounters) -> Result<()> {
@@ -147,11 +149,11 @@ macro_rules! implement_storage {
                 }
 
                 fn unclaimed(&self, filter: &Filter) -> Result<PartitionCounters> {
-                    unclaimed::under(&self.0, filter)
+                    unclaimed::under(&Transactions::of(&self.0), filter)
                 }
 
                 fn queue(&self, session: &TransferSession, lacks: &[Lack]) -> Result<u64> {
-                    queue::queue(&self.0, session, lacks)
+                    queue::queue(&Transactions::of(&self.0), session, lacks)
                 }
 
                 fn queued_chunk(&self, session: &TransferSessionId, offset: u64, limit: usize) -> Result<Chunk> {
@@ -163,11 +165,11 @@ macro_rules! implement_storage {
                 }
 
                 fn dequeue(&self, session: &TransferSession, watch: Watch<'_>) -> Result<DequeueReport> {
-                    dequeue::dequeue(&self.0, session, watch)
+                    dequeue::dequeue(&Transactions::of(&self.0), session, watch)
                 }
 
                 fn deserialize(&self, order: &DeserializeOrder<'_>, watch: Watch<'_>) -> Result<DeserializeReport> {
-                    deserialize::deserialize(&self.0, order, watch)
+                    deserialize::deserialize(&Transactions::of(&self.0), order, watch)
                 }
 
                 fn waiting(
@@ -188,7 +190,28 @@ macro_rules! implement_storage {
                 }
 
                 fn clean_up(&self, session: &TransferSessionId, now: DateTime<Utc>) -> Result<()> {
-                    receive::clean_up(&self.0, session, now)
+                    receive::clean_up(&Transactions::of(&self.0), session, now)
+                }
+
+                fn transaction(
+                    &self,
+                    operation: &str,
+                    isolation: Isolation<'_>,
+                    work: &mut dyn FnMut(&mut dyn Transaction) -> Result<()>,
+                ) -> Result<()> {
+                    stage::transaction(&self.0, operation, isolation, work)
+                }
+
+                fn touched(
+                    &self,
+                    session: &TransferSessionId,
+                    model: &str,
+                    after: Option<&SyncId>,
+                    limit: usize,
+                ) -> Result<Vec<TouchedRecord>> {
+                    self.0.read("list what a transfer changed", |connection| {
+                        records::touched(connection, session, model, after, limit)
+                    })
                 }
 
                 fn buffered(&self, session: &TransferSessionId) -> Result<u64> {

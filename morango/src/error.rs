@@ -76,6 +76,8 @@ pub enum ErrorKind {
     StorageUnavailable,
     /// The database refused a statement for another reason.
     Storage,
+    /// An operation of the application failed.
+    Operation,
     /// The application asked to stop.
     Cancelled,
     /// A fault of this software: please report it.
@@ -115,6 +117,7 @@ impl ErrorKind {
             Self::StorageFull => "storage-full",
             Self::StorageUnavailable => "storage-unavailable",
             Self::Storage => "storage",
+            Self::Operation => "operation-failed",
             Self::Cancelled => "cancelled",
             Self::Internal => "internal",
         }

@@ -114,6 +114,28 @@ pub mod wire;
 pub use error::{Error, ErrorKind, Result};
 pub use morango_derive::scope_definitions;
 
+/// Registers an operation for every engine of the program that is built without a registry of its own, from whatever crate
+/// it is written in: `register_operation!(CleanUp);`, where the expression makes the [`Operation`](transfer::Operation).
+#[macro_export]
+macro_rules! register_operation {
+    ($operation:expr) => {
+        $crate::__private::inventory::submit! {
+            $crate::transfer::LinkedGuest::Operation(|| ::std::sync::Arc::new($operation))
+        }
+    };
+}
+
+/// Registers a hook like an operation: `register_hook!(Notifications);`, where the expression makes the
+/// [`Hook`](hook::Hook).
+#[macro_export]
+macro_rules! register_hook {
+    ($hook:expr) => {
+        $crate::__private::inventory::submit! {
+            $crate::transfer::LinkedGuest::Hook(|| ::std::sync::Arc::new($hook))
+        }
+    };
+}
+
 /// What `scope_definitions!` names. It may change in any version.
 #[doc(hidden)]
 pub mod __private {

@@ -224,5 +224,11 @@ pub const IP_CHARS_MAX: usize = 100;
 /// Characters of the path by which a peer was reached, as it is noted.
 pub const CONNECTION_PATH_CHARS_MAX: usize = 1_000;
 
+/// Values that one session remembers for operations.
+pub const SESSION_MEMORY_VALUES_MAX: i64 = 10_000;
+
+/// Bytes of the JSON text of one value that a session remembers.
+pub const SESSION_MEMORY_VALUE_BYTES_MAX: usize = 64 * 1024;
+
 /// Bytes of the JSON text in which a peer says what it is.
 pub const INSTANCE_BYTES_MAX: usize = 64 * 1024;

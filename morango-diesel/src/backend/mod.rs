@@ -61,6 +61,11 @@ pub(crate) enum Lock<'a> {
         /// The profile.
         profile: &'a str,
     },
+    /// From all stages that write records of the profile; and it writes rows of the application, as below.
+    ProfileAndRows {
+        /// The profile.
+        profile: &'a str,
+    },
     /// From those that ask for [`Lock::Profile`]; it adds records and changes none.
     Beside {
         /// The profile.
@@ -88,7 +93,7 @@ pub(crate) enum Lock<'a> {
 impl Lock<'_> {
     /// Whether everything that the transaction reads must be of one moment.
     pub(crate) fn sees_one_state(&self) -> bool {
-        matches!(self, Self::Rows | Self::PartitionsAndRows { .. })
+        matches!(self, Self::Rows | Self::ProfileAndRows { .. } | Self::PartitionsAndRows { .. })
     }
 }
 

@@ -64,6 +64,9 @@ CREATE INDEX morango_store_by_stamp ON morango_store (last_saved_instance, profi
 CREATE INDEX morango_store_by_counter ON morango_store (last_saved_instance, last_saved_counter);
 -- What waits to become a row, or to have its row deleted.
 CREATE INDEX morango_store_dirty ON morango_store (profile, model_name, is_deleted, sequence) WHERE is_dirty = 1;
+-- What a transfer changed, by model.
+CREATE INDEX morango_store_touched ON morango_store (transfer_session, model_name, record_id)
+    WHERE transfer_session IS NOT NULL;
 -- The children of a record in its tree.
 CREATE INDEX morango_store_by_parent ON morango_store (self_reference) WHERE self_reference <> '';
 
@@ -117,6 +120,15 @@ CREATE TABLE morango_sync_session (
     started_at BIGINT NOT NULL,
     last_activity_at BIGINT NOT NULL,
     is_active BIGINT NOT NULL
+);
+
+-- What sync sessions and transfer sessions remember for operations: gone when they are closed.
+CREATE TABLE morango_session_memory (
+    session UUID NOT NULL,
+    owner TEXT COLLATE "C" NOT NULL,
+    name TEXT COLLATE "C" NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (session, owner, name)
 );
 
 CREATE TABLE morango_transfer_session (

@@ -28,8 +28,8 @@ use crate::connection::{AsConnection as _, Connection};
 use crate::error::Fault;
 use crate::models::{InstalledModel, InstalledModels};
 use crate::serialize::{serialize, serialize_new_changes};
-use crate::storage::DieselStorage;
 use crate::transaction::without_capture;
+use crate::transactions::Transactions;
 
 use batch::{Batch, Budget, Outcome};
 use deletions::Deletions;
@@ -53,7 +53,7 @@ pub(crate) struct Scene<'a> {
 ///
 /// Called again after it was stopped or failed, it goes on.
 pub(crate) fn deserialize(
-    storage: &DieselStorage,
+    storage: &Transactions<'_>,
     order: &DeserializeOrder<'_>,
     watch: Watch<'_>,
 ) -> morango::Result<DeserializeReport> {
@@ -117,8 +117,8 @@ pub(crate) fn write_one(
 }
 
 /// One call of [`deserialize`].
-struct Run<'a> {
-    storage: &'a DieselStorage,
+struct Run<'a, 't> {
+    storage: &'a Transactions<'t>,
     scene: &'a Scene<'a>,
     watch: Watch<'a>,
     operation: String,
@@ -126,8 +126,8 @@ struct Run<'a> {
     progress: Progress,
 }
 
-impl<'a> Run<'a> {
-    fn new(storage: &'a DieselStorage, scene: &'a Scene<'a>, watch: Watch<'a>, operation: String) -> Self {
+impl<'a, 't> Run<'a, 't> {
+    fn new(storage: &'a Transactions<'t>, scene: &'a Scene<'a>, watch: Watch<'a>, operation: String) -> Self {
         let progress = Progress { done: 0, total: None };
         Self { storage, scene, watch, operation, report: DeserializeReport::default(), progress }
     }

@@ -6,15 +6,15 @@ use crate::backend::Lock;
 use crate::connection::Connection;
 use crate::counters;
 use crate::error::Fault;
-use crate::storage::DieselStorage;
 use crate::transaction::{current_stamp, raise_counter};
+use crate::transactions::Transactions;
 
 /// Raises this instance's own database max counter for each prefix of the filter to its counter.
 ///
 /// Before: every change that bears a stamp up to the counter is committed, since each was stamped in the transaction that
 /// raised it. After: the entries say so. Where nothing was stamped and they said so already, nothing is written.
 pub(super) fn claim(
-    storage: &DieselStorage,
+    storage: &Transactions<'_>,
     operation: &str,
     (profile, filter): (&str, &Filter),
     has_stamped: bool,

@@ -163,6 +163,17 @@ pub(super) fn remove(connection: &mut Connection<'_>, model: &InstalledModel, ro
     Ok(())
 }
 
+/// Takes the mark of a record's row away though what it stands for is not in the store, and says whether there was one. A row that
+/// has no record yet keeps its mark, which alone knows where the record is to belong.
+pub(super) fn forget(connection: &mut Connection<'_>, model: &InstalledModel, id: &SyncId) -> Result<bool, Fault> {
+    let mark = sql("DELETE FROM morango_mark WHERE model = ").bind(model.number).sql(" AND ");
+    let mark = backend::has_row_id(connection, mark, id)
+        .sql(" AND EXISTS (SELECT 1 FROM morango_store WHERE record_id = ")
+        .bind(id)
+        .sql(")");
+    Ok(mark.execute(connection)? > 0)
+}
+
 /// Notes why a row was set aside; nothing is written where that is known already.
 pub(super) fn set_aside(
     connection: &mut Connection<'_>,

@@ -30,10 +30,10 @@ use stored::Stored;
 use crate::backend::Lock;
 use crate::connection::Connection;
 use crate::error::Fault;
-use crate::models::InstalledModel;
+use crate::models::{InstalledModel, InstalledModels};
 use crate::rows::LoadedRow;
-use crate::storage::DieselStorage;
 use crate::transaction::raise_counter;
+use crate::transactions::Transactions;
 
 /// Marks whose rows and records are in memory at one time.
 const PAGE_MARKS: usize = 100;
@@ -44,7 +44,7 @@ const PAGE_MARKS: usize = 100;
 /// by one with each transaction that stamps something; where there was nothing to stamp it moves by one if a database max
 /// counter has to be raised, and not at all, like everything else, if none has.
 pub(crate) fn serialize(
-    storage: &DieselStorage,
+    storage: &Transactions<'_>,
     profile: &str,
     filter: &Filter,
     watch: Watch<'_>,
@@ -89,6 +89,19 @@ pub(crate) fn serialize_new_changes(
         step.bytes = 0;
     }
     Ok(step.report)
+}
+
+/// Forgets that a row of the model of this profile and name was changed, unless it has no record yet. Says whether it was.
+pub(crate) fn forget_change(
+    connection: &mut Connection<'_>,
+    models: &InstalledModels,
+    (profile, name): (&str, &str),
+    id: &SyncId,
+) -> Result<bool, Fault> {
+    let model = models.of_profile(profile).find(|model| model.definition.name == name).ok_or_else(|| {
+        Error::new(ErrorKind::InvalidInput, format!("forget a change of {profile}/{name} {id}: there is no such model"))
+    })?;
+    mark::forget(connection, model, id)
 }
 
 /// How far a serialization is: the models before this one are done, and of this one the marks up to a row.

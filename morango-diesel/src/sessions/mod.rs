@@ -5,10 +5,12 @@
 //! counter takes them with it.
 
 mod columns;
+mod memory;
 mod nonce;
 mod sync;
 mod transfer;
 
+pub(crate) use memory::{recall, remember};
 pub(crate) use nonce::{issue_nonce, take_nonce};
 pub(crate) use sync::{close_sync_session, create_sync_session, sync_session, sync_sessions, update_sync_session};
 pub(crate) use transfer::{create_transfer_session, transfer_session, transfer_sessions, update_transfer_session};

@@ -175,6 +175,12 @@ pub(crate) fn close_sync_session(
                 .sql(")")
                 .execute(connection)?;
         }
+        sql("DELETE FROM morango_session_memory WHERE session = ")
+            .bind(id)
+            .sql(" OR session IN (SELECT id FROM morango_transfer_session WHERE sync_session = ")
+            .bind(id)
+            .sql(")")
+            .execute(connection)?;
         for (update, key) in [
             ("UPDATE morango_transfer_session SET is_active = 0", "sync_session"),
             ("UPDATE morango_sync_session SET is_active = 0, holder = NULL, held_until = NULL", "id"),

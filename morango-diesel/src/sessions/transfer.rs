@@ -13,10 +13,11 @@ use crate::connection::Connection;
 use crate::error::Fault;
 use crate::statement::{Statement, Value, sql};
 use crate::storage::DieselStorage;
+use crate::transactions::Transactions;
 
 /// Keeps a new transfer session, or takes up the open one of the same sync session and direction.
 pub(crate) fn create_transfer_session(
-    storage: &DieselStorage,
+    storage: &Transactions<'_>,
     session: &TransferSession,
 ) -> morango::Result<TransferSession> {
     storage.write_buffered("create a transfer session", |connection| {
@@ -69,7 +70,7 @@ pub(crate) fn transfer_sessions(
 
 /// Changes a transfer session in one transaction. Id, sync session, side, direction and profile stay what they are.
 pub(crate) fn update_transfer_session(
-    storage: &DieselStorage,
+    storage: &Transactions<'_>,
     id: &TransferSessionId,
     change: &mut dyn FnMut(&mut TransferSession),
 ) -> morango::Result<Option<TransferSession>> {

@@ -12,7 +12,7 @@ use crate::identity::{Instance, SystemFacts};
 use crate::model::Registry;
 use crate::port::{Clock, FailedBefore, Storage, SystemClock};
 use crate::session::{Capabilities, Capability};
-use crate::transfer::{Guests, Home, SingleUserScope, Upkeep, Workers, look_after};
+use crate::transfer::{Guests, Home, Operation, SingleUserScope, Upkeep, Workers, look_after};
 use crate::{Error, ErrorKind, Result, limits};
 
 /// Makes an [`Engine`]. All that it may be told has a default.
@@ -102,6 +102,13 @@ impl EngineBuilder {
         self
     }
 
+    /// An application's own part in a stage of every transfer, in which this peer is the client or the server.
+    #[must_use]
+    pub fn operation(mut self, operation: impl Operation) -> Self {
+        self.guests.operations.push(Arc::new(operation));
+        self
+    }
+
     /// Says that the certificates of a scope definition are single users', and which of its parameters is the user's id.
     /// Hooks and operations are then told whether either side has such a certificate, and whose it is.
     #[must_use]
@@ -131,12 +138,15 @@ impl EngineBuilder {
     /// Puts the engine together: checks the registry, brings the storage up to date, and finds out which instance this is.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`] where models or scopes contradict each other; and those of [`Storage::prepare`].
+    /// [`ErrorKind::Configuration`] where models or scopes contradict each other, or two operations of one name are in one part
+    /// of a stage; and those of [`Storage::prepare`].
     pub fn build(self) -> Result<Engine> {
-        let registry = match self.registry {
-            Some(registry) => registry,
-            None => Arc::new(Registry::collect()?),
+        // Whoever says which models there are also says who takes part.
+        let (registry, guests) = match self.registry {
+            Some(registry) => (registry, self.guests),
+            None => (Arc::new(Registry::collect()?), self.guests.after_those_linked()),
         };
+        Guests::NONE.check_beside(&guests)?;
         let storage = self.storage;
         storage.prepare(&registry)?;
         let facts = self.facts.unwrap_or_else(SystemFacts::read);
@@ -149,7 +159,7 @@ impl EngineBuilder {
             instance,
             instance_info: self.instance_info,
             capabilities: self.capabilities,
-            guests: self.guests,
+            guests,
             single_user_scopes: self.single_user_scopes,
             failed_before: self.failed_before,
             workers: Workers::default(),

@@ -9,7 +9,7 @@ use crate::limits;
 use crate::port::FailedBefore;
 use crate::scope::Filter;
 use crate::session::Direction;
-use crate::transfer::{BreakingOff, CancelToken, Guests, Takeover};
+use crate::transfer::{BreakingOff, CancelToken, Guests, Operation, Takeover};
 
 /// What one sync is to do.
 #[derive(Clone)]
@@ -111,6 +111,13 @@ impl SyncOptions {
     #[must_use]
     pub fn hook(mut self, hook: impl Hook) -> Self {
         self.guests.hooks.push(Arc::new(hook));
+        self
+    }
+
+    /// An operation of this sync, beside those of the engine.
+    #[must_use]
+    pub fn operation(mut self, operation: impl Operation) -> Self {
+        self.guests.operations.push(Arc::new(operation));
         self
     }
 

@@ -54,6 +54,7 @@ pub(super) fn sync(
     let span = tracing::info_span!("sync", peer = peer.location(), %certificate);
     let _entered = span.enter();
     let sync = Sync::begin(home, peer, options);
+    options.guests.check_beside(&home.guests)?;
     let client = Client::load(home, certificate)?;
     if let Some(filter) = &options.filter {
         options.directions.iter().try_for_each(|direction| client.check_filter(*direction, filter))?;
@@ -87,6 +88,7 @@ pub(super) fn resume(home: &Home, peer: &dyn Peer, id: SyncSessionId, options: &
     let span = tracing::info_span!("resume", peer = peer.location(), sync_session = %id);
     let _entered = span.enter();
     let sync = Sync::begin(home, peer, options);
+    options.guests.check_beside(&home.guests)?;
     options.cancel.check()?;
     let (_, info) = meet(home, peer)?;
     sync.go_on(id, &info)
@@ -229,8 +231,7 @@ impl<'a> Sync<'a> {
         tasks: Vec<Task>,
     ) -> Result<(Option<TransferReport>, Option<TransferReport>)> {
         let (mut pull, mut push) = (None, None);
-        let root = opened.client.root();
-        let is_shared = certificates::root_of(self.home, &opened.server)? == Some(root);
+        let shared_root = certificates::shared_root(self.home, &opened.session)?;
         let scope = opened.server.scope(&*self.home.registry)?;
         let plan = opened.session.plan.as_ref().expect("a session of a client has a plan");
         let mut left = plan.left.clone();
@@ -243,11 +244,15 @@ impl<'a> Sync<'a> {
                 direction: task.direction,
                 filter: &task.filter,
                 widening: Widening {
-                    shared_root: is_shared.then(|| root.to_string()),
+                    shared_root: shared_root.clone(),
                     reach: match task.direction {
                         Direction::Pull => scope.write(),
                         Direction::Push => scope.read(),
                     },
+                    own: Some(match task.direction {
+                        Direction::Pull => opened.client.scope.read(),
+                        Direction::Push => opened.client.scope.write(),
+                    }),
                 },
                 chunk_records: plan.chunk_records,
                 failed_before: self.options.failed_before.unwrap_or(self.home.failed_before),

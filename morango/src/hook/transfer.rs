@@ -1,12 +1,16 @@
 //! Hooks: an application's own code that is told before and after a transfer, and can never stop one.
 //!
 //! What a hook does wrong, down to a panic, is caught and reported: as an [`Event`](super::Event), in the client's report
-//! and in the log.
+//! and in the log. Who has to work *within* a stage, or to stop it, is an [`Operation`](crate::transfer::Operation).
+
+use std::fmt;
 
 use serde_json::{Map, Value};
 
 use super::event::Totals;
+use crate::Result;
 use crate::id::{CertificateId, InstanceId, TransferSessionId};
+use crate::port::{Storage, TouchedRecord, in_pages};
 use crate::scope::{Filter, ScopeParams};
 use crate::session::{Direction, Role, Side, Stage, SyncSession};
 
@@ -34,7 +38,7 @@ pub trait Hook: Send + Sync + 'static {
     ///
     /// # Errors
     /// Whatever went wrong: it is reported, and the sync goes on.
-    fn after_transfer(&self, transfer: &TransferInfo, end: &TransferEnd) -> Result<(), GuestError> {
+    fn after_transfer(&self, transfer: &TransferInfo, end: &TransferEnd<'_>) -> Result<(), GuestError> {
         let _ = (transfer, end);
         Ok(())
     }
@@ -114,15 +118,38 @@ impl Party {
 }
 
 /// How a transfer ended on this side.
-#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct TransferEnd {
+pub struct TransferEnd<'a> {
     /// The stage that this side had reached.
     pub stage: Stage,
     /// What went over.
     pub totals: Totals,
     /// Why the transfer came to nothing, where it did.
     pub failure: Option<String>,
+    pub(crate) session: Option<TransferSessionId>,
+    pub(crate) storage: &'a dyn Storage,
+}
+
+impl TransferEnd<'_> {
+    /// Hands over the records of a model that the transfer has changed in the store and nobody since, in the order of their ids.
+    ///
+    /// # Errors
+    /// Those of `each`, or the database fails.
+    pub fn for_each_touched(&self, model: &str, each: &mut dyn FnMut(TouchedRecord) -> Result<()>) -> Result<()> {
+        let Some(session) = &self.session else { return Ok(()) };
+        in_pages(|after, limit| self.storage.touched(session, model, after, limit), each)
+    }
+}
+
+impl fmt::Debug for TransferEnd<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("TransferEnd")
+            .field("stage", &self.stage)
+            .field("totals", &self.totals)
+            .field("failure", &self.failure)
+            .finish_non_exhaustive()
+    }
 }
 
 /// When a hook was called.

@@ -6,6 +6,7 @@ mod accounts;
 mod clock;
 mod peer;
 mod storage;
+mod transaction;
 mod waiting;
 
 pub use accounts::{Accounts, Credentials, GrantRequest, NoAccounts};
@@ -18,6 +19,8 @@ pub use storage::{
     ApplyFailure, Chunk, DequeueReport, DeserializeReport, Progress, REPORTED_MAX, ReceivedChunk, Rejection,
     SerializeReport, SetAside, Storage, StoredCertificate, Watch,
 };
+pub(crate) use transaction::in_pages;
+pub use transaction::{Isolation, SessionMemory, TouchedRecord, Transaction};
 pub use waiting::{
     DeserializeOrder, FailedBefore, NoRow, Waiting, WaitingCursor, WaitingKind, WaitingPage, WaitingRecords,
     WaitingSource, WaitingState,

@@ -22,6 +22,7 @@ use crate::session::{Role, SyncSession, SyncSessionQuery, TransferSession};
 use crate::{Error, ErrorKind, Result};
 
 use super::peer::CertificateQuery;
+use super::transaction::{Isolation, TouchedRecord, Transaction};
 use super::waiting::{DeserializeOrder, WaitingCursor, WaitingKind, WaitingPage, WaitingRecords};
 
 /// How far a long verb is.
@@ -440,6 +441,33 @@ pub trait Storage: Send + Sync + 'static {
     /// # Errors
     /// The database fails.
     fn delete_orphaned_buffers(&self) -> Result<u64>;
+
+    /// Runs work in one write transaction, which is committed durably if the work succeeds, and taken back if it fails.
+    ///
+    /// The work may be called more than once, where the database takes the transaction back because of others. Calling a
+    /// writing verb of this storage from within it is an error. `operation` is a fragment such as `serialize "notebook"`.
+    ///
+    /// # Errors
+    /// Those of the work, or the database's.
+    fn transaction(
+        &self,
+        operation: &str,
+        isolation: Isolation<'_>,
+        work: &mut dyn FnMut(&mut dyn Transaction) -> Result<()>,
+    ) -> Result<()>;
+
+    /// The records of a model that a transfer changed in the store and nobody since, in the order of their ids, after one of
+    /// them, at most `limit`. They are known until long after the transfer.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn touched(
+        &self,
+        session: &TransferSessionId,
+        model: &str,
+        after: Option<&SyncId>,
+        limit: usize,
+    ) -> Result<Vec<TouchedRecord>>;
 
     /// The received records that were refused at the gate, newest first, at most `limit`.
     ///

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use super::context::Home;
 use crate::id::CertificateId;
 use crate::identity::{Certificate, UnverifiedCertificate, verify_chain};
+use crate::session::SyncSession;
 use crate::{Error, ErrorKind, Result, limits};
 
 /// Verifies a chain that ends with the certificate expected. Those of it that are new come back, and are not yet kept.
@@ -46,4 +47,12 @@ pub(crate) fn root_of(home: &Home, certificate: &Certificate) -> Result<Option<C
         (id, parent) = (above, stored.certificate.parent_id());
     }
     Ok(None)
+}
+
+/// The partition under which both certificates of a sync session lie, if they share one.
+pub(crate) fn shared_root(home: &Home, session: &SyncSession) -> Result<Option<String>> {
+    let root = |id| root_of(home, &known(home, id)?);
+    let client = root(&session.client_certificate)?;
+    let is_shared = client.is_some() && client == root(&session.server_certificate)?;
+    Ok(client.filter(|_| is_shared).map(|root| root.to_string()))
 }

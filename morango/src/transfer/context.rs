@@ -12,7 +12,9 @@ use super::fsic::Exchange;
 use super::guests::Guests;
 use super::info::SingleUserScope;
 use super::lease::Lease;
+use super::stages::Performed;
 use super::upkeep::Upkeep;
+use super::work::Work;
 use super::workers::Workers;
 use crate::counter::Fsic;
 use crate::hook::{Event, Phase, Totals};
@@ -96,6 +98,8 @@ pub(super) struct Context<'a> {
     pub(super) cancel: CancelToken,
     /// The right to work in the sync session: of the side that calls.
     pub(super) lease: Option<&'a Lease<'a>>,
+    /// Whether a transaction of a stage is open: until it ends nothing else is written, and nobody is told who might write.
+    pub(super) is_in_transaction: bool,
     /// How the peer's side stood when this transfer was taken up again, until somebody has looked at it.
     pub(super) found: Option<RemoteTransfer>,
     /// What becomes of received records that failed before, in this transfer.
@@ -142,6 +146,7 @@ impl<'a> Context<'a> {
             guests,
             cancel,
             lease: None,
+            is_in_transaction: false,
             found: None,
             failed_before: home.failed_before,
             told: None,
@@ -157,7 +162,9 @@ impl<'a> Context<'a> {
 
     /// Gives a sign of life, and hears whether somebody asked to stop.
     pub(super) fn check(&self) -> Result<()> {
-        self.lease.map_or(Ok(()), Lease::renew)?;
+        if !self.is_in_transaction {
+            self.lease.map_or(Ok(()), Lease::renew)?;
+        }
         self.cancel.check()
     }
 
@@ -170,7 +177,11 @@ impl<'a> Context<'a> {
     }
 
     /// Does a stage: within a span of its name, watched from its beginning to its end, and measured.
-    pub(super) fn stage<T>(&mut self, stage: Stage, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+    pub(super) fn stage(
+        &mut self,
+        stage: Stage,
+        work: impl FnOnce(&mut Self) -> Result<Performed>,
+    ) -> Result<Performed> {
         let span = span(stage, &self.session);
         let _entered = span.enter();
         let began = self.home.clock.elapsed();
@@ -185,7 +196,8 @@ impl<'a> Context<'a> {
         };
         let took = self.home.clock.elapsed().saturating_sub(began);
         match &outcome {
-            Ok(_) => {
+            Ok(Performed::Pending) => tracing::debug!(?took, "stage is pending"),
+            Ok(Performed::Done) => {
                 self.durations.push((stage, took));
                 tracing::debug!(?took, "stage completed");
                 self.tell(stage, Phase::Completed);
@@ -200,9 +212,14 @@ impl<'a> Context<'a> {
 
     /// Notes how far a stage is, with what this side has learnt of counters and of the number of records since.
     pub(super) fn note(&mut self, stage: Stage, status: StageStatus) -> Result<()> {
+        self.note_at(stage, status, &mut Work::Apart(&*self.home.storage))
+    }
+
+    /// The same, where the stage's work is done.
+    pub(super) fn note_at(&mut self, stage: Stage, status: StageStatus, at: &mut Work<'_>) -> Result<()> {
         let known = &self.session;
         let is_counted_here = known.side == Side::Client || known.role() == Role::Producer;
-        let noted = update(self.home, &known.id, |session| {
+        let noted = update_at(self.home, at, &known.id, |session| {
             session.stage = stage;
             session.status = status;
             session.error = None;
@@ -229,7 +246,9 @@ impl<'a> Context<'a> {
     /// What a long verb of the storage is given: it tells of progress and stops where somebody cancelled.
     pub(super) fn watch(&self, stage: Stage) -> impl Fn(Progress) -> ControlFlow<()> + Sync {
         move |progress| {
-            self.tell(stage, Phase::InProgress(progress));
+            if !self.is_in_transaction {
+                self.tell(stage, Phase::InProgress(progress));
+            }
             // A sign of life that cannot be written down now is given again after the next transaction.
             let is_over = self.check().is_err() && (self.cancel.is_cancelled() || self.has_lost_its_lease());
             if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -255,6 +274,15 @@ pub(super) fn tell(home: &Home, guests: &Guests, session: &TransferSession, stag
 pub(super) fn update(
     home: &Home,
     id: &TransferSessionId,
+    change: impl FnMut(&mut TransferSession),
+) -> Result<TransferSession> {
+    update_at(home, &mut Work::Apart(&*home.storage), id, change)
+}
+
+fn update_at(
+    home: &Home,
+    at: &mut Work<'_>,
+    id: &TransferSessionId,
     mut change: impl FnMut(&mut TransferSession),
 ) -> Result<TransferSession> {
     let now = home.clock.now();
@@ -262,7 +290,7 @@ pub(super) fn update(
         change(session);
         session.last_activity_at = now;
     };
-    home.storage.update_transfer_session(id, &mut change)?.ok_or_else(|| unknown_transfer(id))
+    at.update_transfer_session(id, &mut change)?.ok_or_else(|| unknown_transfer(id))
 }
 
 pub(super) fn unknown_sync(id: &SyncSessionId) -> Error {

@@ -7,14 +7,16 @@
 use super::context::{Context, Home};
 use super::hooks;
 use super::lease;
+use super::operations::Place;
 use super::order::Order;
+use super::pauses::Pauses;
 use super::remote;
 use super::report::TransferReport;
-use super::stages::{self, cleanup, initialize, transmit};
+use super::stages::{self, Performed, cleanup, initialize, transmit};
 use crate::id::TransferSessionId;
 use crate::port::{Peer, RemoteTransfer, TransferSessionRequest};
 use crate::session::{Direction, Stage, StageStatus, TransferSession};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, limits};
 
 /// Does one push or pull from its first stage to its last, or what is left of one that was begun before.
 ///
@@ -33,7 +35,8 @@ pub(crate) fn transfer(home: &Home, peer: &dyn Peer, order: &Order<'_>) -> Resul
             }
         },
     };
-    let outcome = found.and_then(|()| lead(&mut context, peer, order.chunk_records));
+    let outcome =
+        found.and_then(|()| begin(&mut context, peer)).and_then(|()| lead(&mut context, peer, order.chunk_records));
     if let Err(error) = &outcome
         && !order.lease.is_over()
         && !order.breaking_off.leaves_open(error)
@@ -48,27 +51,38 @@ pub(crate) fn transfer(home: &Home, peer: &dyn Peer, order: &Order<'_>) -> Resul
 /// Makes the session there, and then here under the id and with the filter that the peer answered.
 fn open<'a>(home: &'a Home, peer: &dyn Peer, order: &Order<'a>) -> Result<Context<'a>> {
     order.cancel.check()?;
+    let beginning = order.beginning(home);
+    let filter = initialize::prepare(&beginning)?;
     let request = TransferSessionRequest {
         id: TransferSessionId::random(),
         sync_session: order.sync_session.id,
         direction: order.direction,
-        filter: order.filter.clone(),
-        client_fsic: remote::told_at_opening(home, order)?,
+        client_fsic: remote::told_at_opening(home, order, &filter)?,
+        filter,
         records_total: None,
     };
     let answer = peer.create_transfer_session(&request)?;
-    order.check_answer(&answer.filter)?;
+    order.check_answer(&request.filter, &answer.filter)?;
     let new = initialize::NewTransfer {
         id: answer.id,
         sync_session: order.sync_session,
         direction: order.direction,
         filter: &answer.filter,
         records_total: None,
+        status: beginning.status_when_made(),
     };
     let session = initialize::run(home, &new)?;
     let mut context = context_of(home, order, session);
-    context.stage(Stage::Initializing, |context| remote::opened(context, request.client_fsic, &answer))?;
+    remote::opened(&mut context, request.client_fsic, &answer)?;
     Ok(context)
+}
+
+/// Tells that the session is there, where no operation has still to run at it.
+fn begin(context: &mut Context<'_>, peer: &dyn Peer) -> Result<()> {
+    if (context.session.stage, context.session.status) == (Stage::Initializing, StageStatus::Completed) {
+        context.stage(Stage::Initializing, |context| both_parts(context, peer, Stage::Initializing))?;
+    }
+    Ok(())
 }
 
 fn context_of<'a>(home: &'a Home, order: &Order<'a>, session: TransferSession) -> Context<'a> {
@@ -139,26 +153,69 @@ fn lead(context: &mut Context<'_>, peer: &dyn Peer, chunk_records: usize) -> Res
         if is_left_out(context, stage) {
             continue;
         }
-        context.stage(stage, |context| match (stage, context.session.direction) {
-            (Stage::Transferring, Direction::Pull) => transmit::pull(context, peer, chunk_records),
-            (Stage::Transferring, Direction::Push) => transmit::push(context, peer, chunk_records),
-            (Stage::Cleanup, _) => {
-                context.note(stage, StageStatus::Started)?;
-                stages::perform(context, stage)?;
-                remote::perform(context, peer, stage)?;
-                context.note(stage, StageStatus::Completed)
-            }
-            _ => {
-                if (context.session.stage, context.session.status) != (stage, StageStatus::Started) {
-                    stages::perform(context, stage)?;
-                    if has_remote_part(stage, context.session.direction) {
-                        context.note(stage, StageStatus::Started)?;
-                    }
-                }
-                remote::perform(context, peer, stage)?;
-                context.note(stage, StageStatus::Completed)
-            }
+        context.stage(stage, |context| match stage {
+            Stage::Transferring => exchange(context, peer, chunk_records),
+            Stage::Cleanup => close(context, peer),
+            _ => both_parts(context, peer, stage),
         })?;
+    }
+    Ok(())
+}
+
+/// Does our part of a stage, then has the peer do its own. Where both have a part, it is noted that ours is done.
+fn both_parts(context: &mut Context<'_>, peer: &dyn Peer, stage: Stage) -> Result<Performed> {
+    let ours = stages::has_part(context, stage);
+    let theirs = remote::has_part(context, stage);
+    let is_ours_done = (context.session.stage, context.session.status) == (stage, StageStatus::Started);
+    if ours && !is_ours_done {
+        let done = if theirs { StageStatus::Started } else { StageStatus::Completed };
+        patiently(context, |context| stages::perform(context, stage, done))?;
+    }
+    if theirs {
+        patiently(context, |context| remote::perform_with_operations(context, peer, stage))?;
+    }
+    if theirs {
+        context.note(stage, StageStatus::Completed)?;
+    }
+    Ok(Performed::Done)
+}
+
+/// Closes the session here, where that is still to be done, and then there.
+fn close(context: &mut Context<'_>, peer: &dyn Peer) -> Result<Performed> {
+    let stage = Stage::Cleanup;
+    if context.session.is_active {
+        context.note(stage, StageStatus::Started)?;
+        patiently(context, |context| stages::perform(context, stage, StageStatus::Started))?;
+    }
+    patiently(context, |context| remote::perform_with_operations(context, peer, stage))?;
+    context.note(stage, StageStatus::Completed)?;
+    Ok(Performed::Done)
+}
+
+/// Lets the chunks travel, which is the work of both sides at once.
+fn exchange(context: &mut Context<'_>, peer: &dyn Peer, chunk_records: usize) -> Result<Performed> {
+    let stage = Stage::Transferring;
+    let run =
+        |place| move |context: &mut Context<'_>| stages::perform_operations(context, stage, place).map(Performed::from);
+    patiently(context, run(Place::Before))?;
+    match context.session.direction {
+        Direction::Pull => transmit::pull(context, peer, chunk_records),
+        Direction::Push => transmit::push(context, peer, chunk_records),
+    }?;
+    patiently(context, |context| remote::perform_with_operations(context, peer, stage))?;
+    patiently(context, run(Place::After))?;
+    if context.session.status != StageStatus::Completed {
+        context.note(stage, StageStatus::Completed)?;
+    }
+    Ok(Performed::Done)
+}
+
+/// Tries something again as long as an operation keeps it pending, with growing pauses.
+fn patiently(context: &mut Context<'_>, mut attempt: impl FnMut(&mut Context<'_>) -> Result<Performed>) -> Result<()> {
+    let mut pauses = Pauses::new(&*context.home.clock, limits::STAGE_SECONDS_MAX);
+    while attempt(context)? == Performed::Pending {
+        context.check()?;
+        pauses.pause("wait for an operation that keeps a stage pending")?;
     }
     Ok(())
 }
@@ -171,11 +228,6 @@ fn is_left_out(context: &Context<'_>, stage: Stage) -> bool {
         && matches!(stage, Stage::Transferring | Stage::Dequeuing)
 }
 
-/// Whether the peer has a part in a stage after ours, so that having done ours is worth noting by itself.
-fn has_remote_part(stage: Stage, direction: Direction) -> bool {
-    direction == Direction::Push && matches!(stage, Stage::Serializing | Stage::Queuing)
-}
-
 /// Closes what can be closed after a failure. The failure itself is what the caller is told.
 fn abandon(context: &Context<'_>, peer: &dyn Peer, error: &Error) {
     let id = &context.session.id;
@@ -184,7 +236,7 @@ fn abandon(context: &Context<'_>, peer: &dyn Peer, error: &Error) {
         session.status = StageStatus::Errored;
         session.error = Some(text.clone());
     });
-    if let Err(error) = noted.map(drop).and_then(|()| cleanup::run(context.home, id)) {
+    if let Err(error) = noted.map(drop).and_then(|()| cleanup::abandon(context.home, id)) {
         tracing::warn!(transfer_session = %id, error = %error.report(), "could not close the transfer session here");
     }
     if error.kind() != ErrorKind::Connection

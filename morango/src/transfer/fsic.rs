@@ -6,7 +6,7 @@
 //! Peers that share no counters per partition exchange one map for the whole filter. Ours says what is true of every prefix.
 //! An existing peer that sends records says the most of any prefix, and would have us believe that of all of them.
 
-use super::context::Home;
+use super::work::Work;
 use crate::Result;
 use crate::counter::{CounterError, Fsic, FsicV1, PartitionCounters};
 use crate::id::{InstanceId, excerpt};
@@ -55,8 +55,8 @@ fn other_instance(sync_session: &SyncSession) -> Option<InstanceId> {
 /// What this side tells of its counters.
 ///
 /// One map for all comes from the counters of a receiver, also where this side sends: a receiver leaves nothing out.
-pub(super) fn ours(home: &Home, exchange: &Exchange<'_>) -> Result<Fsic> {
-    let of = |role| home.storage.fsic(exchange.profile, exchange.filter, role);
+pub(super) fn ours(work: &mut Work<'_>, exchange: &Exchange<'_>) -> Result<Fsic> {
+    let mut of = |role| work.fsic(exchange.profile, exchange.filter, role);
     match exchange.form {
         FsicForm::PerPartition => of(exchange.role),
         FsicForm::Flat => Ok(FsicV1::of(&of(Role::Receiver)?, exchange.filter).spread_over(exchange.filter)),

@@ -23,7 +23,13 @@ pub(super) fn before_it_begins(home: &Home, order: &Order<'_>) -> Vec<HookFailur
 pub(super) fn never_begun(home: &Home, order: &Order<'_>, failure: String) {
     let (guests, sync_session) = (order.guests, order.sync_session.id);
     let call = Call { home, guests, moment: HookMoment::After, sync_session, transfer_session: None };
-    let end = TransferEnd { stage: Stage::Initializing, totals: Totals::default(), failure: Some(failure) };
+    let end = TransferEnd {
+        stage: Stage::Initializing,
+        totals: Totals::default(),
+        failure: Some(failure),
+        session: None,
+        storage: &*home.storage,
+    };
     call.make(|| info::of_order(home, order), |hook, info| hook.after_transfer(info, &end));
 }
 
@@ -44,7 +50,13 @@ pub(super) fn ended(
 ) -> Vec<HookFailure> {
     let (sync_id, transfer_session) = (sync_session.id, Some(session.id));
     let call = Call { home, guests, moment: HookMoment::After, sync_session: sync_id, transfer_session };
-    let end = TransferEnd { stage: session.stage, totals: Totals::of(session), failure };
+    let end = TransferEnd {
+        stage: session.stage,
+        totals: Totals::of(session),
+        failure,
+        session: transfer_session,
+        storage: &*home.storage,
+    };
     call.make(|| info::of(home, sync_session, session), |hook, info| hook.after_transfer(info, &end))
 }
 

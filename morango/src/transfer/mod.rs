@@ -15,16 +15,25 @@ mod hooks;
 mod info;
 mod lease;
 mod local;
+mod operation;
+mod operation_context;
+mod operations;
 mod order;
+mod pauses;
 mod remote;
 mod report;
 mod responder;
 mod stages;
 mod upkeep;
+mod work;
 mod workers;
 
 pub use cancel::CancelToken;
+#[doc(hidden)]
+pub use guests::LinkedGuest;
 pub use local::LocalPeer;
+pub use operation::{Operation, StageOperation, StageOutcome, StagePart};
+pub use operation_context::OperationContext;
 pub use report::TransferReport;
 pub use responder::{Caller, Responder};
 pub use upkeep::{CleanUpReport, SessionSelection};

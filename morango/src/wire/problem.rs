@@ -38,6 +38,7 @@ pub const fn status_of(kind: ErrorKind) -> u16 {
         | ErrorKind::Timeout
         | ErrorKind::StorageCorrupt
         | ErrorKind::Storage
+        | ErrorKind::Operation
         | ErrorKind::Internal => 500,
         ErrorKind::StorageBusy | ErrorKind::StorageUnavailable | ErrorKind::Cancelled => 503,
         ErrorKind::StorageFull => 507,
@@ -77,6 +78,7 @@ const fn concerns_both(kind: ErrorKind) -> bool {
         | ErrorKind::StorageFull
         | ErrorKind::StorageUnavailable
         | ErrorKind::Storage
+        | ErrorKind::Operation
         | ErrorKind::Cancelled
         | ErrorKind::Internal => false,
     }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use morango::ErrorKind;
-use morango::hook::{Event, GuestError, HookMoment, Phase, TransferEnd, TransferInfo};
+use morango::hook::{Event, GuestError, HookMoment, Phase, Totals, TransferEnd, TransferInfo};
 use morango::prelude::*;
 use morango::session::{Role, Side};
 
@@ -13,7 +13,7 @@ use super::Pair;
 #[derive(Debug, Clone)]
 enum Told {
     Before(TransferInfo),
-    After(TransferInfo, TransferEnd),
+    After(TransferInfo, End),
 }
 
 impl Told {
@@ -22,6 +22,14 @@ impl Told {
             Self::Before(info) | Self::After(info, _) => info,
         }
     }
+}
+
+/// How a hook was told that it ended.
+#[derive(Debug, Clone)]
+struct End {
+    totals: Totals,
+    failure: Option<String>,
+    touched: u64,
 }
 
 /// A hook that keeps what it is told, all copies together.
@@ -44,8 +52,14 @@ impl Hook for Diary {
         Ok(())
     }
 
-    fn after_transfer(&self, transfer: &TransferInfo, end: &TransferEnd) -> Result<(), GuestError> {
-        self.0.lock().expect("nobody panics while they hold it").push(Told::After(transfer.clone(), end.clone()));
+    fn after_transfer(&self, transfer: &TransferInfo, end: &TransferEnd<'_>) -> Result<(), GuestError> {
+        let mut touched = 0;
+        end.for_each_touched("note", &mut |_| {
+            touched += 1;
+            Ok(())
+        })?;
+        let end = End { totals: end.totals, failure: end.failure.clone(), touched };
+        self.0.lock().expect("nobody panics while they hold it").push(Told::After(transfer.clone(), end));
         Ok(())
     }
 }
@@ -62,7 +76,7 @@ impl Hook for Clumsy {
         Err("the cupboard is empty".into())
     }
 
-    fn after_transfer(&self, _transfer: &TransferInfo, _end: &TransferEnd) -> Result<(), GuestError> {
+    fn after_transfer(&self, _transfer: &TransferInfo, _end: &TransferEnd<'_>) -> Result<(), GuestError> {
         panic!("the cup fell")
     }
 }
@@ -95,6 +109,7 @@ fn each_side_is_told_before_and_after_each_transfer() {
         assert_eq!(pull.role(), if side == Side::Client { Role::Receiver } else { Role::Producer });
         for (end, info, before) in [(end_of_pull, pull, before_pull), (end_of_push, push, before_push)] {
             assert_eq!((end.failure.clone(), end.totals.records_transferred), (None, 1), "{side:?}");
+            assert_eq!(end.touched, u64::from(info.role() == Role::Receiver), "{side:?}");
             assert!(info.transfer_session.is_some());
             assert_eq!(before.transfer_session.is_some(), side == Side::Server);
         }

@@ -6,6 +6,7 @@ mod dialects;
 mod honesty;
 mod hooks;
 mod memory;
+mod operations;
 mod resume;
 
 use std::sync::{Arc, Mutex, OnceLock};

@@ -2,6 +2,7 @@
 //!
 //! It takes its decisions from the rooms `counter` and `record`, as every storage must. It is slow and keeps nothing.
 
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -11,8 +12,9 @@ use morango::id::{CertificateId, DatabaseId, InstanceId, NonceId, SyncId, SyncSe
 use morango::identity::{Certificate, Instance, Nonce, PrivateKey};
 use morango::model::{ModelDefinition, Registry};
 use morango::port::{
-    CertificateQuery, Chunk, DequeueReport, DeserializeOrder, DeserializeReport, Progress, ReceivedChunk, Rejection,
-    SerializeReport, Storage, StoredCertificate, WaitingCursor, WaitingPage, WaitingRecords, Watch,
+    CertificateQuery, Chunk, DequeueReport, DeserializeOrder, DeserializeReport, Isolation, Progress, ReceivedChunk,
+    Rejection, SerializeReport, SessionMemory, Storage, StoredCertificate, TouchedRecord, Transaction, WaitingCursor,
+    WaitingKind, WaitingPage, WaitingRecords, Watch,
 };
 use morango::record::{Relation, StoreRecord, merge, merge_row, put_before, record_id, relation};
 use morango::scope::Filter;
@@ -22,7 +24,7 @@ use morango::{Error, ErrorKind, Result};
 /// The only profile there is.
 pub(crate) const PROFILE: &str = "notebook";
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct State {
     registry: Option<Arc<Registry>>,
     database: Option<DatabaseId>,
@@ -44,6 +46,12 @@ struct State {
     queued: BTreeMap<TransferSessionId, Vec<SyncId>>,
     received: BTreeMap<TransferSessionId, BTreeMap<SyncId, StoreRecord>>,
     chunks: BTreeSet<(TransferSessionId, [u8; 32])>,
+    /// What sessions remember, by session, owner and name.
+    remembered: BTreeMap<(String, String, String), String>,
+    /// Which transfer changed a record last.
+    touched: BTreeMap<SyncId, TransferSessionId>,
+    /// Whether changes of rows are noted.
+    is_untracked: bool,
     /// A panic or an error that is waiting for the next dequeuing.
     fault: Option<ErrorKind>,
 }
@@ -79,7 +87,9 @@ impl Memory {
         let id = record_id(partition, source_id, "note");
         let mut state = self.state();
         state.rows.insert(id, text.to_owned());
-        state.changed.insert(id, (partition.to_owned(), source_id.to_owned()));
+        if !state.is_untracked {
+            state.changed.insert(id, (partition.to_owned(), source_id.to_owned()));
+        }
         id
     }
 
@@ -458,6 +468,7 @@ impl Storage for Memory {
             };
             *count += 1;
             if let Some(merged) = merged {
+                state.touched.insert(id, session.id);
                 state.store.insert(id, merged);
                 state.dirty.insert(id);
             }
@@ -510,6 +521,40 @@ impl Storage for Memory {
         Ok(0)
     }
 
+    /// Everything is as it was before if the work fails. It works on this storage itself, through the same calls.
+    fn transaction(
+        &self,
+        _operation: &str,
+        _isolation: Isolation<'_>,
+        work: &mut dyn FnMut(&mut dyn Transaction) -> Result<()>,
+    ) -> Result<()> {
+        let before = self.state().clone();
+        let done = work(&mut Open(self.clone()));
+        if done.is_err() {
+            *self.state() = before;
+        }
+        done
+    }
+
+    fn touched(
+        &self,
+        session: &TransferSessionId,
+        _model: &str,
+        after: Option<&SyncId>,
+        limit: usize,
+    ) -> Result<Vec<TouchedRecord>> {
+        let state = self.state();
+        let of_session = state.touched.iter().filter(|(_, touched_by)| *touched_by == session);
+        let later = of_session.map(|(id, _)| id).filter(|id| after.is_none_or(|after| *id > after));
+        let record = |id: &SyncId| TouchedRecord {
+            id: *id,
+            deleted: state.store[id].deleted,
+            hard_deleted: state.store[id].hard_deleted,
+            waiting: state.dirty.contains(id).then_some(WaitingKind::NotTried),
+        };
+        Ok(later.take(limit).map(record).collect())
+    }
+
     fn rejections(&self, _session: &TransferSessionId, _limit: usize) -> Result<Vec<Rejection>> {
         Ok(Vec::new())
     }
@@ -557,6 +602,98 @@ impl Storage for Memory {
         let records: Vec<_> = self.state().store.values().cloned().collect();
         records.into_iter().filter(|record| filter.contains(&record.partition)).try_for_each(each)
     }
+}
+
+/// A transaction that is open. What is done in it is seen by everybody at once: these tests have one thread.
+struct Open(Memory);
+
+impl Transaction for Open {
+    fn connection(&mut self) -> &mut dyn Any {
+        &mut self.0
+    }
+
+    fn create_transfer_session(&mut self, session: &TransferSession) -> Result<TransferSession> {
+        self.0.create_transfer_session(session)
+    }
+
+    fn update_transfer_session(
+        &mut self,
+        id: &TransferSessionId,
+        change: &mut dyn FnMut(&mut TransferSession),
+    ) -> Result<Option<TransferSession>> {
+        self.0.update_transfer_session(id, change)
+    }
+
+    fn serialize(&mut self, profile: &str, filter: &Filter, watch: Watch<'_>) -> Result<SerializeReport> {
+        self.0.serialize(profile, filter, watch)
+    }
+
+    fn fsic(&mut self, profile: &str, filter: &Filter, role: Role) -> Result<Fsic> {
+        self.0.fsic(profile, filter, role)
+    }
+
+    fn unclaimed(&mut self, filter: &Filter) -> Result<PartitionCounters> {
+        self.0.unclaimed(filter)
+    }
+
+    fn queue(&mut self, session: &TransferSession, lacks: &[Lack]) -> Result<u64> {
+        self.0.queue(session, lacks)
+    }
+
+    fn dequeue(&mut self, session: &TransferSession, watch: Watch<'_>) -> Result<DequeueReport> {
+        self.0.dequeue(session, watch)
+    }
+
+    fn deserialize(&mut self, order: &DeserializeOrder<'_>, watch: Watch<'_>) -> Result<DeserializeReport> {
+        self.0.deserialize(order, watch)
+    }
+
+    fn clean_up(&mut self, session: &TransferSessionId, now: DateTime<Utc>) -> Result<()> {
+        self.0.clean_up(session, now)
+    }
+
+    fn recall(&mut self, memory: SessionMemory, owner: &str, name: &str) -> Result<Option<String>> {
+        Ok(self.0.state().remembered.get(&key(memory, owner, name)).cloned())
+    }
+
+    fn remember(&mut self, memory: SessionMemory, owner: &str, name: &str, value: Option<&str>) -> Result<()> {
+        let (mut state, key) = (self.0.state(), key(memory, owner, name));
+        match value {
+            Some(value) => state.remembered.insert(key, value.to_owned()),
+            None => state.remembered.remove(&key),
+        };
+        Ok(())
+    }
+
+    fn without_capture(&mut self, work: &mut dyn FnMut(&mut dyn Transaction) -> Result<()>) -> Result<()> {
+        self.0.state().is_untracked = true;
+        let done = work(self);
+        self.0.state().is_untracked = false;
+        done
+    }
+
+    fn forget_change(&mut self, _profile: &str, _model: &str, id: &SyncId) -> Result<bool> {
+        let mut state = self.0.state();
+        Ok(state.store.contains_key(id) && state.changed.remove(id).is_some())
+    }
+
+    fn record(&mut self, id: &SyncId) -> Result<Option<StoreRecord>> {
+        Ok(self.0.state().store.get(id).cloned())
+    }
+
+    fn touched(
+        &mut self,
+        session: &TransferSessionId,
+        model: &str,
+        after: Option<&SyncId>,
+        limit: usize,
+    ) -> Result<Vec<TouchedRecord>> {
+        self.0.touched(session, model, after, limit)
+    }
+}
+
+fn key(memory: SessionMemory, owner: &str, name: &str) -> (String, String, String) {
+    (format!("{memory:?}"), owner.to_owned(), name.to_owned())
 }
 
 /// Errored sessions of this storage, for tests of failures.

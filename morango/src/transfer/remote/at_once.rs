@@ -10,20 +10,22 @@ use super::{check_total, note_counters, stage_failed};
 use crate::counter::Fsic;
 use crate::limits;
 use crate::port::{Peer, ProceedRequest, RemoteTransfer};
+use crate::scope::Filter;
 use crate::session::{Direction, Stage, StageStatus};
 use crate::transfer::context::{Context, Home};
 use crate::transfer::fsic;
 use crate::transfer::order::Order;
+use crate::transfer::work::Work;
 use crate::{ErrorKind, Result};
 
 /// Our counters before there is a session, with all that the application changed until now.
 ///
 /// The stage of serializing comes all the same: what changes until then goes along, claimed or not.
-pub(super) fn serialized_fsic(home: &Home, order: &Order<'_>) -> Result<Fsic> {
-    let exchange = order.exchange();
+pub(super) fn serialized_fsic(home: &Home, order: &Order<'_>, asked: &Filter) -> Result<Fsic> {
+    let exchange = order.exchange(asked);
     let cancel = order.cancel;
     home.storage.serialize(exchange.profile, exchange.filter, &|_| cancel.to_flow())?;
-    fsic::ours(home, &exchange)
+    fsic::ours(&mut Work::Apart(&*home.storage), &exchange)
 }
 
 /// Takes up the peer's counters, and how many records it has for us.
@@ -34,7 +36,7 @@ pub(super) fn opened(context: &mut Context<'_>, told: Fsic, answer: &RemoteTrans
     if context.session.direction == Direction::Pull {
         context.session.records_total = Some(check_total(answer.records_total)?);
     }
-    context.note(Stage::Initializing, StageStatus::Completed)
+    context.note(Stage::Initializing, context.session.status)
 }
 
 /// Has the peer do its part of a stage, where it has one of its own.

@@ -9,11 +9,15 @@ mod by_stage;
 
 use super::context::{Context, Home};
 use super::fsic::{self, Exchange};
+use super::operation::{StageOutcome, StagePart};
+use super::operations::{Lineup, Place, info_of};
 use super::order::Order;
+use super::stages::Performed;
 use crate::counter::Fsic;
 use crate::limits;
 use crate::port::{Peer, RemoteTransfer};
-use crate::session::{Capability, Stage, SyncSession, TransferSession};
+use crate::scope::Filter;
+use crate::session::{Capability, Direction, Stage, SyncSession, TransferSession};
 use crate::{Error, ErrorKind, Result};
 
 /// In which way a peer does its part.
@@ -35,10 +39,10 @@ impl Way {
 ///
 /// # Errors
 /// The storage fails.
-pub(super) fn told_at_opening(home: &Home, order: &Order<'_>) -> Result<Option<Fsic>> {
+pub(super) fn told_at_opening(home: &Home, order: &Order<'_>, asked: &Filter) -> Result<Option<Fsic>> {
     match Way::of(order.sync_session) {
         Way::ByStage => Ok(None),
-        Way::AtOnce => at_once::serialized_fsic(home, order).map(Some),
+        Way::AtOnce => at_once::serialized_fsic(home, order, asked).map(Some),
     }
 }
 
@@ -71,6 +75,36 @@ pub(super) fn perform(context: &mut Context<'_>, peer: &dyn Peer, stage: Stage) 
         Way::ByStage => by_stage::perform(context, peer, stage),
         Way::AtOnce => at_once::perform(context, peer, stage),
     }
+}
+
+/// Whether the peer has a part in a stage after ours, or an operation stands in for it.
+pub(super) fn has_part(context: &Context<'_>, stage: Stage) -> bool {
+    let is_asked = match (stage, context.session.direction) {
+        (Stage::Serializing | Stage::Queuing | Stage::Dequeuing | Stage::Deserializing, Direction::Push)
+        | (Stage::Queuing, Direction::Pull)
+        | (Stage::Cleanup, _) => true,
+        (Stage::Initializing | Stage::Transferring, _)
+        | (Stage::Serializing | Stage::Dequeuing | Stage::Deserializing, Direction::Pull) => false,
+    };
+    is_asked || !Lineup::of(context.home, context.guests, stage, StagePart::Network).is_empty()
+}
+
+/// The same, with the operations of the network part around it.
+///
+/// # Errors
+/// As [`perform`]; and those of the operations.
+pub(super) fn perform_with_operations(context: &mut Context<'_>, peer: &dyn Peer, stage: Stage) -> Result<Performed> {
+    let lineup = Lineup::of(context.home, context.guests, stage, StagePart::Network);
+    if lineup.is_empty() {
+        return perform(context, peer, stage).map(|()| Performed::Done);
+    }
+    let info = info_of(context)?;
+    let before = lineup.run(context, &info, Place::Before, None, Some(peer))?;
+    if before != StageOutcome::Next {
+        return Ok(before.into());
+    }
+    perform(context, peer, stage)?;
+    lineup.run(context, &info, Place::After, None, Some(peer)).map(Performed::from)
 }
 
 /// Takes the server's counters up, as far as they are believed.

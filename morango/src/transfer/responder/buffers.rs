@@ -68,7 +68,11 @@ impl Responder {
         let sync_session = self.sync_session(&session.sync_session)?;
         let mut context = Context::new(&self.home, sync_session, session, Guests::NONE, CancelToken::new());
         let transferred = transmit::keep(&mut context, offset, records)?;
-        let status = transmission(&context.session);
+        // Operations have their turn when the client goes on.
+        let status = match transmission(&context.session) {
+            StageStatus::Completed if self.has_operations(Stage::Transferring) => StageStatus::Pending,
+            status => status,
+        };
         if (context.session.stage, context.session.status) != (Stage::Transferring, status) {
             context.update(|session| {
                 // Another request may have gone further meanwhile.

@@ -14,7 +14,10 @@ use crate::port::ProceedRequest;
 use crate::session::{Capability, Direction, Role, Stage, StageStatus, TransferSession};
 use crate::transfer::context::{Context, Home, update};
 use crate::transfer::guests::Guests;
-use crate::transfer::stages::{self, dequeue};
+use crate::transfer::operation::StagePart;
+use crate::transfer::operations::Lineup;
+use crate::transfer::pauses::Pauses;
+use crate::transfer::stages::{self, Performed, dequeue};
 use crate::transfer::workers::{Claim, Patience};
 use crate::{Error, ErrorKind, Result, limits};
 
@@ -48,7 +51,7 @@ impl Responder {
         let session = self.note(session, request)?;
         let Some(target) = request.stage else { return Ok(session) };
         let ahead = stages::ahead(&session, target);
-        if !ahead.iter().any(|stage| is_long(session.role(), *stage)) {
+        if !ahead.iter().any(|stage| self.is_long(session.role(), *stage)) {
             return Ok(session);
         }
         if ahead.contains(&Stage::Dequeuing) && session.role() == Role::Receiver && !has_arrived(&session) {
@@ -82,7 +85,7 @@ impl Responder {
         session.bytes_received = known_bytes(request.bytes_received, session.bytes_received);
         let ahead = request.stage.map(|target| stages::ahead(&session, target)).unwrap_or_default();
         let (role, target) = (session.role(), ahead.last().copied());
-        for stage in ahead.into_iter().take_while(|stage| !is_long(role, *stage)) {
+        for stage in ahead.into_iter().take_while(|stage| !self.is_long(role, *stage)) {
             // A client that goes on from a pull has what it wants: this side has nothing more to do with it.
             let is_left_behind = role == Role::Producer && target > Some(stage);
             let is_done = stage != Stage::Transferring || is_left_behind || has_arrived(&session);
@@ -112,6 +115,28 @@ impl Responder {
         Ok(noted)
     }
 
+    /// Whether a stage does more on this side than take note.
+    fn is_long(&self, role: Role, stage: Stage) -> bool {
+        stages::has_long_work(role, stage) || self.has_operations(stage)
+    }
+
+    /// Whether operations have a part in a stage here.
+    pub(super) fn has_operations(&self, stage: Stage) -> bool {
+        !Lineup::of(&self.home, Guests::NONE, stage, StagePart::Local).is_empty()
+    }
+
+    /// Tries a stage again that an operation has kept pending. A client that waits for it only asks how it stands.
+    pub(super) fn try_again(&self, id: &TransferSessionId) -> Result<()> {
+        let session = self.open_transfer(id)?;
+        let is_kept = session.status == StageStatus::Pending
+            && self.has_operations(session.stage)
+            && (session.stage != Stage::Transferring || has_arrived(&session));
+        if is_kept {
+            self.work(&session, session.stage, None, Patience::OneAnswer)?;
+        }
+        Ok(())
+    }
+
     /// Does the stages up to a target in the background, and waits for them as long as patience lasts.
     ///
     /// Where somebody works on this transfer already, or too many others are worked on, nothing begins: the caller sees
@@ -130,7 +155,7 @@ impl Responder {
         let Some(claim) = self.home.workers.claim(id, session.sync_session, patience) else { return Ok(()) };
         let home = Arc::clone(&self.home);
         let span = tracing::Span::current();
-        let work = move || span.in_scope(|| work_off(&home, id, target, client_fsic, &claim));
+        let work = move || span.in_scope(|| work_off(&home, id, target, client_fsic, &claim, patience));
         let spawned = std::thread::Builder::new().name("morango-stage".to_owned()).spawn(work);
         spawned.map_err(|error| {
             Error::new(ErrorKind::Internal, "start a thread for the stages of a transfer")
@@ -143,7 +168,16 @@ impl Responder {
 }
 
 /// Does the stages ahead one by one. What fails is noted in the session, where the client finds it.
-fn work_off(home: &Home, id: TransferSessionId, target: Stage, client_fsic: Option<Fsic>, claim: &Claim) {
+///
+/// A stage that an operation keeps pending is tried again when the client asks the next time, or here where it waits for the end.
+fn work_off(
+    home: &Home,
+    id: TransferSessionId,
+    target: Stage,
+    client_fsic: Option<Fsic>,
+    claim: &Claim,
+    patience: Patience,
+) {
     let Ok(Some(session)) = home.storage.transfer_session(&id) else { return };
     if !session.is_active {
         return;
@@ -154,11 +188,11 @@ fn work_off(home: &Home, id: TransferSessionId, target: Stage, client_fsic: Opti
     for stage in stages::ahead(&context.session, target) {
         claim.enter(stage);
         // A panic is a fault of ours; the client is to hear of it rather than ask for ever.
-        let outcome = catch_unwind(AssertUnwindSafe(|| context.stage(stage, |context| patiently(context, stage))))
+        let outcome = catch_unwind(AssertUnwindSafe(|| do_stage(&mut context, stage, target, patience)))
             .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, format!("do the stage {stage}: it panicked"))));
         match outcome {
-            Ok(()) if context.session.status == StageStatus::Completed => {}
-            Ok(()) => return,
+            Ok(Performed::Done) if context.session.status == StageStatus::Completed => {}
+            Ok(Performed::Done | Performed::Pending) => return,
             Err(error) if error.kind() == ErrorKind::Cancelled => return,
             Err(error) => {
                 note_failure(home, &id, stage, &error);
@@ -180,24 +214,33 @@ fn note_failure(home: &Home, id: &TransferSessionId, stage: Stage, error: &Error
     }
 }
 
-/// Does one stage; a database that is busy is tried again.
-fn patiently(context: &mut Context<'_>, stage: Stage) -> Result<()> {
-    let mut tries = 1;
+/// Does one stage; with unlimited patience until it is no longer pending.
+pub(super) fn do_stage(
+    context: &mut Context<'_>,
+    stage: Stage,
+    target: Stage,
+    patience: Patience,
+) -> Result<Performed> {
+    let clock = Arc::clone(&context.home.clock);
+    let mut pauses = Pauses::new(&*clock, limits::STAGE_ANSWER_SECONDS_MAX);
     loop {
-        match do_stage(context, stage) {
-            Err(error) if error.is_retryable() && tries < limits::STAGE_TRIES_MAX => {
-                tries += 1;
-                tracing::debug!(%stage, tries, error = %error.report(), "trying the stage again");
+        let performed = context.stage(stage, |context| try_stage(context, stage, target))?;
+        let waits_for_chunks = stage == Stage::Transferring && !has_arrived(&context.session);
+        match (performed, patience) {
+            (Performed::Pending, Patience::Unlimited) if !waits_for_chunks => {
                 context.cancel.check()?;
+                pauses.pause("wait for an operation that keeps a stage pending")?;
             }
-            outcome => return outcome,
+            (Performed::Pending | Performed::Done, _) => return Ok(performed),
         }
     }
 }
 
-fn do_stage(context: &mut Context<'_>, stage: Stage) -> Result<()> {
-    stages::perform(context, stage)?;
-    let status = match stage {
+/// Does one stage once; a database that is busy is tried again.
+fn try_stage(context: &mut Context<'_>, stage: Stage, target: Stage) -> Result<Performed> {
+    let done = match stage {
+        // A client that goes on from a pull has what it wants: this side has nothing more to do with it.
+        Stage::Transferring if context.role() == Role::Producer && target > stage => StageStatus::Completed,
         Stage::Transferring => transmission(&context.session),
         Stage::Initializing
         | Stage::Serializing
@@ -206,18 +249,16 @@ fn do_stage(context: &mut Context<'_>, stage: Stage) -> Result<()> {
         | Stage::Deserializing
         | Stage::Cleanup => StageStatus::Completed,
     };
-    context.note(stage, status)
-}
-
-/// Whether a stage does more on this side than take note.
-fn is_long(role: Role, stage: Stage) -> bool {
-    match (stage, role) {
-        (Stage::Serializing, _)
-        | (Stage::Queuing, Role::Producer)
-        | (Stage::Dequeuing | Stage::Deserializing, Role::Receiver) => true,
-        (Stage::Queuing, Role::Receiver)
-        | (Stage::Dequeuing | Stage::Deserializing, Role::Producer)
-        | (Stage::Initializing | Stage::Transferring | Stage::Cleanup, _) => false,
+    let mut tries = 1;
+    loop {
+        match stages::perform(context, stage, done) {
+            Err(error) if error.is_retryable() && tries < limits::STAGE_TRIES_MAX => {
+                tries += 1;
+                tracing::debug!(%stage, tries, error = %error.report(), "trying the stage again");
+                context.cancel.check()?;
+            }
+            outcome => return outcome,
+        }
     }
 }
 

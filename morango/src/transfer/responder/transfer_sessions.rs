@@ -1,16 +1,19 @@
 //! Transfer sessions: they are opened within the scopes of both certificates, and closed when all is done.
 
-use super::proceed::has_arrived;
+use super::proceed::{do_stage, has_arrived};
 use super::{Responder, telling};
 use crate::id::TransferSessionId;
 use crate::port::TransferSessionRequest;
 use crate::scope::Filter;
 use crate::session::{Capability, Direction, Role, Side, Stage, StageStatus, SyncSession, TransferSession};
 use crate::transfer::cancel::CancelToken;
+use crate::transfer::certificates;
 use crate::transfer::context::{Context, unknown_transfer};
 use crate::transfer::guests::Guests;
 use crate::transfer::hooks;
-use crate::transfer::stages::{self, cleanup, initialize};
+use crate::transfer::operations::Beginning;
+use crate::transfer::order::Widening;
+use crate::transfer::stages::{self, Performed, cleanup, initialize};
 use crate::transfer::workers::Patience;
 use crate::{Error, ErrorKind, Result, limits};
 
@@ -27,19 +30,7 @@ impl Responder {
         self.check_scopes(&sync_session, request.direction, &request.filter)?;
         let records_total = request.records_total.filter(|_| request.direction == Direction::Push);
         check_total(records_total)?;
-        let new = initialize::NewTransfer {
-            id: request.id,
-            sync_session: &sync_session,
-            direction: request.direction,
-            filter: &request.filter,
-            records_total,
-        };
-        let is_known = self.home.storage.transfer_session(&request.id)?.is_some();
-        let session = initialize::run(&self.home, &new)?;
-        if !is_known && session.id == request.id {
-            hooks::begun(&self.home, Guests::NONE, &sync_session, &session);
-            telling::tell_opened(&self.home, &session);
-        }
+        let session = self.open(&sync_session, request, records_total)?;
         if sync_session.capabilities.has(Capability::AsyncOperations) {
             return Ok(session);
         }
@@ -70,7 +61,59 @@ impl Responder {
     /// [`ErrorKind::SessionUnknown`] where there is none, or it is closed.
     pub fn transfer_session(&self, id: &TransferSessionId) -> Result<TransferSession> {
         self.home.workers.wait(id, Patience::OneAnswer);
+        self.try_again(id)?;
         self.standing(id)
+    }
+
+    /// Makes the session with all that belongs to it, or takes up the open one.
+    fn open(
+        &self,
+        sync_session: &SyncSession,
+        request: &TransferSessionRequest,
+        records_total: Option<u64>,
+    ) -> Result<TransferSession> {
+        let home = &*self.home;
+        let scope = home.scope_of(&sync_session.server_certificate)?;
+        let widening = Widening {
+            shared_root: certificates::shared_root(home, sync_session)?,
+            reach: match request.direction {
+                Direction::Pull => scope.write(),
+                Direction::Push => scope.read(),
+            },
+            own: None,
+        };
+        let beginning = Beginning {
+            home,
+            guests: Guests::NONE,
+            sync_session,
+            direction: request.direction,
+            filter: &request.filter,
+            widening: &widening,
+            cancel: &CancelToken::new(),
+        };
+        let new = initialize::NewTransfer {
+            id: request.id,
+            sync_session,
+            direction: request.direction,
+            filter: &request.filter,
+            records_total,
+            status: beginning.status_when_made(),
+        };
+        // A request that is made again, as its answer was lost, finds what was made.
+        if home.storage.transfer_session(&request.id)?.is_some() {
+            return initialize::run(home, &new);
+        }
+        let session = initialize::run_prepared(&beginning, &new)?;
+        if session.id != request.id {
+            return Ok(session);
+        }
+        hooks::begun(home, Guests::NONE, sync_session, &session);
+        if session.status == StageStatus::Completed {
+            telling::tell_opened(home, &session);
+            return Ok(session);
+        }
+        self.work(&session, Stage::Initializing, None, Patience::OneAnswer)?;
+        self.standing(&session.id)
     }
 
     /// Closes a transfer session, after what is left to do in it.
@@ -91,11 +134,16 @@ impl Responder {
         }
         let claim = self.home.workers.claim(*id, session.sync_session, Patience::Unlimited);
         let session = self.open_transfer(id)?;
+        let failure = why_in_vain(&session);
         let mut context = Context::new(&self.home, sync_session, session, Guests::NONE, CancelToken::new());
-        context.stage(Stage::Cleanup, |context| cleanup::run(context.home, id))?;
+        if failure.is_none() {
+            do_stage(&mut context, Stage::Cleanup, Stage::Cleanup, Patience::Unlimited)?;
+        } else {
+            context.stage(Stage::Cleanup, |context| cleanup::abandon(context.home, id).map(|()| Performed::Done))?;
+        }
         drop(claim);
         let Context { sync_session, session, .. } = context;
-        hooks::ended(&self.home, Guests::NONE, &sync_session, &session, why_in_vain(&session));
+        hooks::ended(&self.home, Guests::NONE, &sync_session, &session, failure);
         match session.error {
             Some(error) if is_legacy && session.status == StageStatus::Errored => {
                 let message = format!("finish the transfer session {id}: its stage {} failed", session.stage);

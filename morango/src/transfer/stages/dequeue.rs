@@ -3,6 +3,7 @@
 use crate::port::DequeueReport;
 use crate::session::Stage;
 use crate::transfer::context::Context;
+use crate::transfer::work::Work;
 use crate::{Error, ErrorKind, Result};
 
 /// Merges the received records, and takes over the sender's counters.
@@ -11,14 +12,14 @@ use crate::{Error, ErrorKind, Result};
 ///
 /// # Errors
 /// The storage fails; or not all records came, in which case the sender's counters would claim what is not here.
-pub(super) fn run(context: &mut Context<'_>) -> Result<()> {
+pub(super) fn run(context: &mut Context<'_>, work: &mut Work<'_>) -> Result<()> {
     let session = &context.session;
     if session.records_total.is_none_or(|total| session.records_transferred < total) {
         return Err(incomplete(session.records_transferred, session.records_total));
     }
     let report = match session.records_transferred {
         0 => DequeueReport::default(),
-        _ => context.home.storage.dequeue(session, &context.watch(Stage::Dequeuing))?,
+        _ => work.dequeue(session, &context.watch(Stage::Dequeuing))?,
     };
     context.results.dequeue = Some(report);
     Ok(())

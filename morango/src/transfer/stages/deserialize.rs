@@ -4,9 +4,10 @@ use crate::Result;
 use crate::port::DeserializeOrder;
 use crate::session::Stage;
 use crate::transfer::context::Context;
+use crate::transfer::work::Work;
 
 /// Makes rows of every record that waits for it, also of those that an earlier sync left waiting.
-pub(super) fn run(context: &mut Context<'_>) -> Result<()> {
+pub(super) fn run(context: &mut Context<'_>, work: &mut Work<'_>) -> Result<()> {
     let session = &context.session;
     let watch = context.watch(Stage::Deserializing);
     let order = DeserializeOrder {
@@ -15,7 +16,7 @@ pub(super) fn run(context: &mut Context<'_>) -> Result<()> {
         failed_before: context.failed_before,
         now: context.home.clock.now(),
     };
-    let report = context.home.storage.deserialize(&order, &watch)?;
+    let report = work.deserialize(&order, &watch)?;
     drop(watch);
     context.results.deserialize = Some(report);
     Ok(())

@@ -4,24 +4,25 @@ use crate::Result;
 use crate::counter::difference;
 use crate::session::{FsicForm, Role};
 use crate::transfer::context::Context;
+use crate::transfer::work::Work;
 
 /// Queues what the receiver lacks, and counts it. Both sides' counters are in the session.
 ///
 /// One map for all says too little of what there is to send, so what we have is then looked up.
-pub(super) fn run(context: &mut Context<'_>) -> Result<()> {
+pub(super) fn run(context: &mut Context<'_>, work: &mut Work<'_>) -> Result<()> {
     let session = &context.session;
     let has = match context.exchange().form {
         FsicForm::PerPartition => session.producer_fsic().expand_for_use(&session.filter)?,
         FsicForm::Flat => {
-            let all = context.home.storage.fsic(&session.profile, &session.filter, Role::Producer)?;
+            let all = work.fsic(&session.profile, &session.filter, Role::Producer)?;
             all.expand_for_use(&session.filter)?
         }
     };
     // What came here without a claim to be complete is passed on all the same.
-    let has = has.and_unclaimed(context.home.storage.unclaimed(&session.filter)?);
+    let has = has.and_unclaimed(work.unclaimed(&session.filter)?);
     let lacks = difference(&has, &session.receiver_fsic().of_receiver(&session.filter)?);
     tracing::debug!(lacks = lacks.len(), "queuing what the receiver lacks");
-    let total = context.home.storage.queue(session, &lacks)?;
+    let total = work.queue(session, &lacks)?;
     context.session.records_total = Some(total);
     Ok(())
 }

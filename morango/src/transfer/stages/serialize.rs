@@ -8,16 +8,18 @@ use crate::Result;
 use crate::session::{Role, Side, Stage};
 use crate::transfer::context::Context;
 use crate::transfer::fsic;
+use crate::transfer::work::Work;
 
 /// Serializes, and computes the counters of this side. The side that answers takes up what the client told of its own.
-pub(super) fn run(context: &mut Context<'_>) -> Result<()> {
-    let (storage, session) = (&context.home.storage, &context.session);
-    let report = storage.serialize(&session.profile, &session.filter, &context.watch(Stage::Serializing))?;
-    let ours = fsic::ours(context.home, &context.exchange())?;
+pub(super) fn run(context: &mut Context<'_>, work: &mut Work<'_>) -> Result<()> {
+    let session = &context.session;
+    let report = work.serialize(&session.profile, &session.filter, &context.watch(Stage::Serializing))?;
+    let ours = fsic::ours(work, &context.exchange())?;
     match session.side {
         Side::Client => context.session.client_fsic = ours,
         Side::Server => {
-            let told = context.told.clone().unwrap_or_default();
+            // A stage that was kept pending is tried again without the client's saying anything anew.
+            let told = context.told.clone().unwrap_or_else(|| session.client_fsic.clone());
             let theirs = fsic::accept(&context.exchange(), told, &context.home.instance.id, &ours)?;
             context.session.client_fsic = theirs;
             context.session.server_fsic = ours;

@@ -17,6 +17,7 @@ use crate::session::{Stage, StageStatus};
 use crate::transfer::cancel::CancelToken;
 use crate::transfer::context::Context;
 use crate::transfer::gate;
+use crate::transfer::stages::has_operations_after;
 use crate::{Error, ErrorKind, Result};
 
 /// Checks and keeps one chunk that came, whichever side we are. Says how many records of the session have come so far.
@@ -109,7 +110,7 @@ pub(in crate::transfer) fn pull(context: &mut Context<'_>, peer: &dyn Peer, chun
         }
         told
     })?;
-    line.note(context, StageStatus::Completed, kept)
+    line.note(context, status_when_through(context), kept)
 }
 
 /// Sends the records that were queued for the peer and have not gone over yet.
@@ -155,7 +156,12 @@ pub(in crate::transfer) fn push(context: &mut Context<'_>, peer: &dyn Peer, chun
         }
         Ok(())
     })?;
-    line.note(context, StageStatus::Completed, sent)
+    line.note(context, status_when_through(context), sent)
+}
+
+/// How far transferring is once all chunks went over: operations may still have to run at it.
+fn status_when_through(context: &Context<'_>) -> StageStatus {
+    if has_operations_after(context, Stage::Transferring) { StageStatus::Pending } else { StageStatus::Completed }
 }
 
 /// What goes over the line for one transfer, also in earlier tries.
