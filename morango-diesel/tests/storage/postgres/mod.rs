@@ -32,6 +32,8 @@ mod serializing;
 mod sessions;
 #[path = "../tables.rs"]
 mod tables;
+#[path = "../transaction.rs"]
+mod transaction;
 #[path = "../trees.rs"]
 mod trees;
 #[path = "../unclaimed.rs"]
