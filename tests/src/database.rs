@@ -130,6 +130,26 @@ impl Connection {
     }
 }
 
+/// Makes a row on the connection of an operation, on whichever database it is.
+///
+/// # Errors
+/// The row cannot be made.
+pub fn create_within<M: AnyRow>(context: &mut OperationContext<'_>, database: Database, row: M) -> morango::Result<M> {
+    match database {
+        Database::Sqlite => row.create(context.connection::<SqliteConnection>()?),
+    }
+}
+
+/// Runs SQL on the connection of an operation, on whichever database it is.
+///
+/// # Errors
+/// The database refuses it.
+pub fn run_within(context: &mut OperationContext<'_>, database: Database, statements: &str) -> Result<(), GuestError> {
+    match database {
+        Database::Sqlite => Ok(context.connection::<SqliteConnection>()?.batch_execute(statements)?),
+    }
+}
+
 /// A text as it stands in a statement.
 pub fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))

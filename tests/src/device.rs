@@ -49,6 +49,11 @@ impl Device {
         self.home.builder()
     }
 
+    /// Goes on with an engine that is told more. It answers again once it is asked to.
+    pub fn rebuild(&mut self, with: impl FnOnce(EngineBuilder) -> EngineBuilder) {
+        self.engine = with(self.builder()).build().expect("an engine on the database");
+    }
+
     /// From now on the device can do no more than this.
     pub fn limit(&mut self, capabilities: Capabilities) {
         self.engine = self.builder().capabilities(capabilities).build().expect("an engine on the database");

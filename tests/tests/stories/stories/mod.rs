@@ -13,6 +13,7 @@ mod learners;
 mod many_devices;
 mod meanwhile;
 mod on_the_line;
+mod operations;
 mod options;
 mod processes;
 mod resume;
@@ -60,6 +61,13 @@ macro_rules! stories {
             on_the_line::pages_lead_through_the_queue_and_a_list_without_a_limit_holds_all,
             on_the_line::only_certificates_are_told_whose_keys_are_here,
             on_the_line::what_an_application_says_of_itself_reaches_the_peer_and_replaces_nothing_of_ours,
+            operations::what_a_server_makes_for_its_caller_goes_along_in_the_same_pull,
+            operations::an_edit_that_is_not_the_learners_own_is_not_sent,
+            operations::what_is_put_right_after_a_pull_stays_here_where_it_is_untracked,
+            operations::an_operation_puts_away_what_stands_in_the_way_of_a_record,
+            operations::a_stage_that_breaks_off_leaves_nothing_of_its_operations_and_a_resumed_one_repeats_none,
+            operations::a_filter_that_the_server_widened_is_synced_both_ways,
+            operations::a_hook_learns_which_records_a_transfer_changed,
             options::events_arrive_in_the_order_of_the_stages,
             options::the_numbers_of_a_report_add_up,
             options::a_filter_narrows_what_travels,
