@@ -32,6 +32,7 @@ use proc_macro::TokenStream;
 /// | `merge = ours`, `merge = theirs` | what stays of a record that two peers changed without knowledge of each other; the other content is kept beside it. Without a word, Morango's own rule: ours |
 /// | `merge(newest = edited_at)` | the one whose field is greater stays: of two times, the later |
 /// | `merge(with = path::to::function)` | what a function `fn(&Row, &Row) -> Result<Row, impl Display>` makes of ours and theirs; an error leaves it to Morango's own rule |
+/// | `database = sqlite`, `database = postgres` | the only database that the rows can be in, where a column is of a type that the other one does not have |
 /// | `crate = path` | where `morango_diesel` is found under another name |
 ///
 /// and on a field

@@ -7,6 +7,7 @@ pub(crate) const SOURCE_ID: &str = "source_id";
 pub(crate) const RECORD_ID: &str = "record_id";
 pub(crate) const DEPENDS_ON: &str = "depends_on";
 pub(crate) const MERGE: &str = "merge";
+pub(crate) const DATABASE: &str = "database";
 pub(crate) const CRATE: &str = "crate";
 pub(crate) const TABLE_NAME: &str = "table_name";
 
@@ -26,7 +27,8 @@ pub(crate) const WRITE: &str = "write";
 pub(crate) const READ_WRITE: &str = "read_write";
 
 /// The words of `#[morango(…)]` on a struct.
-pub(crate) const STRUCT_WORDS: &[&str] = &[PROFILE, MODEL, PARTITION, SOURCE_ID, RECORD_ID, DEPENDS_ON, MERGE, CRATE];
+pub(crate) const STRUCT_WORDS: &[&str] =
+    &[PROFILE, MODEL, PARTITION, SOURCE_ID, RECORD_ID, DEPENDS_ON, MERGE, DATABASE, CRATE];
 /// The words of `#[morango(…)]` on a field.
 pub(crate) const FIELD_WORDS: &[&str] = &[FOREIGN_KEY, MAY_BE_MISSING, SKIP, RENAME, WITH, MAX_LENGTH, VALIDATE, MERGE];
 /// The words in the parentheses of a scope definition.
@@ -43,6 +45,7 @@ pub(crate) fn form(word: &str) -> &'static str {
         SOURCE_ID => "source_id = random`, `source_id = \"${field}\"` or `source_id(with = path::to::function)",
         RECORD_ID => "record_id = source_id",
         DEPENDS_ON => "depends_on(Model, OtherModel)",
+        DATABASE => "database = sqlite` or `database = postgres",
         CRATE => "crate = path::to::morango_diesel",
         TABLE_NAME => "table_name = notes",
         FOREIGN_KEY => "foreign_key = Model",

@@ -1,7 +1,9 @@
 //! SQL types of columns that are the same Rust value on every database, for use in `diesel::table!`.
 //!
 //! Most of Diesel's own types are on both databases already: `Text`, `Integer`, `BigInt`, `Bool`, `Double`, `Binary`, `Date`, `Time`,
-//! `Timestamp` (with `NaiveDateTime`), `Numeric`, `Json`. A `DateTime<Utc>` has another type on each; [`Instant`] is both.
+//! `Timestamp` (with `NaiveDateTime`), `Numeric`, `Json`. A `DateTime<Utc>` has another type on each; [`Instant`] is both. A model with
+//! a column of a type that only one of them has (`Uuid`, `Array`, `TimestamptzSqlite`, …) says `#[morango(database = postgres)]` or
+//! `#[morango(database = sqlite)]`, which counts where a program is built with both features.
 //!
 //! ```
 //! diesel::table! {

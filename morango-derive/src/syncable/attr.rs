@@ -24,9 +24,17 @@ pub(crate) struct StructAttributes {
     pub(crate) record_id: Slot<()>,
     pub(crate) depends_on: Slot<Vec<Path>>,
     pub(crate) merge: Slot<RecordMerge>,
+    pub(crate) database: Slot<Database>,
     pub(crate) krate: Slot<Path>,
     /// Diesel's `table_name`.
     pub(crate) table: Slot<Path>,
+}
+
+/// The one kind of database in which a model's rows are.
+#[derive(Clone, Copy)]
+pub(crate) enum Database {
+    Sqlite,
+    Postgres,
 }
 
 /// Where a record's source id comes from.
@@ -66,6 +74,7 @@ impl StructAttributes {
                     item::paths(item, "models in parentheses", diagnostics)
                 }),
                 symbol::MERGE => found.merge.fill(&item, diagnostics, merge::of_record),
+                symbol::DATABASE => found.database.fill(&item, diagnostics, database),
                 symbol::CRATE => {
                     found.krate.fill(&item, diagnostics, |item, diagnostics| item.path("a path", diagnostics));
                 }
@@ -90,6 +99,7 @@ impl StructAttributes {
             self.record_id.word(),
             self.depends_on.word(),
             self.merge.word(),
+            self.database.word(),
             self.krate.word(),
         ]
         .iter()
@@ -198,6 +208,18 @@ fn source_function(tokens: TokenStream) -> Option<Path> {
     let with: syn::MetaNameValue = syn::parse2(tokens).ok()?;
     let syn::Expr::Path(path) = with.value else { return None };
     with.path.is_ident(symbol::WITH).then_some(path.path)
+}
+
+fn database(item: &Item, diagnostics: &mut Diagnostics) -> Option<Database> {
+    let kind: Option<Ident> = item.parsed();
+    match kind.map(|kind| kind.unraw().to_string()).as_deref() {
+        Some("sqlite") => Some(Database::Sqlite),
+        Some("postgres") => Some(Database::Postgres),
+        _ => {
+            item.is_malformed("the word `sqlite` or `postgres`", diagnostics);
+            None
+        }
+    }
 }
 
 fn record_id(item: &Item, diagnostics: &mut Diagnostics) -> Option<()> {

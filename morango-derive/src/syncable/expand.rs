@@ -8,7 +8,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::Path;
 use syn::ext::IdentExt;
 
-use super::attr::Source;
+use super::attr::{Database, Source};
 use super::merge;
 use super::model::{Field, Model};
 use crate::item::span_over;
@@ -373,7 +373,7 @@ fn check_function(field: &Field<'_>) -> Option<TokenStream> {
     })
 }
 
-/// The rows in every database that `morango_diesel` is built for: its macro knows which.
+/// The rows in every database that `morango_diesel` is built for, or in the one that the model names: its macros know which.
 fn rows(model: &Model<'_>, krate: &TokenStream) -> TokenStream {
     let ident = model.ident;
     let table = model.attributes.table.required();
@@ -383,8 +383,13 @@ fn rows(model: &Model<'_>, krate: &TokenStream) -> TokenStream {
         let column = column(model, field);
         quote!(#column => #ident)
     });
+    let rows = match model.attributes.database.get() {
+        None => quote!(__rows),
+        Some(Database::Sqlite) => quote!(__sqlite_rows),
+        Some(Database::Postgres) => quote!(__postgres_rows),
+    };
     quote! {
-        #krate::__rows! {
+        #krate::#rows! {
             model = #ident,
             table = #table::table,
             id = #id,
