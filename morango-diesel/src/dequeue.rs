@@ -13,17 +13,19 @@
 //! What decides about a record is [`morango::record::relation`] and, in a conflict, [`morango::record::merge`]; here their decision is
 //! carried out.
 
+use std::collections::HashSet;
+
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Text};
 use morango::counter::{RecordMaxCounters, Stamp};
-use morango::id::{InstanceId, TransferSessionId};
+use morango::id::{InstanceId, SyncId, TransferSessionId};
 use morango::port::{DequeueReport, Progress, Rejection, Watch};
 use morango::record::{self, Merged, RecordError, Relation, StoreRecord, relation};
 use morango::scope::Filter;
 use morango::session::TransferSession;
 use morango::{Error, ErrorKind, limits};
 
-use crate::backend::Lock;
+use crate::backend::{self, Lock};
 use crate::connection::Connection;
 use crate::counters;
 use crate::error::Fault;
@@ -31,7 +33,7 @@ use crate::incoming;
 use crate::models::InstalledModels;
 use crate::receive;
 use crate::records::{RecordRow, select_records};
-use crate::statement::{Value, sql};
+use crate::statement::{Statement, Value, sql};
 use crate::transaction::{current_stamp, raise_counter};
 use crate::transactions::Transactions;
 use crate::unclaimed;
@@ -223,41 +225,71 @@ impl Place {
     }
 }
 
-/// Inserts a received record, to become a row, and says whether it was new.
-///
-/// Before: the record belongs to the session. After: it is in the store as it came, or nothing has changed. No counter moves.
-pub(crate) fn insert_new(
+/// Inserts a received record, to become a row, and says whether it was new; see [`insert_all_new`].
+fn insert_new(
     connection: &mut Connection<'_>,
     session: &TransferSessionId,
     theirs: &StoreRecord,
 ) -> Result<bool, Fault> {
-    let inserted = sql("INSERT INTO morango_store (record_id, profile, model_name, partition, source_id,
-         last_saved_instance, last_saved_counter, is_deleted, is_hard_deleted, is_dirty, self_reference,
-         transfer_session, record_max_counters, serialized, conflicting_serialized_data) VALUES (")
-    .bind(&theirs.id)
-    .sql(", ")
-    .bind_all(identity(theirs))
-    .sql(", ")
-    .bind(&theirs.last_saved.instance)
-    .sql(", ")
-    .bind(theirs.last_saved.counter)
-    .sql(", ")
-    .bind(theirs.deleted)
-    .sql(", ")
-    .bind(theirs.hard_deleted)
-    .sql(", 1, ")
-    .bind(&theirs.self_ref_fk)
-    .sql(", ")
-    .bind(session)
-    .sql(", ")
-    .bind(theirs.counters.to_bytes())
-    .sql(", ")
-    .bind(Value::content(&theirs.serialized))
-    .sql(", ")
-    .bind(Value::content(&theirs.conflicting_serialized_data))
-    .sql(") ON CONFLICT (record_id) DO NOTHING")
-    .execute(connection)?;
+    let inserted = sql(INSERT).sql("(");
+    let inserted = values(inserted, session, theirs).sql(") ON CONFLICT (record_id) DO NOTHING").execute(connection)?;
     Ok(inserted == 1)
+}
+
+/// Inserts received records, to become rows, and says which were new. Of two with the same id only the first can be.
+///
+/// Before: the records belong to the session. After: each is in the store as it came, or nothing has changed. No counter moves.
+pub(crate) fn insert_all_new(
+    connection: &mut Connection<'_>,
+    session: &TransferSessionId,
+    records: &[&StoreRecord],
+) -> Result<HashSet<SyncId>, Fault> {
+    let mut new = HashSet::with_capacity(records.len());
+    for page in records.chunks(backend::rows_inserted_max(connection)) {
+        if let [record] = page {
+            if insert_new(connection, session, record)? {
+                new.insert(record.id);
+            }
+            continue;
+        }
+        let mut inserted = sql(INSERT);
+        for (position, record) in page.iter().enumerate() {
+            inserted = values(inserted.sql(if position == 0 { "(" } else { "), (" }), session, record);
+        }
+        let inserted = inserted.sql(") ON CONFLICT (record_id) DO NOTHING RETURNING record_id").returns::<Binary>();
+        new.extend(inserted.load::<SyncId>(connection)?);
+    }
+    Ok(new)
+}
+
+const INSERT: &str = "INSERT INTO morango_store (record_id, profile, model_name, partition, source_id,
+     last_saved_instance, last_saved_counter, is_deleted, is_hard_deleted, is_dirty, self_reference,
+     transfer_session, record_max_counters, serialized, conflicting_serialized_data) VALUES ";
+
+/// The values of one received record, in the order of [`INSERT`].
+fn values<'a>(insert: Statement<'a>, session: &TransferSessionId, theirs: &'a StoreRecord) -> Statement<'a> {
+    insert
+        .bind(&theirs.id)
+        .sql(", ")
+        .bind_all(identity(theirs))
+        .sql(", ")
+        .bind(&theirs.last_saved.instance)
+        .sql(", ")
+        .bind(theirs.last_saved.counter)
+        .sql(", ")
+        .bind(theirs.deleted)
+        .sql(", ")
+        .bind(theirs.hard_deleted)
+        .sql(", 1, ")
+        .bind(&theirs.self_ref_fk)
+        .sql(", ")
+        .bind(session)
+        .sql(", ")
+        .bind(theirs.counters.to_bytes())
+        .sql(", ")
+        .bind(Value::content(&theirs.serialized))
+        .sql(", ")
+        .bind(Value::content(&theirs.conflicting_serialized_data))
 }
 
 /// Puts a record in the place of ours, to become a row. Where it belongs stays what it was.

@@ -11,6 +11,7 @@ use diesel::sql_types::{BigInt, Binary, Text};
 use morango::counter::Lack;
 use morango::id::{InstanceId, TransferSessionId};
 use morango::port::Chunk;
+use morango::record::StoreRecord;
 use morango::scope::{Filter, prefix_upper_bound};
 use morango::session::TransferSession;
 use morango::{Error, ErrorKind, limits};
@@ -29,6 +30,9 @@ const PAGE_RECORDS: usize = 500;
 
 /// Records of an instance that are looked at one by one to find those that are lacking.
 const LATEST_RECORDS_MAX: usize = 2_000;
+
+/// Records that one statement reads.
+const RECORDS_READ: usize = 50;
 
 /// Bytes of one number in a page.
 const NUMBER_BYTES: usize = 8;
@@ -269,22 +273,47 @@ pub(crate) fn queued_chunk(
         let total = count(connection, session)?;
         let mut chunk = Chunk { records: Vec::new(), total };
         let mut bytes = 0;
-        for sequence in sequences_from(connection, session, offset, limit)? {
-            let row =
-                select_records("WHERE sequence = ").bind(sequence).get_result::<RecordRow>(connection).optional()?;
-            let record = row.ok_or_else(|| vanished(sequence))?.into_record()?;
-            bytes += encoded_length(&record);
-            if bytes > limits::CHUNK_BYTES_TARGET && !chunk.records.is_empty() {
+        for page in sequences_from(connection, session, offset, limit)?.chunks(RECORDS_READ) {
+            let (before, mut is_full) = (chunk.records.len(), false);
+            read_page(connection, page, |record| {
+                bytes += encoded_length(&record);
+                is_full = bytes > limits::CHUNK_BYTES_TARGET && !chunk.records.is_empty();
+                if is_full {
+                    return ControlFlow::Break(());
+                }
+                chunk.records.push(record);
+                ControlFlow::Continue(())
+            })?;
+            if is_full {
                 break;
             }
-            chunk.records.push(record);
+            if chunk.records.len() - before < page.len() {
+                return Err(vanished(page).into());
+            }
         }
         Ok(chunk)
     })
 }
 
-fn vanished(sequence: i64) -> Error {
-    Error::new(ErrorKind::StorageCorrupt, format!("find the queued record {sequence}: it is no longer in the store"))
+/// Hands over the records in these places, which are in order, one after another, so that no more of them than one is in memory
+/// beyond what the caller keeps. The last page is filled up, so that the statement stays the same.
+fn read_page(
+    connection: &mut Connection<'_>,
+    page: &[i64],
+    mut each: impl FnMut(StoreRecord) -> ControlFlow<()>,
+) -> Result<(), Fault> {
+    let Some(last) = page.last() else { return Ok(()) };
+    let filled = page.iter().chain(std::iter::repeat_n(last, RECORDS_READ - page.len())).copied();
+    select_records("WHERE sequence IN (")
+        .bind_all(filled)
+        .sql(") ORDER BY sequence")
+        .for_each(connection, |row: RecordRow| Ok(each(row.into_record()?)))
+}
+
+fn vanished(page: &[i64]) -> Error {
+    let (first, last) = (page.first().unwrap_or(&0), page.last().unwrap_or(&0));
+    let message = format!("find the queued records {first} to {last}: some are no longer in the store");
+    Error::new(ErrorKind::StorageCorrupt, message)
 }
 
 /// How many records are queued: all pages but the last are full.

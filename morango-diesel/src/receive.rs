@@ -9,13 +9,13 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use morango::id::TransferSessionId;
 use morango::port::{ReceivedChunk, Rejection};
-use morango::record::BufferRecord;
+use morango::record::{BufferRecord, StoreRecord};
 use morango::scope::Filter;
 use morango::{Error, ErrorKind, limits};
 
 use crate::backend::{self, Lock};
 use crate::connection::Connection;
-use crate::dequeue::{Place, insert_new};
+use crate::dequeue::{Place, insert_all_new};
 use crate::error::Fault;
 use crate::incoming::{encode, encoded_length};
 use crate::queue::delete_queue;
@@ -119,13 +119,11 @@ fn keep_part(
     if is_here > 0 {
         return Ok(false);
     }
-    let mut others = Vec::new();
-    for received in part {
-        let record = received.record();
-        if !(place.holds(record) && insert_new(connection, session, record)?) {
-            others.push(received);
-        }
-    }
+    let held: Vec<&StoreRecord> = part.iter().map(BufferRecord::record).filter(|record| place.holds(record)).collect();
+    let mut new = insert_all_new(connection, session, &held)?;
+    // Of two with the same id one was inserted, and the other is merged with it.
+    let mut is_inserted = |record: &StoreRecord| place.holds(record) && new.remove(&record.id);
+    let others: Vec<&BufferRecord> = part.iter().filter(|received| !is_inserted(received.record())).collect();
     sql("INSERT INTO morango_incoming (transfer_session, digest, records, content) VALUES (")
         .bind(session)
         .sql(", ")
@@ -310,7 +308,6 @@ mod tests {
     use super::*;
     use morango::counter::{RecordMaxCounters, Stamp};
     use morango::id::{InstanceId, SyncId};
-    use morango::record::StoreRecord;
 
     fn received(bytes: usize) -> BufferRecord {
         let record = StoreRecord {

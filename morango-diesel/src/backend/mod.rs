@@ -51,6 +51,7 @@ pub(crate) struct Transaction<'a> {
 /// From which other transactions one is kept apart, where several may write at one time.
 #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "SQLite knows one lock, of the whole file"))]
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "on SQLite one writer keeps all others out"))]
 pub(crate) enum Lock<'a> {
     /// From none: single statements, or rows that it locks itself.
     None,
@@ -136,6 +137,7 @@ pub(crate) struct Column {
 /// In which form a column has the ids of records.
 #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "SQLite notes ids as they stand"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "on SQLite each row may have another form"))]
 pub(crate) enum IdForm {
     /// PostgreSQL's own type for 128 bits.
     Uuid,
@@ -223,7 +225,7 @@ impl Target {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(target) => sqlite::connect(target).map(OwnedConnection::Sqlite),
             #[cfg(feature = "postgres")]
-            Self::Postgres(target) => postgres::connect(target).map(OwnedConnection::Postgres),
+            Self::Postgres(target) => postgres::connect_own(target).map(OwnedConnection::Postgres),
         }
     }
 
@@ -415,6 +417,16 @@ pub(crate) fn by_counter(connection: &Connection<'_>) -> &'static str {
         Connection::Sqlite(_) => sqlite::BY_COUNTER,
         #[cfg(feature = "postgres")]
         Connection::Postgres(_) => postgres::BY_COUNTER,
+    }
+}
+
+/// Rows that one statement inserts.
+pub(crate) fn rows_inserted_max(connection: &Connection<'_>) -> usize {
+    match connection {
+        #[cfg(feature = "sqlite")]
+        Connection::Sqlite(_) => sqlite::ROWS_INSERTED_MAX,
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(_) => postgres::ROWS_INSERTED_MAX,
     }
 }
 

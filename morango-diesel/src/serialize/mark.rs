@@ -80,6 +80,9 @@ impl FromSql<Binary, Pg> for RowId {
     }
 }
 
+/// Marks that one statement removes.
+const MARKS_REMOVED: usize = 50;
+
 /// Which marks are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Which {
@@ -157,9 +160,22 @@ pub(crate) fn has_mark(connection: &mut Connection<'_>, model: &InstalledModel, 
     Ok(marks.get_result::<i64>(connection)? != 0)
 }
 
-/// Takes a mark away: what it stands for is in the store.
-pub(super) fn remove(connection: &mut Connection<'_>, model: &InstalledModel, row_id: &RowId) -> Result<(), Fault> {
-    of(sql("DELETE FROM morango_mark"), model, row_id).execute(connection)?;
+/// Takes marks of a model away: what they stand for is in the store. The last statement is filled up, so that it stays the same.
+pub(super) fn remove_all(
+    connection: &mut Connection<'_>,
+    model: &InstalledModel,
+    row_ids: &[&RowId],
+) -> Result<(), Fault> {
+    for page in row_ids.chunks(MARKS_REMOVED) {
+        let last = *page.last().expect("a chunk is not empty");
+        let filled = page.iter().copied().chain(std::iter::repeat_n(last, MARKS_REMOVED - page.len()));
+        sql("DELETE FROM morango_mark WHERE model = ")
+            .bind(model.number)
+            .sql(" AND row_id IN (")
+            .bind_all(filled)
+            .sql(")")
+            .execute(connection)?;
+    }
     Ok(())
 }
 

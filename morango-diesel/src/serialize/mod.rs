@@ -17,13 +17,14 @@ use std::collections::{HashMap, HashSet};
 
 use morango::counter::Stamp;
 use morango::id::SyncId;
+use morango::model::Origin;
 use morango::port::{Progress, REPORTED_MAX, SerializeReport, SetAside, Watch};
 use morango::scope::Filter;
 use morango::{Error, ErrorKind, limits};
 
 pub(crate) use mark::has_mark;
 
-use decide::Decision;
+use decide::{Content, Decision};
 use mark::{Mark, RowId, Which};
 use stored::Stored;
 
@@ -155,11 +156,13 @@ impl Step {
         let stored = stored::load(connection, &ids)?;
         let mut decisions = decide_all(connection, model, marks, &ids, &stored)?;
         let mut handled = HashSet::with_capacity(ids.len());
+        let mut done = Vec::with_capacity(marks.len());
+        let mut new = Vec::new();
         for mark in marks {
             let id = mark.row_id.record_id();
             // A row may be marked twice, under its id as text and as bytes, where its column changed its type.
             if id.is_some_and(|id| !handled.insert(id)) {
-                mark::remove(connection, model, &mark.row_id)?;
+                done.push(&mark.row_id);
                 continue;
             }
             let decision = match id.and_then(|id| decisions.remove(&id)) {
@@ -167,28 +170,46 @@ impl Step {
                 None if mark::has_row(connection, model, &mark.row_id)? => Decision::unreachable_row(),
                 None => decide::without_row(mark, id.and_then(|id| stored.get(&id)), model),
             };
-            self.carry_out(connection, model, mark, id.and_then(|id| stored.get(&id)), decision)?;
+            match decision {
+                Decision::SetAside(reason) => {
+                    self.set_aside(connection, model, mark, reason)?;
+                    continue;
+                }
+                Decision::Insert(origin, content) => new.push((origin, content)),
+                decision => self.carry_out(connection, id.and_then(|id| stored.get(&id)), decision)?,
+            }
+            done.push(&mark.row_id);
         }
-        Ok(())
+        self.insert(connection, model, &new)?;
+        mark::remove_all(connection, model, &done)
     }
 
-    fn carry_out(
+    /// Rows that have no record yet get one each.
+    fn insert(
         &mut self,
         connection: &mut Connection<'_>,
         model: &InstalledModel,
-        mark: &Mark,
+        new: &[(Origin, Content)],
+    ) -> Result<(), Fault> {
+        if new.is_empty() {
+            return Ok(());
+        }
+        let stamp = self.stamp(connection)?;
+        stored::insert_all(connection, model, new, stamp)?;
+        self.bytes += new.iter().map(|(_, content)| content.serialized.len()).sum::<usize>();
+        self.report.new += new.len() as u64;
+        Ok(())
+    }
+
+    /// Changes a record that is in the store.
+    fn carry_out(
+        &mut self,
+        connection: &mut Connection<'_>,
         stored: Option<&Stored>,
         decision: Decision,
     ) -> Result<(), Fault> {
         match (decision, stored) {
             (Decision::Nothing, _) => {}
-            (Decision::SetAside(reason), _) => return self.set_aside(connection, model, mark, reason),
-            (Decision::Insert(origin, content), _) => {
-                self.bytes += content.serialized.len();
-                let stamp = self.stamp(connection)?;
-                stored::insert(connection, model, &origin, &content, stamp)?;
-                self.report.new += 1;
-            }
             (Decision::Update(content), Some(stored)) => {
                 self.bytes += content.serialized.len();
                 let stamp = self.stamp(connection)?;
@@ -201,11 +222,11 @@ impl Step {
                 stored::delete(connection, stored, deletion, stamp)?;
                 self.report.deleted += 1;
             }
-            (Decision::Update(_) | Decision::Delete(_), None) => {
+            (Decision::Update(_) | Decision::Delete(_), None) | (Decision::Insert(..) | Decision::SetAside(_), _) => {
                 unreachable!("only a record that is in the store is updated or deleted")
             }
         }
-        mark::remove(connection, model, &mark.row_id)
+        Ok(())
     }
 
     /// The law of counters: the counter is raised in the transaction that stamps, once, before it stamps.

@@ -10,6 +10,7 @@ use morango::id::SyncId;
 use morango::model::Origin;
 
 use super::decide::{Content, Deletion};
+use crate::backend;
 use crate::connection::Connection;
 use crate::error::Fault;
 use crate::models::InstalledModel;
@@ -118,43 +119,48 @@ impl From<Row> for Stored {
     }
 }
 
-/// Puts a new record into the store.
+/// Puts new records into the store, in their order.
 ///
-/// Before: none of this id. After: one, clean, saved at the stamp.
-pub(super) fn insert(
+/// Before: none of these ids. After: one of each, clean, saved at the stamp.
+pub(super) fn insert_all(
     connection: &mut Connection<'_>,
     model: &InstalledModel,
-    origin: &Origin,
-    content: &Content,
+    records: &[(Origin, Content)],
     stamp: Stamp,
 ) -> Result<(), Fault> {
     let mut counters = RecordMaxCounters::new();
     counters.raise(stamp);
-    let inserted = sql(
-        "INSERT INTO morango_store (record_id, last_saved_instance, record_max_counters, last_saved_counter, profile,
-         model_name, partition, source_id, self_reference, serialized, conflicting_serialized_data, is_deleted,
-         is_hard_deleted, is_dirty) VALUES (",
-    )
-    .bind(&origin.id)
-    .sql(", ")
-    .bind(&stamp.instance)
-    .sql(", ")
-    .bind(counters.to_bytes())
-    .sql(", ")
-    .bind(stamp.counter)
-    .sql(", ")
-    .bind_all([
-        model.definition.profile,
-        model.definition.name,
-        &origin.partition,
-        &origin.source_id,
-        &content.self_reference,
-    ])
-    .sql(", ")
-    .bind(Value::content(&content.serialized))
-    .sql(", '', 0, 0, 0) ON CONFLICT (record_id) DO NOTHING")
-    .execute(connection)?;
-    if inserted == 1 { Ok(()) } else { Err(met_another()) }
+    for page in records.chunks(backend::rows_inserted_max(connection)) {
+        let mut insert = sql("INSERT INTO morango_store (record_id, last_saved_instance, record_max_counters,
+             last_saved_counter, profile, model_name, partition, source_id, self_reference, serialized,
+             conflicting_serialized_data, is_deleted, is_hard_deleted, is_dirty) VALUES ");
+        for (position, (origin, content)) in page.iter().enumerate() {
+            insert = insert
+                .sql(if position == 0 { "(" } else { ", (" })
+                .bind(&origin.id)
+                .sql(", ")
+                .bind(&stamp.instance)
+                .sql(", ")
+                .bind(counters.to_bytes())
+                .sql(", ")
+                .bind(stamp.counter)
+                .sql(", ")
+                .bind_all([
+                    model.definition.profile,
+                    model.definition.name,
+                    &origin.partition,
+                    &origin.source_id,
+                    &content.self_reference,
+                ])
+                .sql(", ")
+                .bind(Value::content(&content.serialized))
+                .sql(", '', 0, 0, 0)");
+        }
+        if insert.sql(" ON CONFLICT (record_id) DO NOTHING").execute(connection)? < page.len() {
+            return Err(met_another());
+        }
+    }
+    Ok(())
 }
 
 /// The record was not there when this transaction looked, and now is: it came from a peer meanwhile.
