@@ -5,7 +5,9 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeZone as _, Utc};
 use diesel::prelude::*;
 use morango::id::SyncId;
 use morango::model::{Fields, IdRule, Model, ModelEntry, SourceRule, identify, serialize_row};
-use morango_diesel::{ApplyError, LoadedRow, Rows, SqliteModel, Syncable};
+use morango_diesel::{ApplyError, LoadedRow, Rows, Syncable};
+
+use super::database::{Connection, Model as RegisteredModel, connection_with};
 
 mod schema {
     diesel::table! {
@@ -101,10 +103,8 @@ fn no_tabs(text: &String) -> Result<(), &'static str> {
     if text.contains('\t') { Err("it must not hold a tab") } else { Ok(()) }
 }
 
-fn connection() -> SqliteConnection {
-    let mut connection = SqliteConnection::establish(":memory:").expect("SQLite is bundled");
-    diesel::sql_query(CREATE_KINDS).execute(&mut connection).expect("the table is made");
-    connection
+fn connection() -> Connection {
+    connection_with(CREATE_KINDS)
 }
 
 fn kind(parent: Option<SyncId>, text: &str) -> Kind {
@@ -136,17 +136,17 @@ fn kind(parent: Option<SyncId>, text: &str) -> Kind {
     kind
 }
 
-fn model() -> SqliteModel {
-    *inventory::iter::<SqliteModel>()
-        .find(|model| (model.definition)().name == "kind")
-        .expect("the derive registers the model for SQLite")
+fn model() -> RegisteredModel {
+    *inventory::iter::<RegisteredModel>()
+        .find(|model| std::ptr::eq((model.definition)(), Kind::definition()))
+        .expect("the derive registers the model for this database")
 }
 
 /// Ids with a text to each.
 type Texts = Vec<(SyncId, String)>;
 
 /// The stored texts of the rows with these ids, and why others could not be read.
-fn load(connection: &mut SqliteConnection, ids: &[SyncId]) -> (Texts, Texts) {
+fn load(connection: &mut Connection, ids: &[SyncId]) -> (Texts, Texts) {
     let (mut texts, mut unreadable) = (Vec::new(), Vec::new());
     (model().load)(connection, ids, &mut |row| match row {
         LoadedRow::Row(row) => {
@@ -159,7 +159,7 @@ fn load(connection: &mut SqliteConnection, ids: &[SyncId]) -> (Texts, Texts) {
     (texts, unreadable)
 }
 
-fn apply(connection: &mut SqliteConnection, id: SyncId, text: &str) -> Result<(), ApplyError> {
+fn apply(connection: &mut Connection, id: SyncId, text: &str) -> Result<(), ApplyError> {
     (model().apply)(connection, id, "", &Fields::parse(text).expect("an object"))
 }
 
@@ -167,7 +167,7 @@ fn apply(connection: &mut SqliteConnection, id: SyncId, text: &str) -> Result<()
 fn a_model_is_registered_with_all_that_is_known_of_it() {
     let definition = Kind::definition();
     assert!(inventory::iter::<ModelEntry>().any(|entry| (entry.definition)().name == "kind"));
-    assert_eq!(definition.rust_type, "rows::Kind");
+    assert_eq!(definition.rust_type, concat!(module_path!(), "::Kind"));
     assert_eq!((definition.table, definition.id_column), ("all kinds", "the key"));
     assert_eq!((definition.id_rule, definition.source), (IdRule::Calculated, SourceRule::Template("${whole}:${text}")));
     let large = definition.fields.iter().find(|field| field.name == "large").expect("every field is there");
@@ -175,7 +175,7 @@ fn a_model_is_registered_with_all_that_is_known_of_it() {
     let parent = definition.self_reference().expect("the parent is of the same kind");
     assert_eq!((parent.field, parent.wire_name, parent.column), ("parent", "parent_id", "parent_id"));
     assert!(parent.may_be_missing);
-    assert_eq!((parent.target.definition)().rust_type, "rows::Kind");
+    assert_eq!((parent.target.definition)().rust_type, concat!(module_path!(), "::Kind"));
     assert!(!definition.writes("scratch") && definition.writes("perhaps"));
 }
 
@@ -280,15 +280,15 @@ fn what_the_database_refuses_is_an_error_of_its_own() {
 
 #[test]
 fn a_row_that_cannot_be_read_does_not_stop_the_others() {
-    // Given two rows, and a third one with a text in the column of a day
+    // Given two rows, and a third one with a day that no calendar has
     let mut connection = connection();
     let kinds = [kind(None, "first"), kind(None, "second"), kind(None, "third")];
     for kind in &kinds {
         kind.insert(&mut connection).expect("the row is inserted");
     }
-    diesel::sql_query(r#"UPDATE "all kinds" SET day = 'some day' WHERE text = 'second'"#)
+    diesel::sql_query(r#"UPDATE "all kinds" SET day = 'infinity' WHERE text = 'second'"#)
         .execute(&mut connection)
-        .expect("SQLite takes anything anywhere");
+        .expect("the databases take it");
 
     // When all three are loaded
     let (texts, unreadable) = load(&mut connection, &kinds.each_ref().map(|kind| kind.id));
