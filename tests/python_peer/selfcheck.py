@@ -4,8 +4,13 @@ A school server and a tablet: the tablet gets a certificate, pulls the school, b
 pushes, a classroom is deleted, a learner gets only what is theirs, a line breaks and holds again. Run it by hand:
 
     python tests/python_peer/selfcheck.py
+
+With the URL of a PostgreSQL server as its argument, all of them are on databases there. Versions older than 0.6.8 fail where a
+line breaks or a learner's work is passed on: that they cannot do.
 """
 
+import os
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,21 +23,45 @@ RECORDS = 5000
 
 def main():
     with tempfile.TemporaryDirectory() as folder:
+        place = Place(Path(folder), *sys.argv[1:])
         started = time.monotonic()
-        server = Peer(Path(folder) / "server.db")
+        server = Peer(place.database("server"))
         tell("a peer is ready", started)
-        with server, Peer(Path(folder) / "tablet.db") as tablet:
+        with server, Peer(place.database("tablet")) as tablet:
             school = found_a_school(server)
             whole = everything_is_pulled(server, tablet, school)
             both_change_the_same_person(server, tablet, school, whole)
             a_deletion_travels_and_takes_along_what_hangs_on_it(server, tablet, school, whole)
-            a_learner_gets_only_what_is_theirs(server, Path(folder) / "phone.db", school)
+            a_learner_gets_only_what_is_theirs(server, place.database("phone"), school)
             a_broken_line_holds_again(server, tablet, school, whole)
             an_old_dialect_is_understood(server, tablet, school, whole)
             a_certificate_is_pushed(server, tablet)
             many_records_are_pulled(server, tablet, school, whole)
-        the_unknown_waits_and_arrives_later(Path(folder))
+        the_unknown_waits_and_arrives_later(place)
     print("all is well")
+
+
+class Place:
+    """Where the peers have their databases: in files, or on a PostgreSQL server."""
+
+    def __init__(self, folder, server=None):
+        self.folder = folder
+        self.server = server
+        self.made = set()
+
+    def database(self, name):
+        if self.server is None:
+            return self.folder / (name + ".db")
+        unique = "selfcheck_{}_{}".format(name, os.getpid())
+        if unique not in self.made:
+            import psycopg2
+
+            connection = psycopg2.connect(self.server)
+            connection.autocommit = True
+            connection.cursor().execute("CREATE DATABASE " + unique)
+            connection.close()
+            self.made.add(unique)
+        return self.server.rpartition("/")[0] + "/" + unique
 
 
 def found_a_school(server):
@@ -166,8 +195,9 @@ def many_records_are_pulled(server, tablet, school, whole):
     assert_same_rows(server, tablet)
 
 
-def the_unknown_waits_and_arrives_later(folder):
-    with Peer(folder / "new.db", "--with-extra") as new, Peer(folder / "old.db", "--without-model", "assignment") as old:
+def the_unknown_waits_and_arrives_later(place):
+    old_database = place.database("old")
+    with Peer(place.database("new"), "--with-extra") as new, Peer(old_database, "--without-model", "assignment") as old:
         dataset = new.create_root()["dataset"]["id"]
         user = new.create(model="user", fields={"dataset_id": dataset, "username": "eve", "nickname": "E"})["id"]
         new.create(model="bulletin", fields={"dataset_id": dataset, "text": "hello"})
@@ -187,7 +217,7 @@ def the_unknown_waits_and_arrives_later(folder):
         old.update(model="user", id=user, fields={"full_name": "Eve"})
         old.sync(url=new.url, client_certificate=whole, direction="push")
         assert new.get(model="user", id=user)["nickname"] == "E"
-    with Peer(folder / "old.db", "--with-extra") as old:
+    with Peer(old_database, "--with-extra") as old:
         old.deserialize()
         assert len(old.rows(model="bulletin")) == len(old.rows(model="assignment")) == 1
 
