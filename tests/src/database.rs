@@ -4,38 +4,46 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Binary, Text};
+use diesel::sql_types::{BigInt, Text};
 use diesel::sqlite::SqliteConnection;
 use morango::engine::EngineBuilder;
 use morango::prelude::*;
-use morango_diesel::{Rows, SqliteStorage, Syncable};
+use morango_diesel::{PostgresStorage, Rows, SqliteStorage, Syncable};
 use morango_examples::school;
+
+use crate::postgres::TestDatabase;
 
 /// A kind of database that a device may be on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Database {
     /// A file.
     Sqlite,
+    /// A database of the server that the tests are given.
+    Postgres,
 }
 
 /// A row that is at home in every kind of database.
-pub trait AnyRow: Syncable + Rows<SqliteConnection> {}
+pub trait AnyRow: Syncable + Rows<SqliteConnection> + Rows<PgConnection> {}
 
-impl<M: Syncable + Rows<SqliteConnection>> AnyRow for M {}
+impl<M: Syncable + Rows<SqliteConnection> + Rows<PgConnection>> AnyRow for M {}
 
 /// The storage of a device.
 #[derive(Debug, Clone)]
 pub(crate) enum Home {
     Sqlite(SqliteStorage),
+    /// The database goes when the last device on it does.
+    Postgres(PostgresStorage, Arc<TestDatabase>),
 }
 
 /// A connection of an application to its database.
 pub(crate) enum Connection {
     Sqlite(SqliteConnection),
+    Postgres(PgConnection),
 }
 
 /// Does something with a connection, whichever it is.
@@ -43,6 +51,7 @@ macro_rules! over {
     ($connection:expr, $name:ident => $work:expr) => {
         match $connection {
             $crate::database::Connection::Sqlite($name) => $work,
+            $crate::database::Connection::Postgres($name) => $work,
         }
     };
 }
@@ -59,6 +68,14 @@ impl Home {
                 crate::sampler::create_table(&mut connection).expect("the sampler's table");
                 Self::Sqlite(storage)
             }
+            Database::Postgres => {
+                let database = TestDatabase::create();
+                let storage = PostgresStorage::open(database.url()).expect("a database of the server");
+                let mut connection = storage.connect().expect("a connection to it");
+                school::create_postgres_tables(&mut connection).expect("the school's tables");
+                crate::sampler::create_postgres_table(&mut connection).expect("the sampler's table");
+                Self::Postgres(storage, Arc::new(database))
+            }
         }
     }
 
@@ -71,12 +88,16 @@ impl Home {
     pub(crate) fn builder(&self) -> EngineBuilder {
         match self {
             Self::Sqlite(storage) => Engine::builder(storage.clone()),
+            Self::Postgres(storage, _) => Engine::builder(storage.clone()),
         }
     }
 
     pub(crate) fn connect(&self) -> Connection {
         match self {
             Self::Sqlite(storage) => Connection::Sqlite(storage.connect().expect("a connection to the database")),
+            Self::Postgres(storage, _) => {
+                Connection::Postgres(storage.connect().expect("a connection to the database"))
+            }
         }
     }
 }
@@ -96,16 +117,13 @@ impl Connection {
     pub(crate) fn waiting(&mut self) -> BTreeSet<SyncId> {
         #[derive(QueryableByName)]
         struct Row {
-            #[diesel(sql_type = Binary)]
-            record_id: SyncId,
+            #[diesel(sql_type = Text)]
+            id: String,
         }
-        match self {
-            Self::Sqlite(connection) => {
-                let rows: QueryResult<Vec<Row>> =
-                    sql_query("SELECT record_id FROM morango_store WHERE is_dirty = 1").load(connection);
-                rows.expect("the store can be read").into_iter().map(|row| row.record_id).collect()
-            }
-        }
+        let id = self.digits_of("record_id");
+        let statement = format!("SELECT {id} AS id FROM morango_store WHERE is_dirty = 1");
+        let rows: QueryResult<Vec<Row>> = over!(self, connection => sql_query(statement).load(connection));
+        rows.expect("the store can be read").iter().map(|row| row.id.parse().expect("an id")).collect()
     }
 
     /// The database max counters: partition, instance, counter.
@@ -114,18 +132,23 @@ impl Connection {
         struct Row {
             #[diesel(sql_type = Text)]
             partition: String,
-            #[diesel(sql_type = Binary)]
-            instance: InstanceId,
+            #[diesel(sql_type = Text)]
+            instance: String,
             #[diesel(sql_type = BigInt)]
             counter: i64,
         }
+        let instance = self.digits_of("instance");
+        let statement = format!("SELECT partition, {instance} AS instance, counter FROM morango_database_max_counter");
+        let rows: QueryResult<Vec<Row>> = over!(self, connection => sql_query(statement).load(connection));
+        let rows = rows.expect("the counters can be read").into_iter();
+        rows.map(|row| (row.partition, row.instance, row.counter)).collect()
+    }
+
+    /// How the digits of an id are had from a column of our own tables.
+    fn digits_of(&self, column: &str) -> String {
         match self {
-            Self::Sqlite(connection) => {
-                let rows: QueryResult<Vec<Row>> =
-                    sql_query("SELECT partition, instance, counter FROM morango_database_max_counter").load(connection);
-                let rows = rows.expect("the counters can be read").into_iter();
-                rows.map(|row| (row.partition, row.instance.to_string(), row.counter)).collect()
-            }
+            Self::Sqlite(_) => format!("lower(hex({column}))"),
+            Self::Postgres(_) => format!("replace({column}::text, '-', '')"),
         }
     }
 }
@@ -137,6 +160,7 @@ impl Connection {
 pub fn create_within<M: AnyRow>(context: &mut OperationContext<'_>, database: Database, row: M) -> morango::Result<M> {
     match database {
         Database::Sqlite => row.create(context.connection::<SqliteConnection>()?),
+        Database::Postgres => row.create(context.connection::<PgConnection>()?),
     }
 }
 
@@ -147,6 +171,7 @@ pub fn create_within<M: AnyRow>(context: &mut OperationContext<'_>, database: Da
 pub fn run_within(context: &mut OperationContext<'_>, database: Database, statements: &str) -> Result<(), GuestError> {
     match database {
         Database::Sqlite => Ok(context.connection::<SqliteConnection>()?.batch_execute(statements)?),
+        Database::Postgres => Ok(context.connection::<PgConnection>()?.batch_execute(statements)?),
     }
 }
 

@@ -68,6 +68,15 @@ impl Device {
     pub fn sqlite(&self) -> &SqliteStorage {
         match &self.home {
             Home::Sqlite(storage) => storage,
+            Home::Postgres(..) => panic!("{} is not on SQLite", self.name),
+        }
+    }
+
+    /// The URL of the database of a device on PostgreSQL.
+    pub fn postgres_url(&self) -> &str {
+        match &self.home {
+            Home::Postgres(_, database) => database.url(),
+            Home::Sqlite(_) => panic!("{} is not on PostgreSQL", self.name),
         }
     }
 

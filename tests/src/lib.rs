@@ -9,6 +9,7 @@ pub mod compare;
 pub mod database;
 pub mod device;
 pub mod http;
+pub mod postgres;
 pub mod proxy;
 pub mod python;
 pub mod sampler;

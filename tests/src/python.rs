@@ -10,9 +10,11 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use morango::session::Capability;
 use serde_json::{Value, json};
 
 use crate::database::Database;
+use crate::postgres::TestDatabase;
 
 /// The version of the package that `MORANGO_PYTHON` runs.
 const CURRENT: &str = "0.8.15";
@@ -32,6 +34,8 @@ pub struct PythonPeer {
     pub url: String,
     /// Its instance id.
     pub instance_id: String,
+    /// Its database, where that is not a file. It goes after the peer.
+    database: Option<TestDatabase>,
 }
 
 /// What kind of Python peer a story meets.
@@ -39,7 +43,7 @@ pub struct PythonPeer {
 pub struct Kind {
     version: &'static str,
     database: Database,
-    without: &'static [&'static str],
+    without: &'static [Capability],
 }
 
 impl Kind {
@@ -56,18 +60,35 @@ impl Kind {
 
     /// The same, with these capabilities switched off.
     #[must_use]
-    pub const fn without(self, capabilities: &'static [&'static str]) -> Self {
+    pub const fn without(self, capabilities: &'static [Capability]) -> Self {
         Self { without: capabilities, ..self }
     }
 
+    /// The capabilities that are switched off.
+    pub const fn lacking(self) -> &'static [Capability] {
+        self.without
+    }
+
     /// Whether peers of this kind have a capability.
-    pub fn is_capable_of(&self, capability: &str) -> bool {
+    pub fn has(self, capability: Capability) -> bool {
         let never_had_it = match capability {
-            "ASYNC_OPERATIONS" => matches!(self.version, "0.5.6"),
-            "FSIC_V2_FORMAT" => matches!(self.version, "0.5.6" | "0.6.7"),
+            Capability::AsyncOperations => self.version == "0.5.6",
+            Capability::FsicV2Format => matches!(self.version, "0.5.6" | "0.6.7"),
             _ => false,
         };
         !never_had_it && !self.without.contains(&capability)
+    }
+
+    /// Whether peers of this kind say what they have when they call. A newer version that is made to call as if without
+    /// asynchronous operations says nothing: it pulls everything, and after its pushes the server claims nothing.
+    pub fn tells_counters_when_calling(self) -> bool {
+        !self.without.contains(&Capability::AsyncOperations)
+    }
+
+    /// Whether peers of this kind note a deletion that came from another as one of their own, and so send it back with a stamp
+    /// of theirs.
+    pub fn notes_deletions_that_came(self) -> bool {
+        matches!(self.version, "0.5.6" | "0.6.7")
     }
 
     fn interpreter(&self) -> OsString {
@@ -97,9 +118,13 @@ impl PythonPeer {
     /// Starts a peer of this kind on a new database. What it needs of files has this name and lies in this folder.
     pub fn of_kind(kind: Kind, folder: &Path, name: &str, flags: &[&str]) -> Self {
         let log = folder.join(name).with_extension("log");
-        match kind.database {
-            Database::Sqlite => Self::launch(kind, log.with_extension("db").as_os_str(), log, flags),
-        }
+        let database = match kind.database {
+            Database::Sqlite => return Self::launch(kind, log.with_extension("db").as_os_str(), log, flags),
+            Database::Postgres => TestDatabase::create(),
+        };
+        let mut peer = Self::launch(kind, database.url().as_ref(), log, flags);
+        peer.database = Some(database);
+        peer
     }
 
     fn launch(kind: Kind, database: &OsStr, log: PathBuf, flags: &[&str]) -> Self {
@@ -110,7 +135,7 @@ impl PythonPeer {
             .arg("--database")
             .arg(database)
             .args(flags)
-            .args(kind.without.iter().flat_map(|capability| ["--without", capability]))
+            .args(kind.without.iter().flat_map(|capability| ["--without", capability.as_str()]))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(errors)
@@ -118,7 +143,8 @@ impl PythonPeer {
             .expect("the Python interpreter starts");
         let input = child.stdin.take();
         let output = BufReader::new(child.stdout.take().expect("standard output is piped"));
-        let mut peer = Self { child, input, output, log, url: String::new(), instance_id: String::new() };
+        let mut peer =
+            Self { child, input, output, log, url: String::new(), instance_id: String::new(), database: None };
         let ready = peer.answer();
         peer.url = text(&ready, "url");
         peer.instance_id = text(&ready, "instance_id");
@@ -192,6 +218,7 @@ impl Drop for PythonPeer {
         // The end of its input is its sign to go.
         drop(self.input.take());
         let _ = self.child.wait();
+        drop(self.database.take());
         if std::thread::panicking() {
             let said = std::fs::read_to_string(&self.log).unwrap_or_default();
             let last: Vec<&str> = said.lines().rev().take(LAST_WORDS).collect();

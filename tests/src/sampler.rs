@@ -121,29 +121,40 @@ pub mod price {
     }
 }
 
+/// The table as PostgreSQL understands it.
+const TABLE: &str = "
+    CREATE TABLE IF NOT EXISTS sampler (
+        id TEXT NOT NULL PRIMARY KEY,
+        dataset_id TEXT NOT NULL REFERENCES dataset (id) ON DELETE CASCADE,
+        small SMALLINT NOT NULL,
+        whole INTEGER NOT NULL,
+        big BIGINT NOT NULL,
+        ratio DOUBLE PRECISION NOT NULL,
+        flag BOOLEAN NOT NULL,
+        word TEXT NOT NULL,
+        prose TEXT,
+        moment TIMESTAMPTZ NOT NULL,
+        day DATE NOT NULL,
+        clock TIME NOT NULL,
+        price TEXT NOT NULL,
+        uuid TEXT NOT NULL,
+        json JSON NOT NULL,
+        data BYTEA NOT NULL
+    );
+";
+
 /// Makes the table where it is not there yet.
 ///
 /// # Errors
 /// The database fails.
 pub fn create_table(connection: &mut SqliteConnection) -> QueryResult<()> {
-    connection.batch_execute(
-        "CREATE TABLE IF NOT EXISTS sampler (
-            id TEXT NOT NULL PRIMARY KEY,
-            dataset_id TEXT NOT NULL REFERENCES dataset (id) ON DELETE CASCADE,
-            small SMALLINT NOT NULL,
-            whole INTEGER NOT NULL,
-            big BIGINT NOT NULL,
-            ratio DOUBLE NOT NULL,
-            flag BOOLEAN NOT NULL,
-            word TEXT NOT NULL,
-            prose TEXT,
-            moment TIMESTAMP NOT NULL,
-            day DATE NOT NULL,
-            clock TIME NOT NULL,
-            price TEXT NOT NULL,
-            uuid TEXT NOT NULL,
-            json TEXT NOT NULL,
-            data BLOB NOT NULL
-        );",
-    )
+    connection.batch_execute(&TABLE.replace(" JSON ", " TEXT ").replace(" BYTEA ", " BLOB "))
+}
+
+/// Makes the table in a PostgreSQL database where it is not there yet.
+///
+/// # Errors
+/// The database fails.
+pub fn create_postgres_table(connection: &mut PgConnection) -> QueryResult<()> {
+    connection.batch_execute(TABLE)
 }

@@ -3,9 +3,10 @@
 //! Goal: a deletion is one everywhere, cascades included; a hard one leaves nothing of the text; what is made again is back.
 //! Method: either side deletes with its own means (SQL with cascades on ours, Django on the other), then one transfer.
 
+use morango::prelude::Direction;
 use serde_json::{Value, json};
 
-use super::meeting::{Cast, Meeting};
+use super::meeting::{Caller, Cast, Meeting};
 use super::school::{School, furnish};
 
 fn begin(cast: Cast) -> (Meeting, School) {
@@ -28,6 +29,17 @@ fn assert_upper_school_is_gone(meeting: &mut Meeting, school: &School) {
     assert_eq!(meeting.rust().record(&school.upper)["serialized"][0]["name"], "Upper school");
 }
 
+/// Asserts that nothing is left to move. Only a Python peer of an old version that received the deletion takes it for one of
+/// its own, and gives it back.
+fn assert_receiver_notes_no_deletion_of_its_own(meeting: &mut Meeting, received: Direction) {
+    let python_received = (meeting.cast.caller == Caller::Rust) == (received == Direction::Push);
+    let notes = python_received && meeting.cast.theirs.notes_deletions_that_came();
+    let given_back = if notes { 4 } else { 0 };
+    let expected = if received == Direction::Push { (given_back, 0) } else { (0, given_back) };
+    assert_eq!((meeting.pull(), meeting.push()), expected);
+    meeting.assert_equal();
+}
+
 pub(super) fn a_deletion_pushed_takes_along_what_hangs_on_it(cast: Cast) {
     let (mut meeting, school) = begin(cast);
     meeting.client().delete("classroom", &school.upper);
@@ -35,7 +47,7 @@ pub(super) fn a_deletion_pushed_takes_along_what_hangs_on_it(cast: Cast) {
     assert_eq!(meeting.push(), 4);
 
     assert_upper_school_is_gone(&mut meeting, &school);
-    assert_eq!((meeting.pull(), meeting.push()), (0, 0), "the receiver notes no deletion of its own");
+    assert_receiver_notes_no_deletion_of_its_own(&mut meeting, Direction::Push);
 }
 
 pub(super) fn a_deletion_pulled_takes_along_what_hangs_on_it(cast: Cast) {
@@ -45,7 +57,7 @@ pub(super) fn a_deletion_pulled_takes_along_what_hangs_on_it(cast: Cast) {
     assert_eq!(meeting.pull(), 4);
 
     assert_upper_school_is_gone(&mut meeting, &school);
-    assert_eq!((meeting.pull(), meeting.push()), (0, 0), "the receiver notes no deletion of its own");
+    assert_receiver_notes_no_deletion_of_its_own(&mut meeting, Direction::Pull);
 }
 
 /// Bert is gone with all that was his, and no text of his is left on either side.
@@ -89,6 +101,13 @@ pub(super) fn a_membership_made_again_after_its_deletion_is_back_on_both_sides(c
     meeting.pull();
 
     assert_eq!(again, school.membership_of_ada, "the same two make the same record");
+    if cast.caller == Caller::Rust && cast.theirs.notes_deletions_that_came() {
+        // An old version finds its note of the deletion that came only now, and deletes the record once more. That is wrong,
+        // and not ours to mend; what matters here is that both sides agree.
+        meeting.assert_equal_records();
+        assert_eq!(meeting.client().record(&again)["deleted"], true);
+        return;
+    }
     assert_eq!(meeting.client().record(&again)["deleted"], false);
     assert!(meeting.client().rows().contains_key(&again));
     meeting.assert_equal();

@@ -1,11 +1,11 @@
 //! A Python peer that lacks one capability or several, as older versions do, or as settings have it.
 //!
-//! Goal: rows, changes, deletions and conflicts travel as they do between peers of today. Method: the same life of a school,
-//! with each set of capabilities taken from the Python peer; both databases are compared whole.
+//! Goal: rows, changes, deletions and conflicts travel as they do between peers of today. Method: the same life of a school
+//! with each version and each set of capabilities; both databases are compared whole.
 
 use morango::prelude::*;
 use morango::session::Capabilities;
-use morango::session::Capability::{self, AsyncOperations, FsicV2Format, GzipBufferPost};
+use morango::session::Capability::{AsyncOperations, FsicV2Format};
 use morango_examples::school::FULL_FACILITY;
 use morango_tests::compare::assert_equal;
 use morango_tests::device::{Device, SchoolAccounts};
@@ -15,28 +15,8 @@ use super::meeting::{Caller, Cast, Meeting};
 use super::school::{FURNITURE, furnish};
 use super::side::Side;
 
-pub(super) fn a_peer_without_counters_per_partition_is_synced_with(cast: Cast) {
-    a_school_lives(cast, &[FsicV2Format]);
-}
-
-pub(super) fn a_peer_without_asynchronous_operations_is_synced_with(cast: Cast) {
-    a_school_lives(cast, &[AsyncOperations]);
-}
-
-pub(super) fn a_peer_without_gzip_is_synced_with(cast: Cast) {
-    a_school_lives(cast, &[GzipBufferPost]);
-}
-
-pub(super) fn a_peer_of_the_first_version_is_synced_with(cast: Cast) {
-    a_school_lives(cast, &[FsicV2Format, AsyncOperations]);
-}
-
-pub(super) fn a_peer_with_no_capability_is_synced_with(cast: Cast) {
-    a_school_lives(cast, &[FsicV2Format, AsyncOperations, GzipBufferPost]);
-}
-
-fn a_school_lives(cast: Cast, lacking: &[Capability]) {
-    let mut meeting = Meeting::begin_without(cast, lacking);
+pub(super) fn a_school_lives_on_both_sides(cast: Cast) {
+    let mut meeting = Meeting::begin(cast);
     let dataset = meeting.dataset.clone();
     let school = furnish(&mut meeting.server(), &dataset);
     assert_eq!(meeting.pull_all(), FURNITURE + 1);
@@ -65,7 +45,8 @@ fn a_school_lives(cast: Cast, lacking: &[Capability]) {
 
 /// Goal: what a peer brought that cannot say what it has is passed on to others. Method: a third device meets only us.
 pub(super) fn what_a_peer_of_the_first_version_brought_reaches_a_third_device(cast: Cast) {
-    let mut meeting = Meeting::begin_without(cast, &[FsicV2Format, AsyncOperations]);
+    let theirs = cast.theirs.without(&[FsicV2Format, AsyncOperations]);
+    let mut meeting = Meeting::begin(Cast { theirs, ..cast });
     let dataset = meeting.dataset.clone();
     meeting.both_ways();
     furnish(&mut meeting.python(), &dataset);
@@ -84,7 +65,8 @@ pub(super) fn what_a_peer_of_the_first_version_brought_reaches_a_third_device(ca
 /// Goal: a map of counters for several prefixes makes us claim nothing that did not come, and what did is passed on. Method: the
 /// Python peer has what a third device wrote under one prefix only, and brings us two; then we meet the third.
 pub(super) fn one_map_for_two_prefixes_is_not_believed_of_third_devices(cast: Cast) {
-    let mut meeting = Meeting::begin_without(cast, &[FsicV2Format]);
+    let theirs = cast.theirs.without(&[FsicV2Format]);
+    let mut meeting = Meeting::begin(Cast { theirs, ..cast });
     let dataset = meeting.dataset.clone();
     let school = furnish(&mut meeting.server(), &dataset);
     meeting.both_ways();

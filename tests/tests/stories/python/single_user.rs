@@ -4,6 +4,7 @@
 //! certificate for their own scope, pulls, works, and pushes.
 
 use morango::prelude::{Direction, SyncOptions};
+use morango::session::Capability;
 use morango_examples::school::SINGLE_USER;
 use serde_json::json;
 
@@ -36,13 +37,17 @@ pub(super) fn only_what_is_a_learners_own_travels(cast: Cast) {
     meeting.client().create("feedback", &json!({"dataset_id": dataset, "user_id": school.ada, "text": "more, please"}));
     meeting.client().create("contentlog", &log(&dataset, &school.ada, "Letters"));
     meeting.client().update("user", &school.ada, "full_name", "Ada the Great");
-    assert_eq!(meeting.push(), 2, "her name is not hers to change");
+    let moved = meeting.push();
+    // Under several prefixes, one map of counters for all of them says too little, and some records travel once more.
+    let is_exact = cast.theirs.has(Capability::FsicV2Format);
+    assert!(if is_exact { moved == 2 } else { (2..=3).contains(&moved) }, "her name is not hers to change: {moved}");
 
     meeting.assert_equal_under(&[&under("user-rw")]);
     let seen = meeting.server().rows();
     assert_eq!(seen.values().filter(|row| row.contains_key("text")).count(), 3);
     assert_eq!(seen[&school.ada]["full_name"], "");
-    assert_eq!((meeting.pull(), meeting.push()), (0, 0));
+    let (pulled, pushed) = (meeting.pull(), meeting.push());
+    assert!(!is_exact || (pulled, pushed) == (0, 0), "{pulled} and {pushed} moved again");
 }
 
 pub(super) fn a_learner_cannot_reach_for_more_than_is_theirs(cast: Cast) {

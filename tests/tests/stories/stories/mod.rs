@@ -110,4 +110,18 @@ mod client_on_sqlite {
     mod server_on_sqlite {
         stories!(Sqlite, Sqlite);
     }
+
+    mod server_on_postgres {
+        stories!(Sqlite, Postgres);
+    }
+}
+
+mod client_on_postgres {
+    mod server_on_sqlite {
+        stories!(Postgres, Sqlite);
+    }
+
+    mod server_on_postgres {
+        stories!(Postgres, Postgres);
+    }
 }

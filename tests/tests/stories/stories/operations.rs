@@ -79,7 +79,7 @@ pub(super) fn an_edit_that_is_not_the_learners_own_is_not_sent(on: Between) {
     assert_eq!((moved(&report), forgotten.load(Ordering::SeqCst)), ((0, 1), 1), "Bert went, Ada did not");
     assert!(server.record(&school.bert).serialized.contains("by the learner"));
     assert!(!server.record(&school.ada).serialized.contains("by the learner"));
-    assert_eq!(client.execute(&format!("UPDATE \"user\" SET full_name = 'x' WHERE full_name = 'by the learner'")), 2);
+    assert_eq!(client.execute("UPDATE \"user\" SET full_name = 'x' WHERE full_name = 'by the learner'"), 2);
 }
 
 pub(super) fn what_is_put_right_after_a_pull_stays_here_where_it_is_untracked(on: Between) {
@@ -149,17 +149,14 @@ pub(super) fn a_stage_that_breaks_off_leaves_nothing_of_its_operations_and_a_res
     let (server, mut client, school, url) = two_equal_devices(on);
     let runs = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
     let counted = Arc::clone(&runs);
-    let log = format!(
-        "INSERT INTO diary (entry) SELECT 'serialized' UNION ALL SELECT 'beside' WHERE '{}' <> ''",
-        school.dataset
-    );
+    let log = "INSERT INTO diary (entry) VALUES ('serialized')";
     client.sql("CREATE TABLE diary (entry TEXT NOT NULL)");
     client.rebuild(|builder| {
         let early = Arc::clone(&counted);
         let write = StageOperation::local("diary", Stage::Serializing, move |context| {
             early[0].fetch_add(1, Ordering::SeqCst);
             context.once(|context| {
-                run_within(context, on.client, &log)?;
+                run_within(context, on.client, log)?;
                 Ok(StageOutcome::Next)
             })
         });
@@ -184,7 +181,7 @@ pub(super) fn a_stage_that_breaks_off_leaves_nothing_of_its_operations_and_a_res
     let report = client.sync(&url, root(), SyncOptions::pull());
 
     assert_eq!(moved(&report).0, 3, "{report}");
-    assert_eq!((entries("serialized"), entries("beside"), entries("dequeued")), (1, 1, 1));
+    assert_eq!((entries("serialized"), entries("dequeued")), (1, 1));
     assert_eq!(
         runs.each_ref().map(|count| count.load(Ordering::SeqCst)),
         [1, 2],

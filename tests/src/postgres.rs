@@ -1,0 +1,61 @@
+//! Databases of a PostgreSQL server, one for each device and peer that is on one.
+//!
+//! The server is named in the environment variable `MORANGO_POSTGRES_URL`, the URL of a user who may create and drop databases
+//! there. `cargo xtask test` starts a server and sets it.
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use morango::prelude::*;
+
+/// A database of its own, which is dropped when this is.
+#[derive(Debug)]
+pub struct TestDatabase {
+    name: String,
+    url: String,
+}
+
+impl TestDatabase {
+    /// Creates an empty database.
+    pub fn create() -> Self {
+        let name = format!("morango_test_{}", SyncId::random());
+        let url = beside(&server(), &name);
+        // Nobody is ever connected to this template, and it is as empty as can be.
+        run(&format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"));
+        Self { name, url }
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        // Whoever is still connected has to go: pools keep connections, and a peer may have been killed. A server that is
+        // gone by now took the database along.
+        let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        let _ = PgConnection::establish(&server()).map(|mut connection| connection.batch_execute(&statement));
+    }
+}
+
+fn server() -> String {
+    std::env::var("MORANGO_POSTGRES_URL").expect(
+        "the stories on PostgreSQL need a server: run `cargo xtask test`, or set MORANGO_POSTGRES_URL to what \
+         `cargo xtask postgres` prints",
+    )
+}
+
+/// The URL of another database of the same server.
+fn beside(server: &str, name: &str) -> String {
+    let (address, options) = server.split_once('?').map_or((server, None), |(address, rest)| (address, Some(rest)));
+    let (host, _) = address.rsplit_once('/').expect("a URL such as postgres://user@host:port/database");
+    options.map_or_else(|| format!("{host}/{name}"), |options| format!("{host}/{name}?{options}"))
+}
+
+/// Runs a statement as the superuser.
+fn run(statement: &str) {
+    let url = server();
+    let mut connection = PgConnection::establish(&url).unwrap_or_else(|error| panic!("connect to {url}: {error}"));
+    connection.batch_execute(statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
+}
