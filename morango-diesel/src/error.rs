@@ -2,8 +2,6 @@
 //!
 //! Inside this crate a [`Fault`] carries either of the two up to the verb, which then says what it was doing and where.
 
-use std::error::Error as _;
-
 use diesel::result::{ConnectionError, DatabaseErrorKind, Error as DieselError};
 use morango::{Error, ErrorKind};
 
@@ -47,6 +45,8 @@ impl Fault {
     /// Whether the transaction met another one and may succeed if it is run again.
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn is_conflict(&self, lock: Lock<'_>) -> bool {
+        use std::error::Error as _;
+
         match self {
             Self::Database(error) => meets_another(error, lock),
             // What a part of the transaction's work was stopped by lies below what it says of itself.
@@ -69,6 +69,7 @@ impl Fault {
 
 /// Whether a transaction met another one. One that writes the application's rows waits for them only shortly, so as not to be in
 /// the way.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 fn meets_another(error: &DieselError, lock: Lock<'_>) -> bool {
     is_conflict(error) || (lock.sees_one_state() && kind_of(error) == ErrorKind::StorageBusy)
 }

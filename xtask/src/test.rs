@@ -83,6 +83,7 @@ fn features(_: &mut Count) -> Result<(), String> {
         &["-p", "morango", "--no-default-features", "--features", "client"],
         &["-p", "morango", "--no-default-features", "--features", "server"],
         &["-p", "morango-diesel", "--no-default-features"],
+        &["-p", "morango-diesel"],
         &["-p", "morango-diesel", "--no-default-features", "--features", "postgres-bundled"],
     ] {
         run::complete(run::cargo(&["check"]).args(arguments).env("RUSTFLAGS", "-D warnings"))?;

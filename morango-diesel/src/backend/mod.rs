@@ -49,7 +49,6 @@ pub(crate) struct Transaction<'a> {
 }
 
 /// From which other transactions one is kept apart, where several may write at one time.
-#[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "SQLite knows one lock, of the whole file"))]
 #[derive(Debug, Clone, Copy)]
 #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "on SQLite one writer keeps all others out"))]
 pub(crate) enum Lock<'a> {
@@ -135,7 +134,6 @@ pub(crate) struct Column {
 }
 
 /// In which form a column has the ids of records.
-#[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "SQLite notes ids as they stand"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "on SQLite each row may have another form"))]
 pub(crate) enum IdForm {
