@@ -78,6 +78,8 @@ pub(super) struct Batch<'a> {
     /// Why the first record cannot be committed, where that was found out.
     refusal: Option<Failure>,
     targets: Targets,
+    /// Records whose rows nobody else can change until the transaction ends.
+    held: HashSet<SyncId>,
     saved: Option<Stamp>,
     needs_savepoint: Option<bool>,
     reaches_further: Option<bool>,
@@ -127,6 +129,7 @@ impl<'a> Batch<'a> {
             refusal,
             report: DeserializeReport::default(),
             targets: Targets::default(),
+            held: HashSet::new(),
             saved: None,
             needs_savepoint: None,
             reaches_further: None,
@@ -141,6 +144,18 @@ impl<'a> Batch<'a> {
     /// The model whose records these are.
     pub(super) fn model(&self) -> InstalledModel {
         self.model
+    }
+
+    /// Keeps the application from changing or deleting the rows of these records from here on.
+    ///
+    /// Where it did so since the transaction began, the database refuses the transaction. The insertion alone would not notice that the
+    /// row in its place was deleted: it would make it again, and nobody would ever learn of the deletion.
+    pub(super) fn hold(&mut self, ids: impl IntoIterator<Item = SyncId>) -> Result<(), Fault> {
+        let ids: Vec<SyncId> = ids.into_iter().filter(|id| self.held.insert(*id)).collect();
+        if !ids.is_empty() {
+            self.model.rows.hold(&mut self.connection, &ids)?;
+        }
+        Ok(())
     }
 
     /// Makes a record the row that it is, where its foreign keys allow that. The id in the store counts, whatever its text says.
@@ -164,6 +179,7 @@ impl<'a> Batch<'a> {
     /// Makes a record the row that it is, as long as no other row is in its place.
     pub(super) fn write_row(&mut self, record: &Waiting) -> Result<Outcome, Fault> {
         let definition = self.model.definition;
+        self.hold([record.id])?;
         if self.is_marked(&record.id)? {
             return Ok(Outcome::Waits(Failure::local_change()));
         }
@@ -287,6 +303,7 @@ impl<'a> Batch<'a> {
         self.report.deleted = before.deleted;
         self.saved = before.saved;
         self.targets = Targets::default();
+        self.held.clear();
         self.settled_trees.clear();
     }
 

@@ -89,6 +89,7 @@ impl Walk {
             if self.which == Try::Last && !self.has_had_a_round() {
                 batch.report.skipped += page.skipped;
             }
+            batch.hold(page.records.iter().map(|record| record.id))?;
             for record in &page.records {
                 self.after = record.sequence;
                 self.meet(batch, record)?;

@@ -20,6 +20,7 @@ macro_rules! __postgres_rows {
     (model = $model:ty, $($rest:tt)*) => {
         $crate::__typed_rows! {
             connection = $crate::__private::diesel::PgConnection,
+            hold = [for_no_key_update],
             model = $model,
             $($rest)*
         }

@@ -20,6 +20,7 @@ macro_rules! __sqlite_rows {
     (model = $model:ty, $($rest:tt)*) => {
         $crate::__typed_rows! {
             connection = $crate::__private::diesel::SqliteConnection,
+            hold = [],
             model = $model,
             $($rest)*
         }

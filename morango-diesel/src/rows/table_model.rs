@@ -32,6 +32,8 @@ pub struct TableModel<C> {
     pub load: Load<C>,
     /// Makes received fields the row with this id: inserts it, or sets every column that travels.
     pub apply: Apply<C>,
+    /// Keeps others from changing or deleting the rows with these ids; see [`Rows::hold`].
+    pub hold: fn(&mut C, &[SyncId]) -> QueryResult<()>,
     /// The ids of some other rows that hold, in all of these columns, what the received fields say.
     pub rivals: Rivals<C>,
     /// Deletes the row with this id and says how many that were, 0 or 1.
@@ -45,6 +47,7 @@ impl<C> TableModel<C> {
             definition: M::definition,
             load: load::<C, M>,
             apply: apply::<C, M>,
+            hold: M::hold,
             rivals: rivals::<C, M>,
             delete: M::delete,
         }

@@ -77,6 +77,20 @@ impl TableRows {
         }
     }
 
+    /// Keeps others from changing or deleting rows; see [`TableModel::hold`](super::TableModel::hold).
+    pub(crate) fn hold(&self, connection: &mut Connection<'_>, ids: &[SyncId]) -> QueryResult<()> {
+        match (self, connection) {
+            #[cfg(feature = "sqlite")]
+            (Self::Sqlite(model), Connection::Sqlite(connection)) => (model.hold)(connection, ids),
+            #[cfg(feature = "postgres")]
+            (Self::Postgres(model), Connection::Postgres(connection)) => (model.hold)(connection, ids),
+            #[cfg(all(feature = "sqlite", feature = "postgres"))]
+            (Self::Sqlite(_), Connection::Postgres(_)) | (Self::Postgres(_), Connection::Sqlite(_)) => {
+                unreachable!("{OTHER_DATABASE}")
+            }
+        }
+    }
+
     /// Finds rows that hold the same in some columns; see [`TableModel::rivals`](super::TableModel::rivals).
     pub(crate) fn rivals(
         &self,

@@ -47,6 +47,15 @@ pub trait Rows<C>: Model {
     /// The database's: a constraint of the table does not hold.
     fn upsert(&self, connection: &mut C) -> QueryResult<usize>;
 
+    /// Keeps others from changing or deleting the rows with these ids until the transaction ends, where others can write
+    /// meanwhile. An id without a row is passed over.
+    ///
+    /// One statement takes them all, so the caller bounds their number.
+    ///
+    /// # Errors
+    /// The database's: in a transaction that sees one moment only, also where one of these rows was changed or deleted since.
+    fn hold(connection: &mut C, ids: &[SyncId]) -> QueryResult<()>;
+
     /// The ids of other rows that hold the same as this one in all of these columns, some of them where there are many.
     /// Columns that the model does not have are passed over.
     ///
@@ -69,6 +78,7 @@ pub trait Rows<C>: Model {
 macro_rules! __typed_rows {
     (
         connection = $connection:ty,
+        hold = [$($hold:ident)?],
         model = $model:ty,
         table = $table:path,
         id = $id:path,
@@ -101,6 +111,19 @@ macro_rules! __typed_rows {
                 use $crate::__private::diesel::prelude::*;
                 let insertion = $crate::__private::diesel::insert_into($table).values(($($column.eq($crate::sql_types::held(&self.$field)),)+));
                 $crate::__private::Upsert::<Self, _>::new(insertion).execute(connection)
+            }
+
+            fn hold(
+                connection: &mut $connection,
+                ids: &[$crate::__private::morango::id::SyncId],
+            ) -> $crate::__private::diesel::result::QueryResult<()> {
+                let _ = (&connection, ids);
+                $(
+                    use $crate::__private::diesel::prelude::*;
+                    let held = $table.filter($id.eq_any(ids)).select($id).$hold();
+                    held.load::<$crate::__private::morango::id::SyncId>(connection)?;
+                )?
+                Ok(())
             }
 
             fn rivals(

@@ -8,6 +8,7 @@ use diesel::prelude::*;
 use morango::ErrorKind;
 use morango::id::SyncId;
 use morango::port::Storage as _;
+use morango::record::StoreRecord;
 use morango::scope::Filter;
 use morango_diesel::{PostgresStorage, Syncable as _};
 
@@ -66,41 +67,95 @@ fn programs_that_serialize_at_one_time_lose_nothing_and_use_no_count_twice() {
     assert!(device.number("SELECT max(last_saved_counter) FROM morango_store") <= claimed);
 }
 
-/// The row that the engine is about to write is changed by the application at every moment around it.
+/// What the application does with a book while the engine writes it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Act {
+    Change,
+    Delete,
+    Insert,
+}
+
+impl Act {
+    /// Each third book is changed, each third deleted, and each third inserted that was not there.
+    fn on(number: usize) -> Self {
+        [Self::Change, Self::Delete, Self::Insert][number % 3]
+    }
+
+    /// Does it, and says whether there was anything to do.
+    fn run(self, application: &mut PgConnection, book: &StoreRecord, shelf: SyncId, blurb: &str) -> bool {
+        use library::books::dsl;
+
+        let at = dsl::books.find(book.id);
+        let done = match self {
+            Self::Change => diesel::update(at).set(dsl::blurb.eq(blurb)).execute(application),
+            Self::Delete => diesel::delete(at).execute(application),
+            Self::Insert => diesel::insert_into(dsl::books)
+                .values((
+                    dsl::id.eq(book.id),
+                    dsl::shelf_id.eq(shelf),
+                    dsl::owner.eq("ada"),
+                    dsl::title.eq(&book.source_id),
+                    dsl::blurb.eq(blurb),
+                ))
+                .on_conflict_do_nothing()
+                .execute(application),
+        };
+        done.expect("the application is never refused") == 1
+    }
+}
+
+/// The book as the other device has it next, whatever became of it here.
+fn their_next(device: &library::Device, book: &StoreRecord, counter: i64) -> StoreRecord {
+    library::changed(&device.record(book.id), counter, |record| {
+        record.serialized = book.serialized.replace("null", &format!("\"theirs {counter}\""));
+        record.deleted = false;
+    })
+}
+
+/// The row that the engine is about to write is changed, deleted or inserted by the application at every moment around it.
 #[test]
 fn a_change_that_the_application_makes_while_records_become_rows_is_never_lost() {
     let mut device = library::Device::new("laptop");
     let shelf = library::foreign_shelf("fiction", None);
-    let books: Vec<_> = (0..40).map(|number| library::foreign_book(&number.to_string(), shelf.id)).collect();
+    let books: Vec<_> = (0..60).map(|number| library::foreign_book(&number.to_string(), shelf.id)).collect();
     device.dequeue(books.iter().cloned().chain([shelf.clone()]).collect());
     device.deserialize();
-    for round in 2..8 {
-        let changed = |record: &morango::record::StoreRecord| {
-            super::library::changed(record, round, |record| {
-                record.serialized = record.serialized.replace("null", &format!("\"theirs {round}\""));
-            })
-        };
-        device.dequeue(books.iter().map(changed).collect());
-        let mut application = device.storage.connect().expect("a connection of the application");
-        std::thread::scope(|scope| {
-            let writing = scope.spawn(|| {
-                for book in &books {
-                    let (id, blurb) = (book.id, format!("ours {round}"));
-                    diesel::update(library::books::table.find(id))
-                        .set(library::books::blurb.eq(blurb))
-                        .execute(&mut application)
-                        .expect("the application is never refused");
-                }
+    let mut application = device.storage.connect().expect("a connection of the application");
+    let serialize = |device: &library::Device| {
+        device.storage.serialize(library::PROFILE, &Filter::everything(), &library::go_on).expect("serialize");
+    };
+    for round in 1..12 {
+        for (_, book) in books.iter().enumerate().filter(|(number, _)| Act::on(*number) == Act::Insert) {
+            Act::Delete.run(&mut device.connection, book, shelf.id, "");
+        }
+        serialize(&device);
+        device.dequeue(books.iter().map(|book| their_next(&device, book, round * 2)).collect());
+        let (ours, theirs) = (format!("ours {round}"), format!("theirs {}", round * 2));
+        let did: Vec<bool> = std::thread::scope(|scope| {
+            let acting = scope.spawn(|| {
+                let act = |(number, book)| Act::on(number).run(&mut application, book, shelf.id, &ours);
+                books.iter().enumerate().map(act).collect()
             });
             assert_eq!(device.deserialize().failures_total, 0);
-            writing.join().expect("no panic");
+            acting.join().expect("no panic")
         });
-        device.storage.serialize(library::PROFILE, &Filter::everything(), &library::go_on).expect("serialize");
-        let ours = device.number(&format!("SELECT count(*) FROM books WHERE blurb = 'ours {round}'"));
-        assert_eq!(ours, 40, "round {round}: what was written last stays");
-        for record in device.records().iter().filter(|record| record.model_name == "book") {
-            assert!(record.serialized.contains(&format!("ours {round}")), "{record:?}");
+        serialize(&device);
+        for (number, book) in books.iter().enumerate() {
+            let record = device.record(book.id);
+            let row = library::books::table.find(book.id).select(library::books::blurb);
+            let row: Option<Option<String>> = row.first(&mut device.connection).optional().expect("look for the row");
+            let expected = match (Act::on(number), did[number]) {
+                (Act::Delete, _) => None,
+                (Act::Change, _) | (Act::Insert, true) => Some(&ours),
+                (Act::Insert, false) => Some(&theirs),
+            };
+            assert_eq!(row.flatten().as_ref(), expected, "round {round}, book {number}: what was done last stays");
+            assert_eq!(record.deleted, expected.is_none(), "round {round}, book {number}: {record:?}");
+            assert!(expected.is_none_or(|text| record.serialized.contains(text)), "round {round}: {record:?}");
         }
+        // All of them are there again for the next round.
+        device.dequeue(books.iter().map(|book| their_next(&device, book, round * 2 + 1)).collect());
+        device.deserialize();
     }
 }
 
