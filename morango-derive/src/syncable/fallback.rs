@@ -39,7 +39,10 @@ pub(crate) fn model(input: &DeriveInput, errors: &TokenStream) -> TokenStream {
                     ::core::unreachable!()
                 }
                 fn insert(&self, _: &mut C) -> diesel::QueryResult<()> { ::core::unreachable!() }
-                fn upsert(&self, _: &mut C) -> diesel::QueryResult<()> { ::core::unreachable!() }
+                fn upsert(&self, _: &mut C) -> diesel::QueryResult<usize> { ::core::unreachable!() }
+                fn rivals(&self, _: &mut C, _: &[&str]) -> diesel::QueryResult<::std::vec::Vec<morango::id::SyncId>> {
+                    ::core::unreachable!()
+                }
                 fn delete(_: &mut C, _: &morango::id::SyncId) -> diesel::QueryResult<usize> { ::core::unreachable!() }
             }
         };
