@@ -26,8 +26,8 @@ pub(super) struct Deletions {
     open: Vec<Open>,
     /// Those that were ever open: what claims to be its own ancestor is not opened twice.
     opened: HashSet<SyncId>,
-    /// Whether a deletion was refused in the end.
-    pub(super) was_refused: bool,
+    /// Those whose deletion was refused in the end. A child of an open one may come before its turn: it has had it then.
+    pub(super) refused: HashSet<SyncId>,
 }
 
 #[derive(Debug, Clone)]
@@ -39,7 +39,7 @@ struct Open {
 impl Deletions {
     /// The beginning of a walk.
     pub(super) fn new(model: InstalledModel, which: Try) -> Self {
-        Self { model, which, before: i64::MAX, open: Vec::new(), opened: HashSet::new(), was_refused: false }
+        Self { model, which, before: i64::MAX, open: Vec::new(), opened: HashSet::new(), refused: HashSet::new() }
     }
 
     /// Goes on for as long as the transaction's budget lasts.
@@ -60,6 +60,9 @@ impl Deletions {
             let outside = page.seen - page.records.len();
             for record in page.records {
                 self.before = record.sequence;
+                if self.refused.contains(&record.id) {
+                    continue;
+                }
                 self.meet(batch, record)?;
                 self.go_down(batch)?;
                 if batch.budget.is_spent() {
@@ -109,7 +112,7 @@ impl Deletions {
     }
 
     fn refuse(&mut self, batch: &mut Batch<'_>, record: &Gone, failure: Failure) -> Result<(), Fault> {
-        self.was_refused = true;
+        self.refused.insert(record.id);
         match self.which {
             Try::First => Ok(()),
             Try::Last => batch.note_failure((record.sequence, record.id), failure),

@@ -158,7 +158,7 @@ impl<'a, 't> Run<'a, 't> {
 
     fn delete(&mut self, model: InstalledModel, which: Try) -> morango::Result<bool> {
         let deletions = self.in_transactions(model, Deletions::new(model, which), Deletions::go_on)?;
-        Ok(deletions.was_refused)
+        Ok(!deletions.refused.is_empty())
     }
 
     fn write(&mut self, model: InstalledModel, which: Try) -> morango::Result<()> {

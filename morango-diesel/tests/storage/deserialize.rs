@@ -215,6 +215,20 @@ fn a_deletion_that_the_database_refuses_waits_with_its_reason() {
 }
 
 #[test]
+fn deletions_in_a_tree_that_the_database_refuses_are_told_once_each() {
+    let device = Device::new("laptop");
+    let upper = foreign_shelf("upper", None);
+    let lower = foreign_shelf("lower", Some(upper.id));
+    // The lower one came first: so the upper one is met first, and the lower one before its own turn.
+    device.dequeue(vec![lower.clone(), upper.clone(), foreign_book("Emma", lower.id)]);
+    device.deserialize();
+    device.dequeue([&lower, &upper].map(|shelf| changed(shelf, 2, |record| record.deleted = true)).to_vec());
+    let report = device.deserialize();
+    assert_eq!((report.deleted, report.failures_total), (0, 2), "{report:?}");
+    assert_eq!(kinds(&report.failures), [WaitingKind::Constraint; 2]);
+}
+
+#[test]
 fn a_shelf_is_deleted_when_its_book_has_moved_away_in_the_same_transfer() {
     let mut device = Device::new("laptop");
     let (old, new) = (foreign_shelf("old", None), foreign_shelf("new", None));
