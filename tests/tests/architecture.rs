@@ -121,6 +121,19 @@ fn the_storage_never_names_the_network() {
 }
 
 #[test]
+fn the_law_knows_neither_a_database_nor_the_network() {
+    let folder = workspace().join("morango-memory/src");
+    for (path, code) in sources(&folder) {
+        assert!(named(&code, "diesel::").is_empty(), "{} names Diesel", path.display());
+        assert!(named(&code, "morango_diesel::").is_empty(), "{} names a storage that it judges", path.display());
+        for name in named(&code, "morango::") {
+            let is_above = matches!(name.as_str(), "client" | "server" | "wire" | "transfer" | "engine");
+            assert!(!is_above, "{} names `{name}`", path.display());
+        }
+    }
+}
+
+#[test]
 fn the_derive_depends_on_no_crate_of_ours() {
     let manifest = fs::read_to_string(workspace().join("morango-derive/Cargo.toml")).expect("the manifest");
     let dependencies = manifest

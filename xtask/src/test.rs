@@ -169,6 +169,8 @@ fn kind_of(name: &str) -> &'static str {
         "stories between peers of ours"
     } else if name.starts_with("bad_input::") {
         "bad input"
+    } else if name.starts_with("agree::") {
+        "random histories against the law"
     } else {
         "tests of one crate"
     }

@@ -1,0 +1,7 @@
+//! Devices on PostgreSQL.
+
+mod database;
+#[path = "../diesel.rs"]
+mod over_diesel;
+
+pub(crate) use over_diesel::device;

@@ -1,0 +1,87 @@
+//! What this database says that it has, what it may have beyond that, and what a peer lacks of it.
+
+use morango::counter::{DatabaseMaxCounters, Fsic, Lack, PartitionCounters, Stamp};
+use morango::id::{InstanceId, SyncId, TransferSessionId};
+use morango::limits;
+use morango::port::Chunk;
+use morango::record::StoreRecord;
+use morango::scope::Filter;
+use morango::session::{Role, TransferSession};
+
+use crate::data::Data;
+use crate::state::State;
+
+impl Data {
+    /// A producer leaves out the instances that saved no record below the partition last: it has nothing to send of theirs. A receiver
+    /// leaves out none.
+    pub(crate) fn fsic(&self, profile: &str, filter: &Filter, role: Role) -> Fsic {
+        let keep = |partition: &str, instance: &InstanceId| match role {
+            Role::Receiver => true,
+            Role::Producer => self.store.values().map(|held| &held.record).any(|record| {
+                record.profile == profile
+                    && record.partition.starts_with(partition)
+                    && record.last_saved.instance == *instance
+            }),
+        };
+        Fsic::calculate(&self.counters, filter, &keep)
+    }
+
+    pub(crate) fn note_unclaimed(&mut self, entries: &PartitionCounters) {
+        for (partition, counters) in entries {
+            for (instance, counter) in counters {
+                if self.counters.get(partition, instance).is_none_or(|claimed| claimed < *counter) {
+                    self.unclaimed.raise(partition, Stamp::new(*instance, *counter));
+                }
+            }
+        }
+    }
+
+    /// Forgets what the database max counters claim from now on.
+    pub(crate) fn forget_unclaimed(&mut self, prefix: &str, claimed: Stamp) {
+        let is_claimed = |partition: &str, stamp: Stamp| {
+            partition.starts_with(prefix) && stamp.instance == claimed.instance && stamp.counter <= claimed.counter
+        };
+        let mut left = DatabaseMaxCounters::new();
+        for (partition, stamp) in self.unclaimed.iter().filter(|(partition, stamp)| !is_claimed(partition, *stamp)) {
+            left.raise(partition, stamp);
+        }
+        self.unclaimed = left;
+    }
+}
+
+impl State {
+    /// Queues the records of the session's profile and filter that the receiver lacks, in the order in which they came into the store.
+    pub(crate) fn queue(&mut self, session: &TransferSession, lacks: &[Lack]) -> u64 {
+        let is_lacking = |record: &StoreRecord| {
+            lacks.iter().any(|lack| {
+                record.partition.starts_with(&lack.partition)
+                    && record.last_saved.instance == lack.instance
+                    && record.last_saved.counter > lack.counter
+            })
+        };
+        let queued = self.data.in_order(|held| {
+            let record = &held.record;
+            record.profile == session.profile && session.filter.contains(&record.partition) && is_lacking(record)
+        });
+        let total = queued.len() as u64;
+        self.queued.insert(session.id, queued);
+        total
+    }
+
+    /// A record that changed since it was queued goes out as it now is.
+    pub(crate) fn queued_chunk(&self, session: &TransferSessionId, offset: u64, limit: usize) -> Chunk {
+        let none: Vec<SyncId> = Vec::new();
+        let queued = self.queued.get(session).unwrap_or(&none);
+        let mut chunk = Chunk { records: Vec::new(), total: queued.len() as u64 };
+        let mut bytes = 0;
+        for id in queued.iter().skip(usize::try_from(offset).unwrap_or(usize::MAX)).take(limit) {
+            let record = &self.data.store[id].record;
+            bytes += record.serialized.len() + record.conflicting_serialized_data.len();
+            if bytes > limits::CHUNK_BYTES_TARGET && !chunk.records.is_empty() {
+                break;
+            }
+            chunk.records.push(record.clone());
+        }
+        chunk
+    }
+}

@@ -1,0 +1,99 @@
+//! *Dequeue*: what was received is merged into the store, and at the very end the database max counters are raised.
+
+use morango::Result;
+use morango::counter::Stamp;
+use morango::port::{DequeueReport, Rejection};
+use morango::record::{RecordError, Relation, StoreRecord, merge, relation};
+use morango::session::TransferSession;
+
+use crate::data::RowState;
+use crate::state::State;
+
+impl State {
+    /// The counter moves by one if anything was received, whether or not it changes anything; each record is merged by
+    /// [`relation`] and [`merge`].
+    pub(crate) fn dequeue(&mut self, session: &TransferSession) -> Result<DequeueReport> {
+        let mut report = DequeueReport::default();
+        let chunks = self.incoming.remove(&session.id).unwrap_or_default();
+        if !chunks.is_empty() {
+            let saved = self.data.raise_counter()?;
+            for chunk in chunks {
+                report.new += chunk.inserted;
+                for record in &chunk.others {
+                    match self.merge(session, record, saved) {
+                        Ok(Relation::New) => report.new += 1,
+                        Ok(Relation::FastForward) => report.fast_forwarded += 1,
+                        Ok(Relation::AlreadySeen) => report.already_seen += 1,
+                        Ok(Relation::Conflict) => report.conflicts += 1,
+                        Err(error) => self.keep_rejection(
+                            session.id,
+                            Rejection {
+                                claimed_id: record.id.to_string(),
+                                reason: error.to_string(),
+                                received: record.serialized.clone(),
+                            },
+                        ),
+                    }
+                }
+            }
+        }
+        self.claim(session)?;
+        Ok(report)
+    }
+
+    /// Who may write what hangs on where a record belongs: that is looked at again of what passed the gate.
+    fn merge(
+        &mut self,
+        session: &TransferSession,
+        theirs: &StoreRecord,
+        saved: Stamp,
+    ) -> Result<Relation, RecordError> {
+        if theirs.profile != session.profile {
+            return Err(RecordError::Profile { profile: theirs.profile.clone() });
+        }
+        if !session.filter.contains(&theirs.partition) {
+            return Err(RecordError::OutsideFilter { partition: theirs.partition.clone() });
+        }
+        let Some(held) = self.data.store.get(&theirs.id) else {
+            self.data.insert(theirs.clone(), RowState::Waits, Some(session.id));
+            return Ok(Relation::New);
+        };
+        held.record.check_same(theirs)?;
+        let ours = held.record.clone();
+        let found = relation(Some((&ours.last_saved, &ours.counters)), (&theirs.last_saved, &theirs.counters));
+        let becomes = match found {
+            Relation::AlreadySeen | Relation::New => return Ok(found),
+            Relation::FastForward => {
+                let mut record = theirs.clone();
+                record.counters.merge_max(&ours.counters);
+                record
+            }
+            Relation::Conflict => merge(self.data.definition(&ours), &ours, theirs, saved).record,
+        };
+        let held = self.data.store.get_mut(&theirs.id).expect("it was there");
+        held.record = becomes;
+        held.row = RowState::Waits;
+        held.failure = None;
+        held.transfer = Some(session.id);
+        Ok(found)
+    }
+
+    /// Raises the database max counters to the producer's, but for what cannot be true: beyond the filter, beyond what a counter can
+    /// be, beyond our own count of ourselves.
+    fn claim(&mut self, session: &TransferSession) -> Result<()> {
+        let ours = self.data.current_stamp()?;
+        for (partition, counters) in session.completed_by() {
+            for (instance, counter) in counters {
+                let stamp = Stamp::new(instance, counter);
+                let is_own_future = instance == ours.instance && counter > ours.counter;
+                if is_own_future || stamp.checked().is_err() || !session.filter.contains(&partition) {
+                    continue;
+                }
+                if self.data.counters.raise(&partition, stamp) {
+                    self.data.forget_unclaimed(&partition, stamp);
+                }
+            }
+        }
+        Ok(())
+    }
+}

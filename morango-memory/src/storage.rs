@@ -1,0 +1,352 @@
+//! The table of contents: what each verb of the port is, on the state behind one lock.
+
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::ThreadId;
+
+use chrono::{DateTime, Utc};
+use morango::counter::{DatabaseMaxCounters, Fsic, Lack, PartitionCounters, Stamp};
+use morango::id::{CertificateId, DatabaseId, NonceId, SyncId, SyncSessionId, TransferSessionId};
+use morango::identity::{Certificate, Instance, Nonce, PrivateKey};
+use morango::model::Registry;
+use morango::port::{
+    CertificateQuery, Chunk, DequeueReport, DeserializeOrder, DeserializeReport, Isolation, Progress, ReceivedChunk,
+    Rejection, SerializeReport, Storage, StoredCertificate, TouchedRecord, Transaction, WaitingCursor, WaitingPage,
+    WaitingRecords, Watch,
+};
+use morango::record::StoreRecord;
+use morango::scope::Filter;
+use morango::session::{Role, SyncSession, SyncSessionQuery, TransferSession};
+use morango::{Error, ErrorKind, Result};
+
+use crate::application::Application;
+use crate::model::MemoryModel;
+use crate::state::State;
+use crate::transaction::Open;
+
+/// A storage in memory. Its clones are the same storage.
+#[derive(Clone)]
+pub struct MemoryStorage(Arc<Shared>);
+
+struct Shared {
+    models: Vec<MemoryModel>,
+    state: Mutex<State>,
+    /// The thread that is within a transaction.
+    within: Mutex<Option<ThreadId>>,
+}
+
+impl MemoryStorage {
+    /// An empty storage for rows of these models.
+    pub fn new(models: impl IntoIterator<Item = MemoryModel>) -> Self {
+        let (models, state) = (models.into_iter().collect(), Mutex::new(State::new()));
+        Self(Arc::new(Shared { models, state, within: Mutex::new(None) }))
+    }
+
+    /// Runs the application's work on its rows, in one transaction.
+    ///
+    /// # Errors
+    /// Those of the work: then nothing is changed.
+    pub fn with_rows<R>(&self, work: impl FnOnce(&mut Application) -> Result<R>) -> Result<R> {
+        let mut state = self.state("use the rows")?;
+        let before = state.data.application.clone();
+        let done = work(&mut state.data.application);
+        if done.is_err() {
+            state.data.application = before;
+        }
+        done
+    }
+
+    /// The storage as it is now, apart from it: as after a backup was restored elsewhere.
+    ///
+    /// # Errors
+    /// It is called from within a transaction.
+    pub fn copy(&self) -> Result<Self> {
+        let state = Mutex::new(self.state("copy the storage")?.clone());
+        Ok(Self(Arc::new(Shared { models: self.0.models.clone(), state, within: Mutex::new(None) })))
+    }
+
+    /// What this database claims to have: for tests and simulations.
+    ///
+    /// # Errors
+    /// It is called from within a transaction.
+    pub fn database_max_counters(&self) -> Result<DatabaseMaxCounters> {
+        Ok(self.state("read the database max counters")?.data.counters.clone())
+    }
+
+    /// The current instance and its counter: for tests and simulations.
+    ///
+    /// # Errors
+    /// No instance was adopted, or it is called from within a transaction.
+    pub fn current_stamp(&self) -> Result<Stamp> {
+        self.state("read the counter")?.data.current_stamp()
+    }
+
+    fn state(&self, operation: &str) -> Result<MutexGuard<'_, State>> {
+        if *self.within() == Some(std::thread::current().id()) {
+            return Err(Error::new(ErrorKind::Internal, format!("{operation} from within another transaction")));
+        }
+        Ok(self.0.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn within(&self) -> MutexGuard<'_, Option<ThreadId>> {
+        self.0.within.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What needs the models: they are there once an engine was built.
+    fn prepared(&self, operation: &str) -> Result<MutexGuard<'_, State>> {
+        let state = self.state(operation)?;
+        if state.is_prepared {
+            return Ok(state);
+        }
+        let message = format!("{operation}: no model is known yet");
+        Err(Error::new(ErrorKind::Configuration, message).with_hint("build an engine over this storage first"))
+    }
+
+    /// Runs work that changes the state, all of it or nothing.
+    fn write<R>(&self, operation: &str, work: impl FnOnce(&mut State) -> Result<R>) -> Result<R> {
+        let mut state = self.state(operation)?;
+        let before = state.clone();
+        let done = work(&mut state);
+        if done.is_err() {
+            *state = before;
+        }
+        done
+    }
+}
+
+/// Tells whoever watches what a verb did.
+pub(crate) fn told(watch: Watch<'_>, done: u64, operation: &str) -> Result<()> {
+    match watch(Progress { done, total: Some(done) }) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(Error::new(ErrorKind::Cancelled, format!("{operation}: it was told to stop"))),
+    }
+}
+
+impl Storage for MemoryStorage {
+    fn prepare(&self, registry: &Arc<Registry>) -> Result<()> {
+        self.write("prepare the storage", |state| state.prepare(registry, &self.0.models))
+    }
+
+    fn database_id(&self) -> Result<DatabaseId> {
+        Ok(self.state("read the database's id")?.database)
+    }
+
+    fn renew_database_id(&self) -> Result<DatabaseId> {
+        let mut state = self.state("renew the database's id")?;
+        state.database = DatabaseId::random();
+        Ok(state.database)
+    }
+
+    fn location(&self) -> String {
+        "memory".to_owned()
+    }
+
+    fn kind(&self) -> &'static str {
+        "memory"
+    }
+
+    fn adopt_instance(&self, instance: &Instance) -> Result<()> {
+        let mut state = self.state("adopt the instance")?;
+        state.data.instances.entry(instance.id).or_insert(0);
+        state.data.instance = Some(instance.id);
+        Ok(())
+    }
+
+    fn save_certificates(&self, new: &[Certificate], key: Option<(&CertificateId, &PrivateKey)>) -> Result<()> {
+        self.write("save certificates", |state| state.save_certificates(new, key))
+    }
+
+    fn certificate(&self, id: &CertificateId) -> Result<Option<StoredCertificate>> {
+        Ok(self.state("read a certificate")?.certificate(id))
+    }
+
+    fn certificates(&self, query: &CertificateQuery) -> Result<Vec<StoredCertificate>> {
+        self.state("list certificates")?.certificates(query)
+    }
+
+    fn private_key(&self, id: &CertificateId) -> Result<Option<PrivateKey>> {
+        Ok(self.state("read a private key")?.keys.get(id).cloned())
+    }
+
+    fn shared_key(&self) -> Result<Option<PrivateKey>> {
+        Ok(self.state("read the shared key")?.shared_key.clone())
+    }
+
+    fn keep_shared_key(&self, key: &PrivateKey) -> Result<PrivateKey> {
+        Ok(self.state("keep the shared key")?.shared_key.get_or_insert_with(|| key.clone()).clone())
+    }
+
+    fn issue_nonce(&self, nonce: &Nonce, stale_before: DateTime<Utc>) -> Result<()> {
+        self.state("issue a nonce")?.issue_nonce(nonce, stale_before);
+        Ok(())
+    }
+
+    fn take_nonce(&self, id: &NonceId) -> Result<Option<Nonce>> {
+        Ok(self.state("take a nonce")?.nonces.remove(id))
+    }
+
+    fn create_sync_session(&self, session: &SyncSession) -> Result<()> {
+        self.state("create a sync session")?.create_sync_session(session)
+    }
+
+    fn sync_session(&self, id: &SyncSessionId) -> Result<Option<SyncSession>> {
+        Ok(self.state("read a sync session")?.syncs.get(id).cloned())
+    }
+
+    fn update_sync_session(
+        &self,
+        id: &SyncSessionId,
+        change: &mut dyn FnMut(&mut SyncSession),
+    ) -> Result<Option<SyncSession>> {
+        Ok(self.state("change a sync session")?.update_sync_session(id, change))
+    }
+
+    fn sync_sessions(&self, query: &SyncSessionQuery, limit: usize) -> Result<Vec<SyncSession>> {
+        Ok(self.state("list sync sessions")?.sync_sessions(query, limit))
+    }
+
+    fn transfer_sessions(&self, sync_session: &SyncSessionId, limit: usize) -> Result<Vec<TransferSession>> {
+        Ok(self.state("list transfer sessions")?.transfer_sessions(sync_session, limit))
+    }
+
+    fn close_sync_session(&self, id: &SyncSessionId, now: DateTime<Utc>) -> Result<()> {
+        self.state("close a sync session")?.close_sync_session(id, now);
+        Ok(())
+    }
+
+    fn create_transfer_session(&self, session: &TransferSession) -> Result<TransferSession> {
+        self.state("create a transfer session")?.create_transfer_session(session)
+    }
+
+    fn transfer_session(&self, id: &TransferSessionId) -> Result<Option<TransferSession>> {
+        Ok(self.state("read a transfer session")?.transfers.get(id).cloned())
+    }
+
+    fn update_transfer_session(
+        &self,
+        id: &TransferSessionId,
+        change: &mut dyn FnMut(&mut TransferSession),
+    ) -> Result<Option<TransferSession>> {
+        Ok(self.state("change a transfer session")?.update_transfer_session(id, change))
+    }
+
+    fn serialize(&self, profile: &str, filter: &Filter, watch: Watch<'_>) -> Result<SerializeReport> {
+        let mut state = self.prepared("serialize")?;
+        Open(&mut state).serialize(profile, filter, watch)
+    }
+
+    fn fsic(&self, profile: &str, filter: &Filter, role: Role) -> Result<Fsic> {
+        Ok(self.state("compute the counters")?.data.fsic(profile, filter, role))
+    }
+
+    fn note_unclaimed(&self, entries: &PartitionCounters) -> Result<()> {
+        self.state("note what is unclaimed")?.data.note_unclaimed(entries);
+        Ok(())
+    }
+
+    fn unclaimed(&self, filter: &Filter) -> Result<PartitionCounters> {
+        Ok(self.state("list what is unclaimed")?.data.unclaimed.under(filter))
+    }
+
+    fn queue(&self, session: &TransferSession, lacks: &[Lack]) -> Result<u64> {
+        Ok(self.state("queue records")?.queue(session, lacks))
+    }
+
+    fn queued_chunk(&self, session: &TransferSessionId, offset: u64, limit: usize) -> Result<Chunk> {
+        Ok(self.state("read what is queued")?.queued_chunk(session, offset, limit))
+    }
+
+    fn receive_chunk(&self, chunk: &ReceivedChunk<'_>) -> Result<u64> {
+        self.write("keep a received chunk", |state| state.receive_chunk(chunk))
+    }
+
+    fn dequeue(&self, session: &TransferSession, watch: Watch<'_>) -> Result<DequeueReport> {
+        let mut state = self.prepared("dequeue")?;
+        Open(&mut state).dequeue(session, watch)
+    }
+
+    fn deserialize(&self, order: &DeserializeOrder<'_>, watch: Watch<'_>) -> Result<DeserializeReport> {
+        let mut state = self.prepared("deserialize")?;
+        Open(&mut state).deserialize(order, watch)
+    }
+
+    fn waiting(&self, which: &WaitingRecords, after: Option<&WaitingCursor>, limit: usize) -> Result<WaitingPage> {
+        Ok(self.prepared("list what waits")?.waiting(which, after, limit))
+    }
+
+    fn wait_again(&self, which: &WaitingRecords) -> Result<u64> {
+        Ok(self.prepared("try what waits again")?.data.wait_again(which))
+    }
+
+    fn drop_waiting(&self, which: &WaitingRecords) -> Result<u64> {
+        Ok(self.prepared("drop what waits")?.data.drop_waiting(which))
+    }
+
+    fn clean_up(&self, session: &TransferSessionId, now: DateTime<Utc>) -> Result<()> {
+        self.state("clean up a transfer session")?.clean_up(session, now);
+        Ok(())
+    }
+
+    fn buffered(&self, session: &TransferSessionId) -> Result<u64> {
+        Ok(self.state("count what is buffered")?.buffered(session))
+    }
+
+    fn delete_orphaned_buffers(&self) -> Result<u64> {
+        Ok(self.state("delete the buffers of no session")?.delete_orphaned_buffers())
+    }
+
+    fn transaction(
+        &self,
+        operation: &str,
+        _isolation: Isolation<'_>,
+        work: &mut dyn FnMut(&mut dyn Transaction) -> Result<()>,
+    ) -> Result<()> {
+        self.write(operation, |state| {
+            *self.within() = Some(std::thread::current().id());
+            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&mut Open(state))));
+            *self.within() = None;
+            done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+
+    fn touched(
+        &self,
+        session: &TransferSessionId,
+        model: &str,
+        after: Option<&SyncId>,
+        limit: usize,
+    ) -> Result<Vec<TouchedRecord>> {
+        Ok(self.state("list what a transfer changed")?.data.touched(session, model, after, limit))
+    }
+
+    fn rejections(&self, session: &TransferSessionId, limit: usize) -> Result<Vec<Rejection>> {
+        Ok(self.state("list what was refused")?.rejections(session, limit))
+    }
+
+    fn conflicts(
+        &self,
+        profile: &str,
+        filter: &Filter,
+        after: Option<&SyncId>,
+        limit: usize,
+    ) -> Result<Vec<StoreRecord>> {
+        Ok(self.state("list the conflicts")?.data.conflicts(profile, filter, after, limit))
+    }
+
+    fn resolve_conflict(&self, id: &SyncId, listed: &Stamp, content: Option<&str>) -> Result<()> {
+        self.prepared("resolve a conflict")?.data.resolve_conflict(id, listed, content)
+    }
+
+    fn for_each_record(
+        &self,
+        profile: &str,
+        filter: &Filter,
+        each: &mut dyn FnMut(StoreRecord) -> Result<()>,
+    ) -> Result<()> {
+        let is_meant = |record: &StoreRecord| record.profile == profile && filter.contains(&record.partition);
+        let state = self.state("read the records")?;
+        let records: Vec<StoreRecord> = state.data.store.values().map(|held| held.record.clone()).collect();
+        drop(state);
+        records.into_iter().filter(is_meant).try_for_each(each)
+    }
+}
