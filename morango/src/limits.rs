@@ -85,6 +85,10 @@ pub const SCOPE_PARAMS_BYTES_MAX: usize = 16 * 1024;
 /// instances, since longer lists do not pass [`COUNTERS_BODY_BYTES_MAX`].
 pub const FSIC_BYTES_MAX: usize = 256 * 1024 * 1024;
 
+/// Bytes of memory that one map of counters takes once it is told of each prefix of a filter, as with peers that share no counters per
+/// partition: some 1,000 instances over 1,500 prefixes. Such a map is short on the line, however many prefixes there are.
+pub const FSIC_SPREAD_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// The highest counter that is believed. It leaves room to go on counting: a peer cannot push us to the end.
 pub const COUNTER_MAX: i64 = i64::MAX / 2;
 

@@ -4,13 +4,16 @@
 //! time the [`Fsic`] in which each prefix has this map: that is how the engine computes with it.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 
 use serde::{Deserialize, Serialize};
 
 use super::ancestry::Ancestry;
 use super::stamp::check_counter;
+use super::weight::{ENTRY_BYTES, weight_of_one};
 use super::{CounterError, DatabaseMaxCounters, Fsic, PartitionCounters, Stamp};
 use crate::id::InstanceId;
+use crate::limits;
 use crate::scope::Filter;
 
 /// What one side has under a filter, as one counter per instance.
@@ -26,8 +29,10 @@ pub struct FsicV1(BTreeMap<InstanceId, i64>);
 impl TryFrom<BTreeMap<InstanceId, i64>> for FsicV1 {
     type Error = CounterError;
 
-    fn try_from(counters: BTreeMap<InstanceId, i64>) -> Result<Self, CounterError> {
+    fn try_from(mut counters: BTreeMap<InstanceId, i64>) -> Result<Self, CounterError> {
         counters.values().try_for_each(|counter| check_counter(*counter))?;
+        // To have nothing of an instance is what is said of those that are not named.
+        counters.retain(|_, counter| *counter != 0);
         Ok(Self(counters))
     }
 }
@@ -54,7 +59,10 @@ impl FsicV1 {
     }
 
     /// What is true of every prefix of a filter at once, by counters that are told per partition.
-    pub fn of(fsic: &Fsic, filter: &Filter) -> Self {
+    ///
+    /// # Errors
+    /// As [`of_receiver`](Self::of_receiver).
+    pub fn of(fsic: &Fsic, filter: &Filter) -> Result<Self, CounterError> {
         let mut database = DatabaseMaxCounters::new();
         database.raise_all(&fsic.super_);
         database.raise_all(&fsic.sub);
@@ -76,9 +84,18 @@ impl FsicV1 {
     }
 
     /// The same told per partition: every prefix of the filter has this map.
-    pub fn spread_over(&self, filter: &Filter) -> Fsic {
-        let each = filter.minimized().prefixes().iter().map(|prefix| (prefix.clone(), self.0.clone())).collect();
-        Fsic { sub: each, ..Fsic::default() }
+    ///
+    /// # Errors
+    /// [`CounterError::TooMuch`] where that takes more than [`limits::FSIC_SPREAD_BYTES_MAX`]: a long map over a filter of many
+    /// prefixes is little to say and much to keep.
+    pub fn spread_over(&self, filter: &Filter) -> Result<Fsic, CounterError> {
+        let filter = filter.minimized();
+        let bytes: usize = filter.prefixes().iter().map(|prefix| weight_of_one(prefix, &self.0)).sum();
+        if bytes > limits::FSIC_SPREAD_BYTES_MAX {
+            return Err(CounterError::TooMuch { max: limits::FSIC_SPREAD_BYTES_MAX });
+        }
+        let each = filter.prefixes().iter().map(|prefix| (prefix.clone(), self.0.clone())).collect();
+        Ok(Fsic { sub: each, ..Fsic::default() })
     }
 
     /// The same with one instance alone.
@@ -92,29 +109,43 @@ impl FsicV1 {
     /// prefixes that have less this claims too much, so ours says [what is true of all](Self::of).
     pub fn of_producer(database: &DatabaseMaxCounters, filter: &Filter) -> Self {
         let mut result: BTreeMap<InstanceId, i64> = BTreeMap::new();
-        for_each_prefix(database, filter, |here| {
+        let taken_in = for_each_prefix(database, filter, |here| {
             for (instance, counter) in here.all() {
                 result.entry(instance).and_modify(|highest| *highest = counter.max(*highest)).or_insert(counter);
             }
+            Ok::<_, Infallible>(())
         });
+        let Ok(()) = taken_in;
         Self(result)
     }
 
     /// What a receiver has: of the instances that it knows under every prefix of the filter the lowest counter, so that it
     /// claims no more than it has.
-    pub fn of_receiver(database: &DatabaseMaxCounters, filter: &Filter) -> Self {
+    ///
+    /// # Errors
+    /// [`CounterError::TooMuch`] where to look at all of these under each prefix is to look at more than what
+    /// [`limits::FSIC_SPREAD_BYTES_MAX`] hold.
+    pub fn of_receiver(database: &DatabaseMaxCounters, filter: &Filter) -> Result<Self, CounterError> {
         let mut result: Option<BTreeMap<InstanceId, i64>> = None;
-        for_each_prefix(database, filter, |here| match &mut result {
-            None => result = Some(here.all().collect()),
-            Some(lowest) => lowest.retain(|instance, counter| match here.highest(instance) {
-                Some(other) => {
-                    *counter = other.min(*counter);
-                    true
-                }
-                None => false,
-            }),
-        });
-        Self(result.unwrap_or_default())
+        let mut bytes = 0;
+        for_each_prefix(database, filter, |here| {
+            match &mut result {
+                None => result = Some(here.all().collect()),
+                Some(lowest) => lowest.retain(|instance, counter| match here.highest(instance) {
+                    Some(other) => {
+                        *counter = other.min(*counter);
+                        true
+                    }
+                    None => false,
+                }),
+            }
+            bytes += ENTRY_BYTES * result.as_ref().map_or(0, BTreeMap::len);
+            if bytes > limits::FSIC_SPREAD_BYTES_MAX {
+                return Err(CounterError::TooMuch { max: limits::FSIC_SPREAD_BYTES_MAX });
+            }
+            Ok(())
+        })?;
+        Ok(Self(result.unwrap_or_default()))
     }
 
     /// What the receiver lacks: of each instance the records saved after the counter.
@@ -126,7 +157,11 @@ impl FsicV1 {
 }
 
 /// Visits each prefix of the filter with the counters of the partitions that are a prefix of it or are it.
-fn for_each_prefix(database: &DatabaseMaxCounters, filter: &Filter, mut visit: impl FnMut(&Ancestry<'_>)) {
+fn for_each_prefix<E>(
+    database: &DatabaseMaxCounters,
+    filter: &Filter,
+    mut visit: impl FnMut(&Ancestry<'_>) -> Result<(), E>,
+) -> Result<(), E> {
     let mut prefixes: Vec<&String> = filter.prefixes().iter().collect();
     prefixes.sort_unstable();
     let mut partitions = database.partitions().iter().peekable();
@@ -136,6 +171,7 @@ fn for_each_prefix(database: &DatabaseMaxCounters, filter: &Filter, mut visit: i
             ancestry.enter(partition, counters);
         }
         ancestry.go_to(prefix);
-        visit(&ancestry);
+        visit(&ancestry)?;
     }
+    Ok(())
 }

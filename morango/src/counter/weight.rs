@@ -21,11 +21,13 @@ pub(super) fn weight(partitions: &PartitionCounters) -> usize {
     partitions.iter().map(|(partition, counters)| weight_of_one(partition, counters)).sum()
 }
 
-fn weight_of_one(partition: &str, counters: &BTreeMap<InstanceId, i64>) -> usize {
+/// About how many bytes the counters of one partition take.
+pub(super) fn weight_of_one(partition: &str, counters: &BTreeMap<InstanceId, i64>) -> usize {
     PARTITION_BYTES + partition.len() + ENTRY_BYTES * counters.len()
 }
 
-/// Counters as they are read: those that go beyond [`limits::FSIC_BYTES_MAX`] are counted and not kept.
+/// Counters as they are read: those that go beyond [`limits::FSIC_BYTES_MAX`] are counted and not kept, and those that say nothing
+/// are left out: whatever is computed with counters takes at most as long as it takes memory.
 pub(super) struct Weighed {
     pub(super) partitions: PartitionCounters,
     pub(super) bytes: usize,
@@ -54,7 +56,9 @@ impl<'de> Visitor<'de> for Reader {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Weighed, A::Error> {
         let mut weighed = Weighed { partitions: PartitionCounters::new(), bytes: 0 };
-        while let Some((partition, counters)) = map.next_entry::<String, BTreeMap<InstanceId, i64>>()? {
+        while let Some((partition, mut counters)) = map.next_entry::<String, BTreeMap<InstanceId, i64>>()? {
+            // To have nothing of an instance is what is said of those that are not named.
+            counters.retain(|_, counter| *counter != 0);
             weighed.bytes += weight_of_one(&partition, &counters);
             if !weighed.is_too_much() {
                 weighed.partitions.insert(partition, counters);

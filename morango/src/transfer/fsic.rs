@@ -59,7 +59,7 @@ pub(super) fn ours(work: &mut Work<'_>, exchange: &Exchange<'_>) -> Result<Fsic>
     let mut of = |role| work.fsic(exchange.profile, exchange.filter, role);
     match exchange.form {
         FsicForm::PerPartition => of(exchange.role),
-        FsicForm::Flat => Ok(FsicV1::of(&of(Role::Receiver)?, exchange.filter).spread_over(exchange.filter)),
+        FsicForm::Flat => Ok(FsicV1::of(&of(Role::Receiver)?, exchange.filter)?.spread_over(exchange.filter)?),
     }
 }
 
@@ -70,7 +70,7 @@ pub(super) fn ours(work: &mut Work<'_>, exchange: &Exchange<'_>) -> Result<Fsic>
 /// and none would ever be sent. So it would be after this database was restored from a backup, or where a third peer lied.
 ///
 /// # Errors
-/// [`CounterError::OutsideFilter`] and [`CounterError::OutOfRange`].
+/// [`CounterError::OutsideFilter`], [`CounterError::OutOfRange`], and [`CounterError::TooMuch`] for one map for many prefixes.
 pub(super) fn accept(
     exchange: &Exchange<'_>,
     mut theirs: Fsic,
@@ -96,7 +96,7 @@ pub(super) fn accept(
     }
     Ok(match exchange.form {
         FsicForm::PerPartition => theirs,
-        FsicForm::Flat => certain(exchange, &theirs),
+        FsicForm::Flat => certain(exchange, &theirs)?,
     })
 }
 
@@ -105,8 +105,8 @@ pub(super) fn accept(
 /// What a receiver says holds for each of them, and so does what anybody says of a single prefix. What a sender says of several
 /// may be true of one of them alone, but for its own instance, of which it has everything: the rest is not believed. What comes
 /// of it is kept and passed on without a claim to be complete, and comes again the next time.
-fn certain(exchange: &Exchange<'_>, theirs: &Fsic) -> Fsic {
-    let map = FsicV1::of(theirs, exchange.filter);
+fn certain(exchange: &Exchange<'_>, theirs: &Fsic) -> Result<Fsic, CounterError> {
+    let map = FsicV1::of(theirs, exchange.filter)?;
     let is_certain = exchange.role == Role::Producer || exchange.filter.minimized().prefixes().len() == 1;
     let map = if is_certain { map } else { map.only(exchange.other) };
     map.spread_over(exchange.filter)
@@ -160,6 +160,22 @@ mod tests {
         assert_eq!(believed(&["a", "b"], Role::Producer), a.into_iter().chain(b).collect(), "they receive under both");
         let [a, b] = ["a", "b"].map(|prefix| fsic(prefix, &[("them", 5)]).sub);
         assert_eq!(believed(&["a", "b"], Role::Receiver), a.into_iter().chain(b).collect(), "they send under both");
+    }
+
+    #[test]
+    fn one_map_for_many_prefixes_is_not_kept_once_for_each() {
+        let own = InstanceId::hash_of("us");
+        let accepts = |instances: usize, prefixes: usize| {
+            let map = (0..instances).map(|number| (InstanceId::hash_of(&number.to_string()), 1)).collect();
+            let told = Fsic { super_: BTreeMap::from([(String::new(), map)]), ..Fsic::default() };
+            let filter = Filter::new((0..prefixes).map(|number| format!("{number:05}"))).expect("prefixes");
+            let exchange = exchange(&filter, FsicForm::Flat, Role::Producer);
+            super::accept(&exchange, told, &own, &Fsic::default()).map(|fsic| fsic.sub.len())
+        };
+        assert_eq!(accepts(1_000, 1_000), Ok(1_000));
+        for (instances, prefixes) in [(1_000, 10_000), (10_000, 1_000), (10_000, 10_000)] {
+            assert!(matches!(accepts(instances, prefixes), Err(CounterError::TooMuch { .. })), "{instances}");
+        }
     }
 
     #[test]

@@ -60,7 +60,7 @@ mod tests {
         let flat = format!(r#"{{"{INSTANCE}":3}}"#);
         let filter = Filter::new(["a", "b"]).expect("prefixes");
         let fsic = read(Some(&flat)).expect("version 1").expect("not empty");
-        let spread = FsicV1::of(&fsic, &filter).spread_over(&filter);
+        let spread = FsicV1::of(&fsic, &filter).and_then(|flat| flat.spread_over(&filter)).expect("it is little");
         assert_eq!(spread.sub.len(), 2);
         assert_eq!(write(Some(&spread), FsicForm::Flat), flat);
     }

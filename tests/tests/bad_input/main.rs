@@ -13,6 +13,7 @@ mod bad_input {
     mod certificate_requests;
     mod chains;
     mod databases;
+    mod exhaustion;
     mod filters;
     mod nonces;
     mod papers;

@@ -20,16 +20,23 @@ pub(crate) fn instance() -> String {
 pub(crate) struct Visitor {
     pub(crate) url: String,
     pub(crate) papers: Papers,
+    capabilities: &'static str,
     counter: Cell<i64>,
 }
 
 impl Visitor {
     pub(crate) fn new(url: &str, papers: Papers) -> Self {
-        Self { url: url.to_owned(), papers, counter: Cell::new(0) }
+        let capabilities = "FSIC_V2_FORMAT ASYNC_OPERATIONS GZIP_BUFFER_POST";
+        Self { url: url.to_owned(), papers, capabilities, counter: Cell::new(0) }
+    }
+
+    /// The same, who can do other things.
+    pub(crate) fn with_capabilities(self, capabilities: &'static str) -> Self {
+        Self { capabilities, ..self }
     }
 
     pub(crate) fn send(&self, request: Request) -> Answer {
-        request.header("X-Morango-Capabilities", "FSIC_V2_FORMAT ASYNC_OPERATIONS GZIP_BUFFER_POST").send(&self.url)
+        request.header("X-Morango-Capabilities", self.capabilities).send(&self.url)
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
@@ -83,10 +90,21 @@ impl Visitor {
 
     /// Asks for a transfer session with this filter.
     pub(crate) fn request_transfer(&self, session: &str, direction: Direction, filter: &str) -> (String, Answer) {
+        self.request_transfer_with(session, direction, filter, &json!("{}"))
+    }
+
+    /// The same, telling these counters at once.
+    pub(crate) fn request_transfer_with(
+        &self,
+        session: &str,
+        direction: Direction,
+        filter: &str,
+        counters: &Value,
+    ) -> (String, Answer) {
         let id = TransferSessionId::random().to_string();
         let request = json!({
             "id": id, "filter": filter, "push": direction == Direction::Push, "sync_session_id": session,
-            "client_fsic": "{}",
+            "client_fsic": counters,
         });
         let answer = self.post("transfersessions/", &request);
         (id, answer)
@@ -101,19 +119,28 @@ impl Visitor {
 
     /// Takes a transfer session to a stage, and waits until it is there.
     pub(crate) fn proceed(&self, transfer: &str, stage: &str, more: &Value) -> Value {
-        let path = format!("transfersessions/{transfer}/");
         let mut request = json!({ "transfer_stage": stage });
         request.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
-        let mut answer = self.patch(&path, &request);
-        loop {
-            assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+        let session = self.patch_until_done(transfer, &request);
+        assert_eq!(session["transfer_stage_status"], "completed", "{stage}");
+        session
+    }
+
+    /// Changes a transfer session, and waits until nothing is done for it any more, however that ended.
+    pub(crate) fn patch_until_done(&self, transfer: &str, request: &Value) -> Value {
+        let path = format!("transfersessions/{transfer}/");
+        let mut answer = self.patch(&path, request);
+        for _ in 0..1_000 {
+            assert_eq!(answer.status, 200, "{:.2000}", String::from_utf8_lossy(&answer.body));
             let session = answer.value();
-            if session["transfer_stage_status"] != "started" {
-                assert_eq!(session["transfer_stage"], stage, "{session}");
-                return session;
+            let is_there = session["transfer_stage"] == request["transfer_stage"];
+            match session["transfer_stage_status"].as_str() {
+                Some("errored") => return session,
+                Some("completed") if is_there => return session,
+                _ => answer = self.get(&path),
             }
-            answer = self.get(&path);
         }
+        panic!("{transfer} does not come to an end: {request:.2000}");
     }
 
     /// Opens a push that is ready to take so many records.

@@ -1,0 +1,58 @@
+//! What costs a peer little, and would cost us memory or time without end.
+
+use std::collections::BTreeMap;
+
+use morango::id::InstanceId;
+use morango::session::Direction;
+use serde_json::{Value, json};
+
+use super::school::School;
+use super::visitor::assert_refused;
+
+/// As many counters of different instances.
+fn counters(number: usize, counter: i64) -> BTreeMap<String, i64> {
+    (0..number).map(|number| (InstanceId::hash_of(&number.to_string()).to_string(), counter)).collect()
+}
+
+/// A filter of many prefixes.
+fn wide_filter(dataset: &str) -> String {
+    (0..2_000).map(|number| format!("{dataset}:user-rw:{number}")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn one_map_of_counters_is_not_kept_once_for_each_of_many_prefixes() {
+    let school = School::open();
+    let filter = wide_filter(&school.dataset.to_string());
+    let before = school.holding();
+    for direction in [Direction::Pull, Direction::Push] {
+        let visitor = school.visitor().with_capabilities("ASYNC_OPERATIONS GZIP_BUFFER_POST");
+        let transfer = visitor.open_transfer(direction, &filter);
+        let told = json!(counters(10_000, 1)).to_string();
+        let request = json!({ "transfer_stage": "serializing", "client_fsic": told });
+        let session = visitor.patch_until_done(&transfer, &request);
+        assert_eq!(session["transfer_stage_status"], "errored", "{direction}: it would be 800 MB");
+    }
+    for direction in [Direction::Pull, Direction::Push] {
+        let visitor = school.visitor().with_capabilities("");
+        let told: Value = json!(counters(10_000, 1)).to_string().into();
+        let (_, answer) = visitor.request_transfer_with(&visitor.open_session(), direction, &filter, &told);
+        assert_refused(&answer, 500, "peer-stage-failed", "open a transfer session");
+    }
+    assert_eq!(school.holding(), before);
+    school.assert_works_on();
+}
+
+#[test]
+fn a_map_of_counters_that_say_nothing_takes_no_time() {
+    let school = School::open();
+    let visitor = school.visitor();
+    let filter = wide_filter(&school.dataset.to_string());
+    let transfer = visitor.open_transfer(Direction::Push, &filter);
+    let told = json!({ "super": { "": counters(100_000, 0) }, "sub": {} }).to_string();
+    visitor.proceed(&transfer, "serializing", &json!({ "client_fsic": told }));
+    visitor.proceed(&transfer, "queuing", &json!({ "records_total": 1 }));
+    let first = filter.lines().next().expect("there are many");
+    assert_eq!(visitor.push(&[visitor.record(&transfer, first, "1")]).status, 201);
+    visitor.finish_push(&transfer);
+    school.assert_works_on();
+}
