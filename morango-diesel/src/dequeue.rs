@@ -31,7 +31,7 @@ use crate::counters;
 use crate::error::Fault;
 use crate::incoming;
 use crate::models::InstalledModels;
-use crate::receive;
+use crate::receive::Rejections;
 use crate::records::{RecordRow, select_records};
 use crate::statement::{Statement, Value, sql};
 use crate::transaction::{current_stamp, raise_counter};
@@ -99,6 +99,7 @@ fn merge_chunks(
     models: &InstalledModels,
 ) -> Result<Step, Fault> {
     let saved = raise_counter(connection)?;
+    let mut rejections = Rejections::of(&session.id);
     let mut merged = Step::default();
     let mut bytes = 0;
     while let Some((number, content)) = next_chunk(connection, &session.id)? {
@@ -111,7 +112,7 @@ fn merge_chunks(
         }
         merged.report.new += part.inserted;
         for record in &part.records {
-            match merge(connection, session, models, saved, record)? {
+            match merge(connection, (session, &mut rejections), models, saved, record)? {
                 Some(Relation::New) => merged.report.new += 1,
                 Some(Relation::FastForward) => merged.report.fast_forwarded += 1,
                 Some(Relation::AlreadySeen) => merged.report.already_seen += 1,
@@ -137,17 +138,17 @@ fn next_chunk(connection: &mut Connection<'_>, session: &TransferSessionId) -> R
 /// What was checked at the gate is not checked again but for where it belongs: who may write what hangs on that.
 fn merge(
     connection: &mut Connection<'_>,
-    session: &TransferSession,
+    (session, rejections): (&TransferSession, &mut Rejections<'_>),
     models: &InstalledModels,
     saved: Stamp,
     theirs: &StoreRecord,
 ) -> Result<Option<Relation>, Fault> {
     if theirs.profile != session.profile {
-        return set_aside(connection, session, theirs, &RecordError::Profile { profile: theirs.profile.clone() });
+        return set_aside(connection, rejections, theirs, &RecordError::Profile { profile: theirs.profile.clone() });
     }
     if !session.filter.contains(&theirs.partition) {
         let error = RecordError::OutsideFilter { partition: theirs.partition.clone() };
-        return set_aside(connection, session, theirs, &error);
+        return set_aside(connection, rejections, theirs, &error);
     }
     // It was in the store when its chunk came. Should it have gone since, it is new.
     if insert_new(connection, &session.id, theirs)? {
@@ -155,7 +156,7 @@ fn merge(
     }
     let ours = head(connection, theirs)?;
     if ours.identity() != identity(theirs) {
-        return set_aside(connection, session, theirs, &RecordError::Displaced { id: theirs.id });
+        return set_aside(connection, rejections, theirs, &RecordError::Displaced { id: theirs.id });
     }
     let mut counters = RecordMaxCounters::from_bytes(&ours.record_max_counters)?;
     let stamp = Stamp::new(ours.last_saved_instance, ours.last_saved_counter);
@@ -326,13 +327,13 @@ fn replace(
 
 fn set_aside(
     connection: &mut Connection<'_>,
-    session: &TransferSession,
+    rejections: &mut Rejections<'_>,
     theirs: &StoreRecord,
     error: &RecordError,
 ) -> Result<Option<Relation>, Fault> {
     let rejection =
         Rejection { claimed_id: theirs.id.to_string(), reason: error.to_string(), received: theirs.serialized.clone() };
-    receive::keep_rejection(connection, &session.id, &rejection)?;
+    rejections.keep(connection, &rejection)?;
     Ok(None)
 }
 

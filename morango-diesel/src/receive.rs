@@ -46,8 +46,9 @@ pub(crate) fn receive_chunk(storage: &DieselStorage, chunk: &ReceivedChunk<'_>) 
                 return transferred(connection, session);
             }
         }
+        let mut kept = Rejections::of(session);
         for rejection in rejections {
-            keep_rejection(connection, session, rejection)?;
+            kept.keep(connection, rejection)?;
         }
         let bytes = records.iter().map(|received| encoded_length(received.record())).sum();
         match count_as_transferred(connection, chunk, count_of(bytes))? {
@@ -198,36 +199,56 @@ fn not_open(session: &TransferSessionId) -> Error {
     Error::new(ErrorKind::SessionUnknown, format!("keep records for transfer session {session}: none is open"))
 }
 
-/// Keeps a refused record with its reason. A peer that sends nothing but refuse fills a bounded place only: past the session's
-/// number or bytes nothing more is kept for it, and past the number for all sessions the oldest give way.
-pub(crate) fn keep_rejection(
-    connection: &mut Connection<'_>,
-    session: &TransferSessionId,
-    rejection: &Rejection,
-) -> Result<(), Fault> {
-    let (number, bytes) =
-        sql("SELECT count(*), CAST(coalesce(sum(octet_length(received)), 0) AS BIGINT) FROM morango_rejection
-         WHERE transfer_session = ")
-        .bind(session)
-        .returns::<(BigInt, BigInt)>()
-        .get_result::<(i64, i64)>(connection)?;
-    if number >= limits::REJECTIONS_PER_SESSION_MAX || bytes >= limits::REJECTIONS_BYTES_PER_SESSION_MAX {
-        return Ok(());
+/// The refused records of a session, as one transaction adds to them.
+///
+/// A peer that sends nothing but refuse fills a bounded place only: past the session's number or bytes nothing more is kept for
+/// it, and past the number for all sessions the oldest give way. What is there is counted once, when the first one comes.
+pub(crate) struct Rejections<'a> {
+    session: &'a TransferSessionId,
+    /// Their number and bytes, once they are counted.
+    there: Option<(i64, i64)>,
+}
+
+impl<'a> Rejections<'a> {
+    /// Those of a session.
+    pub(crate) fn of(session: &'a TransferSessionId) -> Self {
+        Self { session, there: None }
     }
-    sql("INSERT INTO morango_rejection (transfer_session, claimed_id, reason, received) VALUES (")
-        .bind(session)
-        .sql(", ")
-        .bind(Value::content(&rejection.claimed_id))
-        .sql(", ")
-        .bind(Value::content(&rejection.reason))
-        .sql(", ")
-        .bind(Value::content(&rejection.received))
-        .sql(")")
-        .execute(connection)?;
-    sql("DELETE FROM morango_rejection WHERE number <= (SELECT max(number) FROM morango_rejection) - ")
-        .bind(limits::REJECTIONS_MAX)
-        .execute(connection)?;
-    Ok(())
+
+    /// Keeps a refused record with its reason, where there is room for it.
+    pub(crate) fn keep(&mut self, connection: &mut Connection<'_>, rejection: &Rejection) -> Result<(), Fault> {
+        let (number, bytes) = match self.there {
+            Some(there) => there,
+            None => count_rejections(connection, self.session)?,
+        };
+        let is_full = number >= limits::REJECTIONS_PER_SESSION_MAX || bytes >= limits::REJECTIONS_BYTES_PER_SESSION_MAX;
+        if is_full {
+            self.there = Some((number, bytes));
+            return Ok(());
+        }
+        self.there = Some((number + 1, bytes + count_of(rejection.received.len())));
+        sql("INSERT INTO morango_rejection (transfer_session, claimed_id, reason, received) VALUES (")
+            .bind(self.session)
+            .sql(", ")
+            .bind(Value::content(&rejection.claimed_id))
+            .sql(", ")
+            .bind(Value::content(&rejection.reason))
+            .sql(", ")
+            .bind(Value::content(&rejection.received))
+            .sql(")")
+            .execute(connection)?;
+        sql("DELETE FROM morango_rejection WHERE number <= (SELECT max(number) FROM morango_rejection) - ")
+            .bind(limits::REJECTIONS_MAX)
+            .execute(connection)?;
+        Ok(())
+    }
+}
+
+fn count_rejections(connection: &mut Connection<'_>, session: &TransferSessionId) -> Result<(i64, i64), Fault> {
+    let there = sql("SELECT count(*), CAST(coalesce(sum(octet_length(received)), 0) AS BIGINT) FROM morango_rejection
+         WHERE transfer_session = ")
+    .bind(session);
+    Ok(there.returns::<(BigInt, BigInt)>().get_result(connection)?)
 }
 
 /// The refused records of a session, newest first.
