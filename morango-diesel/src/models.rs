@@ -90,6 +90,12 @@ fn check_table(connection: &mut Connection<'_>, definition: &ModelDefinition) ->
                 "changes of a view cannot be captured; name the table itself",
             ));
         }
+        Table::Divided => {
+            return Err(refused(
+                format!("{table:?} is partitioned, a partition, or inherits rows or hands them on"),
+                "rows that change through another table are not captured; keep the model's rows in a table of their own",
+            ));
+        }
         Table::Missing => {
             return Err(refused(
                 format!("the table {table:?} is not there"),

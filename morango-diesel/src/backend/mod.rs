@@ -118,6 +118,9 @@ pub(crate) enum Table {
     Columns(Vec<Column>),
     /// A view, whose changes nobody can capture.
     View,
+    /// A table with rows in other tables, or whose rows are another's too: those change without its triggers.
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "only PostgreSQL has such tables"))]
+    Divided,
     /// Nothing.
     Missing,
 }

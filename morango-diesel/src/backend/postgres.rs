@@ -174,13 +174,17 @@ pub(crate) fn write_transaction<R>(
 
 /// What there is under a name. Names differ in upper and lower case.
 pub(crate) fn table(connection: &mut Connection<'_>, name: &str) -> Result<Table, Fault> {
-    let kinds = sql("SELECT CAST(relkind AS TEXT) FROM pg_class WHERE oid = to_regclass(")
-        .bind(quoted(name))
-        .sql(")")
-        .returns::<Text>()
-        .load::<String>(connection)?;
+    // A trigger that fires for a statement does so only on the table that the statement names.
+    let kinds = sql("SELECT CASE WHEN relkind = 'p' OR EXISTS
+         (SELECT 1 FROM pg_inherits WHERE pg_class.oid IN (inhrelid, inhparent)) THEN 'divided'
+         ELSE CAST(relkind AS TEXT) END FROM pg_class WHERE oid = to_regclass(")
+    .bind(quoted(name))
+    .sql(")")
+    .returns::<Text>()
+    .load::<String>(connection)?;
     match kinds.first().map(String::as_str) {
-        Some("r" | "p") => {}
+        Some("r") => {}
+        Some("divided") => return Ok(Table::Divided),
         Some(_) => return Ok(Table::View),
         None => return Ok(Table::Missing),
     }

@@ -2,11 +2,12 @@
 
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
+use morango::ErrorKind;
 use morango::id::SyncId;
 use morango::port::Storage as _;
 use morango_diesel::{PostgresStorage, RecordConnection as _};
 
-use super::database::{Database, IS_CAPTURED};
+use super::database::{Database, IS_CAPTURED, TRIGGERS};
 use super::notebook::{CREATE_TABLES, Device, go_on, instance, registry};
 
 #[test]
@@ -131,4 +132,25 @@ fn a_text_that_no_column_of_the_server_can_hold_is_kept_and_passed_on() {
     other.dequeue(device.storage.queued_chunk(&session.id, 0, 10).expect("a chunk").records);
     assert_eq!(other.record(record.id), record);
     assert_eq!(device.deserialize().failures_total, 1, "it is no JSON");
+}
+
+#[test]
+fn a_table_whose_rows_change_through_another_is_refused() {
+    const WHOLE: &str = "id UUID NOT NULL PRIMARY KEY, name TEXT NOT NULL";
+    for divided in [
+        format!("CREATE TABLE owners ({WHOLE}) PARTITION BY HASH (id)"),
+        format!(
+            "CREATE TABLE everybody ({WHOLE}) PARTITION BY HASH (id);
+             CREATE TABLE owners PARTITION OF everybody FOR VALUES WITH (MODULUS 1, REMAINDER 0)"
+        ),
+        format!("CREATE TABLE owners ({WHOLE}); CREATE TABLE heirs () INHERITS (owners)"),
+        format!("CREATE TABLE everybody (name TEXT NOT NULL); CREATE TABLE owners ({WHOLE}) INHERITS (everybody)"),
+    ] {
+        let mut device = Device::without_engine();
+        device.run(&divided);
+        let error = device.storage.prepare(&registry()).expect_err("its triggers would not see each change");
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{divided}");
+        assert!(error.report().contains("\"owners\" is partitioned") && error.hint().is_some(), "{}", error.report());
+        assert_eq!(device.number(TRIGGERS), 0, "and nothing was left behind");
+    }
 }
