@@ -24,6 +24,20 @@ pub const SMALL_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Bytes of a body that carries counters, which grow with the partitions of a database.
 pub const COUNTERS_BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Bytes of all bodies together that a server holds as they come; whoever comes when it holds as many is asked to come again.
+pub const BODIES_BYTES_MAX: usize = 512 * 1024 * 1024;
+
+/// Bytes of all bodies together that a server holds decompressed; what would be more waits until others are done.
+pub const BODIES_DECOMPRESSED_BYTES_MAX: usize = 512 * 1024 * 1024;
+
+/// Seconds for which a server waits for the next bytes of a body, and for all of it.
+pub const BODY_QUIET_SECONDS_MAX: u64 = 60;
+/// See [`BODY_QUIET_SECONDS_MAX`].
+pub const BODY_SECONDS_MAX: u64 = 30 * 60;
+
+/// Bytes of a body that are read before anything is asked of the database. With a longer one whom it is for is looked up first.
+pub const BODY_UNASKED_BYTES_MAX: usize = 64 * 1024;
+
 /// Bytes of a page that we compose ourselves: past this a page ends early, so that huge records stay harmless.
 pub const CHUNK_BYTES_TARGET: usize = 8 * 1024 * 1024;
 

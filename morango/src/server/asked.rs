@@ -1,13 +1,18 @@
 //! What was asked, read from the line within its bounds and before anything is believed.
 
+use std::borrow::Cow;
+use std::ops::Deref;
 use std::pin::Pin;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{OriginalUri, Query, Request};
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{Extensions, HeaderMap, StatusCode, Uri, header};
+use axum::response::Response;
+use tokio::time::{Instant, timeout_at};
 
+use super::answer::{http_refusal, refusal};
 use super::auth;
+use super::room::{Room, Taken};
 use crate::transfer::Caller;
 use crate::wire::{self, GZIP_TYPE};
 use crate::{Error, ErrorKind, Result, limits};
@@ -19,20 +24,67 @@ pub(super) struct Asked {
     pub(super) uri: Uri,
     on_line: Vec<u8>,
     bytes_max: usize,
+    room: Room,
+    /// The room that the body takes.
+    _taken: Taken,
+}
+
+/// Why a body was not read.
+#[derive(Debug)]
+pub(super) enum Unread {
+    /// It is not what it may be.
+    Wrong(Error),
+    /// The server holds as much for others as it can.
+    NoRoom,
+    /// It did not come in time.
+    TooSlow,
+}
+
+impl Unread {
+    pub(super) fn into_response(self) -> Response {
+        match self {
+            Self::Wrong(error) => refusal(&error),
+            Self::NoRoom => {
+                tracing::warn!("a body is refused: those of others fill the room that there is");
+                let detail = "this peer is taking as much from others as it can; try again";
+                http_refusal(StatusCode::SERVICE_UNAVAILABLE, detail, "busy")
+            }
+            Self::TooSlow => {
+                http_refusal(StatusCode::REQUEST_TIMEOUT, "the body did not come in time", "request-timeout")
+            }
+        }
+    }
+}
+
+/// A body, decompressed, and the room that it takes.
+#[derive(Debug)]
+pub(super) struct Bytes<'a> {
+    bytes: Cow<'a, [u8]>,
+    _taken: Taken,
+}
+
+impl Deref for Bytes<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 impl Asked {
     /// Reads a request whose body may be of so many bytes, compressed and decompressed.
-    pub(super) async fn read(request: Request, bytes_max: usize) -> Result<Self> {
+    pub(super) async fn read(request: Request, bytes_max: usize, room: Room) -> std::result::Result<Self, Unread> {
+        let uri = uri_of(&request);
         let (parts, body) = request.into_parts();
         let on_line_max = bytes_max.min(limits::BODY_COMPRESSED_BYTES_MAX);
-        let on_line = read_body(&parts.headers, body, on_line_max).await?;
+        let mut taken = Taken::default();
+        let on_line = read_body(&parts.headers, body, on_line_max, (&room, &mut taken)).await?;
         let caller = auth::caller(&parts);
-        Ok(Self { caller, uri: uri_of(&parts), headers: parts.headers, on_line, bytes_max })
+        Ok(Self { caller, uri, headers: parts.headers, on_line, bytes_max, room, _taken: taken })
     }
 
-    /// The body, decompressed.
-    pub(super) fn body(&self) -> Result<std::borrow::Cow<'_, [u8]>> {
+    /// The body, decompressed. This waits where others fill the room that there is for decompressed bodies.
+    pub(super) fn body(&self) -> Result<Bytes<'_>> {
         let header = |name| self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().trim();
         let is_gzip_type = header(header::CONTENT_TYPE).split(';').next().is_some_and(|kind| kind.trim() == GZIP_TYPE);
         let is_gzipped = match header(header::CONTENT_ENCODING) {
@@ -43,11 +95,13 @@ impl Asked {
                 return Err(Error::new(ErrorKind::MessageMalformed, what));
             }
         };
-        if is_gzipped {
-            Ok(wire::decompress(&self.on_line, self.bytes_max)?.into())
-        } else {
-            Ok((&*self.on_line).into())
+        if !is_gzipped {
+            return Ok(Bytes { bytes: Cow::Borrowed(&self.on_line), _taken: Taken::default() });
         }
+        let mut taken = self.room.wait_to_decompress(self.bytes_max);
+        let bytes = wire::decompress(&self.on_line, self.bytes_max)?;
+        taken.shrink(bytes.len());
+        Ok(Bytes { bytes: bytes.into(), _taken: taken })
     }
 
     /// The last part of the path, for example the id in `transfersessions/ID/`.
@@ -55,10 +109,7 @@ impl Asked {
     /// # Errors
     /// [`ErrorKind::SessionUnknown`]: what is no id is the id of nothing.
     pub(super) fn id<T: std::str::FromStr>(&self) -> Result<T> {
-        let last = self.uri.path().trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-        last.parse().map_err(|_| {
-            Error::new(ErrorKind::SessionUnknown, format!("find {:?}: it is no id", crate::id::excerpt(last)))
-        })
+        id_in(&self.uri)
     }
 
     /// The values behind the question mark.
@@ -81,22 +132,53 @@ impl Asked {
 }
 
 /// The address as the caller wrote it, wherever the application mounts the router.
-fn uri_of(parts: &Parts) -> Uri {
-    parts.extensions.get::<OriginalUri>().map_or_else(|| parts.uri.clone(), |OriginalUri(uri)| uri.clone())
+pub(super) fn uri_of(request: &Request) -> Uri {
+    let original = Extensions::get::<OriginalUri>(request.extensions());
+    original.map_or_else(|| request.uri().clone(), |OriginalUri(uri)| uri.clone())
 }
 
-async fn read_body(headers: &HeaderMap, mut body: Body, bytes_max: usize) -> Result<Vec<u8>> {
-    let too_long = || Error::new(ErrorKind::LimitExceeded, format!("read a body of more than {bytes_max} bytes"));
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+/// The last part of an address's path as an id; see [`Asked::id`].
+pub(super) fn id_in<T: std::str::FromStr>(uri: &Uri) -> Result<T> {
+    let last = uri.path().trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    last.parse()
+        .map_err(|_| Error::new(ErrorKind::SessionUnknown, format!("find {:?}: it is no id", crate::id::excerpt(last))))
+}
+
+/// Whether the body of a request is long, or does not say how long it is.
+pub(super) fn may_be_long(request: &Request) -> bool {
+    announced(request.headers()).is_none_or(|length| length > limits::BODY_UNASKED_BYTES_MAX)
+}
+
+fn announced(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok())
+}
+
+async fn read_body(
+    headers: &HeaderMap,
+    mut body: Body,
+    bytes_max: usize,
+    (room, taken): (&Room, &mut Taken),
+) -> std::result::Result<Vec<u8>, Unread> {
+    let too_long =
+        || Unread::Wrong(Error::new(ErrorKind::LimitExceeded, format!("read a body of more than {bytes_max} bytes")));
+    let announced = announced(headers);
     if announced.is_some_and(|length| length > bytes_max) {
         return Err(too_long());
     }
     let mut bytes = Vec::new();
-    while let Some(frame) = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
-        let frame = frame.map_err(|error| Error::new(ErrorKind::MessageMalformed, "read a body").with_source(error))?;
+    let end = Instant::now() + room.whole;
+    loop {
+        let next = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context));
+        let Some(frame) = in_time(room, end, next).await? else { break };
+        let frame = frame.map_err(|error| {
+            Unread::Wrong(Error::new(ErrorKind::MessageMalformed, "read a body").with_source(error))
+        })?;
         let Ok(data) = frame.into_data() else { continue };
         if bytes.len() + data.len() > bytes_max {
             return Err(too_long());
+        }
+        if !room.grow(taken, bytes.len() + data.len()) {
+            return Err(Unread::NoRoom);
         }
         if bytes.is_empty() {
             // What was announced is asked for once; a caller that announces much and sends little gets no more than this.
@@ -107,13 +189,57 @@ async fn read_body(headers: &HeaderMap, mut body: Body, bytes_max: usize) -> Res
     Ok(bytes)
 }
 
+/// Waits for the next piece of a body, which has to be there as a whole at `end`.
+async fn in_time<T>(room: &Room, end: Instant, next: impl Future<Output = T>) -> std::result::Result<T, Unread> {
+    timeout_at(end.min(Instant::now() + room.quiet), next).await.map_err(|_| Unread::TooSlow)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
+    fn read_in(room: &Room, request: Request, bytes_max: usize) -> std::result::Result<Asked, Unread> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        runtime.block_on(Asked::read(request, bytes_max, room.clone()))
+    }
+
     fn read(request: Request, bytes_max: usize) -> Result<Asked> {
+        read_in(&Room::new(), request, bytes_max).map_err(|unread| match unread {
+            Unread::Wrong(error) => error,
+            other => panic!("{other:?}"),
+        })
+    }
+
+    /// Looks at a body as a thread does that may block.
+    fn look<T: Send + 'static>(asked: Asked, look: impl FnOnce(Result<Bytes<'_>>) -> T + Send + 'static) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        runtime.block_on(Asked::read(request, bytes_max))
+        runtime.block_on(runtime.spawn_blocking(move || look(asked.body()))).expect("it does not panic")
+    }
+
+    #[test]
+    fn a_body_that_does_not_come_is_not_waited_for() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let (short, long) = (Duration::ZERO, Duration::from_secs(3_600));
+        for (quiet, whole) in [(short, long), (long, short)] {
+            let mut room = Room::new();
+            (room.quiet, room.whole) = (quiet, whole);
+            let waited = runtime.block_on(async {
+                let end = Instant::now() + room.whole;
+                in_time(&room, end, std::future::pending::<()>()).await
+            });
+            assert!(matches!(waited, Err(Unread::TooSlow)));
+        }
+    }
+
+    #[test]
+    fn the_bodies_of_all_callers_together_are_bounded() {
+        let room = Room::of(10 * 1024, 0);
+        let first = read_in(&room, post(&[], vec![b' '; 6 * 1024]), 10 * 1024).expect("there is room");
+        assert!(matches!(read_in(&room, post(&[], vec![b' '; 5 * 1024]), 10 * 1024), Err(Unread::NoRoom)));
+        drop(first);
+        assert!(read_in(&room, post(&[], vec![b' '; 5 * 1024]), 10 * 1024).is_ok());
     }
 
     fn post(headers: &[(&str, &str)], body: impl Into<Body>) -> Request {
@@ -136,7 +262,8 @@ mod tests {
             ),
             post(&[("content-type", "application/json"), ("content-encoding", "gzip")], gzipped.clone()),
         ] {
-            assert_eq!(&*read(request, 100).expect("short").body().expect("readable"), b"[1]");
+            let asked = read(request, 100).expect("short");
+            look(asked, |body| assert_eq!(&*body.expect("readable"), b"[1]"));
         }
         let asked = read(post(&[("content-encoding", "br")], gzipped), 100).expect("short");
         assert_eq!(asked.body().expect_err("nobody speaks that").kind(), ErrorKind::MessageMalformed);
@@ -149,7 +276,7 @@ mod tests {
         assert_eq!(kind(read(post(&[], vec![b' '; 101]), 100)), ErrorKind::LimitExceeded);
         let bomb = wire::compress(&[b' '; 10_000], 9);
         let asked = read(post(&[("content-type", "application/gzip")], bomb), 1_000).expect("short on the line");
-        assert_eq!(asked.body().expect_err("a bomb").kind(), ErrorKind::LimitExceeded);
+        look(asked, |body| assert_eq!(body.expect_err("a bomb").kind(), ErrorKind::LimitExceeded));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! `certificates/`: those that we hold, and new ones. `publickey/` and `certificatechain/`: those that others give us.
 
+use axum::http::Uri;
+
 use super::answer::Answer;
 use super::asked::Asked;
 use super::auth;
@@ -40,8 +42,12 @@ pub(super) fn share_key(responder: &Responder, _: &Asked) -> Result<Answer> {
     Ok(Answer::ok(wire::write_shared_key(&responder.shared_public_key()?)))
 }
 
+/// Where pushing is not allowed nothing is read.
+pub(super) fn look_up_pushing(responder: &Responder, _: &Uri) -> Result<()> {
+    responder.shared_public_key().map(drop)
+}
+
 pub(super) fn take_pushed(responder: &Responder, asked: &Asked) -> Result<Answer> {
-    // Where it is not allowed nothing is read.
     responder.shared_public_key()?;
     responder.keep_pushed_chain(wire::read_pushed_chain(&asked.body()?)?)?;
     Ok(Answer::created(Vec::new()))

@@ -11,6 +11,7 @@ mod buffers;
 mod certificates;
 mod info;
 mod nonces;
+mod room;
 mod router;
 mod serve;
 mod sync_sessions;

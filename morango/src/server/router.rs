@@ -7,7 +7,8 @@ use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, any, on};
 
 use super::answer::http_refusal;
-use super::bridge::{self, Work};
+use super::bridge::{self, Place, Task, Work};
+use super::room::Room;
 use super::{buffers, certificates, info, nonces, sync_sessions, transfer_sessions};
 use crate::engine::Engine;
 use crate::limits;
@@ -18,6 +19,8 @@ use crate::transfer::Responder;
 ///
 /// Its paths are those of the protocol, `/api/morango/v1/…/`. It brings no fallback and no layers. Where the application serves
 /// with connect info (`into_make_service_with_connect_info::<SocketAddr>()`), sessions are kept with the caller's address.
+///
+/// What callers send is bounded, one by one and all together, and does not wait for ever: the runtime's timer must be on.
 pub fn router(responder: Responder) -> Router {
     let path = |path: &str| format!("/{}{path}", crate::wire::BASE_PATH);
     let (small, counters) = (limits::SMALL_BODY_BYTES_MAX, limits::COUNTERS_BODY_BYTES_MAX);
@@ -26,21 +29,21 @@ pub fn router(responder: Responder) -> Router {
         .route(&path("nonces/"), post(nonces::create, small))
         .route(&path("certificates/"), get(certificates::list).merge(post(certificates::create, small)))
         .route(&path("publickey/"), get(certificates::share_key))
-        .route(&path("certificatechain/"), post(certificates::take_pushed, small))
+        .route(&path("certificatechain/"), method(MethodFilter::POST, TAKE_PUSHED))
         .route(&path("syncsessions/"), post(sync_sessions::create, small))
         .route(&path("syncsessions/{id}/"), get(sync_sessions::show).merge(delete(sync_sessions::close)))
         .route(&path("transfersessions/"), post(transfer_sessions::create, counters))
         .route(
             &path("transfersessions/{id}/"),
             get(transfer_sessions::show)
-                .merge(method(MethodFilter::PATCH, transfer_sessions::proceed, counters))
+                .merge(method(MethodFilter::PATCH, PROCEED))
                 .merge(delete(transfer_sessions::close)),
         )
         .route(&path("buffers/"), get(buffers::list).merge(post(buffers::create, limits::BODY_BYTES_MAX)))
         .route(&path(""), any(no_such_path))
         .route(&path("{*rest}"), any(no_such_path))
         .method_not_allowed_fallback(no_such_method)
-        .with_state(responder)
+        .with_state(Place { responder, room: Room::new() })
 }
 
 impl Engine {
@@ -52,23 +55,33 @@ impl Engine {
     }
 }
 
-/// Work that is done for a request of this method.
-fn method(method: MethodFilter, work: Work, body_bytes_max: usize) -> MethodRouter<Responder> {
-    on(method, move |State(responder): State<Responder>, request: Request| {
-        bridge::answer(responder, request, body_bytes_max, work)
-    })
+const PROCEED: Task = Task {
+    work: transfer_sessions::proceed,
+    body_bytes_max: limits::COUNTERS_BODY_BYTES_MAX,
+    lookup: Some(transfer_sessions::look_up),
+};
+
+const TAKE_PUSHED: Task = Task {
+    work: certificates::take_pushed,
+    body_bytes_max: limits::SMALL_BODY_BYTES_MAX,
+    lookup: Some(certificates::look_up_pushing),
+};
+
+/// A task that is done for a request of this method.
+fn method(method: MethodFilter, task: Task) -> MethodRouter<Place> {
+    on(method, move |State(place): State<Place>, request: Request| bridge::answer(place, request, task))
 }
 
-fn get(work: Work) -> MethodRouter<Responder> {
-    method(MethodFilter::GET, work, 0)
+fn get(work: Work) -> MethodRouter<Place> {
+    method(MethodFilter::GET, Task { work, body_bytes_max: 0, lookup: None })
 }
 
-fn post(work: Work, body_bytes_max: usize) -> MethodRouter<Responder> {
-    method(MethodFilter::POST, work, body_bytes_max)
+fn post(work: Work, body_bytes_max: usize) -> MethodRouter<Place> {
+    method(MethodFilter::POST, Task { work, body_bytes_max, lookup: None })
 }
 
-fn delete(work: Work) -> MethodRouter<Responder> {
-    method(MethodFilter::DELETE, work, 0)
+fn delete(work: Work) -> MethodRouter<Place> {
+    method(MethodFilter::DELETE, Task { work, body_bytes_max: 0, lookup: None })
 }
 
 async fn no_such_path() -> Response {

@@ -1,7 +1,9 @@
 //! `transfersessions/`: one push or one pull, opened, driven from stage to stage, closed.
 
+use axum::http::Uri;
+
 use super::answer::Answer;
-use super::asked::Asked;
+use super::asked::{Asked, id_in};
 use crate::session::{StageStatus, TransferSession};
 use crate::transfer::Responder;
 use crate::{Error, ErrorKind, Result, wire};
@@ -26,6 +28,11 @@ pub(super) fn create(responder: &Responder, asked: &Asked) -> Result<Answer> {
 pub(super) fn show(responder: &Responder, asked: &Asked) -> Result<Answer> {
     let session = responder.transfer_session(&asked.id()?)?;
     Ok(Answer::ok(write(responder, asked, &session)))
+}
+
+/// Counters may be long: they are read of somebody who has a session here.
+pub(super) fn look_up(responder: &Responder, uri: &Uri) -> Result<()> {
+    responder.check_open(&id_in(uri)?)
 }
 
 /// A stage that failed is no error here: the session says so.

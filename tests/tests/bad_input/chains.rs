@@ -2,7 +2,6 @@
 
 use morango::identity::{PublicKey, UnverifiedCertificate};
 use morango::prelude::*;
-use morango::session::Direction;
 use morango::{ErrorKind, limits};
 use morango_examples::school::{FULL_FACILITY, SINGLE_USER};
 use morango_tests::http::Answer;
@@ -223,21 +222,22 @@ fn a_session_is_between_certificates_that_both_sides_have() {
 }
 
 #[test]
-fn a_member_of_another_school_may_speak_and_gets_nothing() {
+fn a_member_of_another_school_is_refused_and_nothing_of_it_is_kept() {
     let school = School::open();
-    let before = school.holding();
-    let stranger = Visitor::new(&school.url, Papers::root_of(&keys().stranger));
-    let request = stranger.session_request();
-    let answer = stranger.post("syncsessions/", &request);
-    assert_eq!(answer.status, 201, "its chain is a good one");
-    let session = request["id"].as_str().expect("a text");
-    for filter in [school.dataset.to_string(), stranger.papers.dataset(), String::new()] {
-        for direction in [Direction::Push, Direction::Pull] {
-            let (_, answer) = stranger.request_transfer(session, direction, &filter);
-            assert_refused(&answer, 403, "filter-outside-scope", "does not allow it");
-        }
+    let before = (school.holding(), certificates_of(&school.city));
+    // Anybody can make a root, and as many certificates below it as a chain may have.
+    let root = Papers::root_of(&keys().stranger);
+    let params = json!({ "dataset_id": root.dataset() });
+    let below = (0..10).fold(root.clone(), |papers, number| {
+        papers.child(&keys().stranger, &format!("stranger {number}"), FULL_FACILITY, &params)
+    });
+    for papers in [root, below] {
+        let stranger = Visitor::new(&school.url, papers);
+        let request = stranger.session_request();
+        let answer = stranger.post("syncsessions/", &request);
+        assert_refused(&answer, 403, "certificate-invalid", "does not begin where that of");
     }
-    assert_eq!(school.holding(), before);
+    assert_eq!((school.holding(), certificates_of(&school.city)), before);
     school.assert_works_on();
 }
 

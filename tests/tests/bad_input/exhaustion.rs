@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use morango::id::InstanceId;
+use morango::id::{InstanceId, TransferSessionId};
 use morango::session::Direction;
+use morango_tests::http::Request;
 use serde_json::{Value, json};
 
 use super::school::School;
@@ -54,5 +55,21 @@ fn a_map_of_counters_that_say_nothing_takes_no_time() {
     let first = filter.lines().next().expect("there are many");
     assert_eq!(visitor.push(&[visitor.record(&transfer, first, "1")]).status, 201);
     visitor.finish_push(&transfer);
+    school.assert_works_on();
+}
+
+#[test]
+fn a_long_body_is_not_read_of_somebody_who_has_no_session() {
+    let school = School::open();
+    let visitor = school.visitor();
+    let id = TransferSessionId::random();
+    // Of what is announced not one byte comes: whoever waited for it would not answer.
+    let announced = |method: &str, path: &str| Request::new(method, path).header("Content-Length", "60000000");
+    let answer = visitor.send(announced("PATCH", &format!("transfersessions/{id}/")));
+    assert_refused(&answer, 404, "session-unknown", "");
+    let answer = visitor.send(
+        Request { headers: Vec::new(), ..announced("POST", "certificatechain/") }.header("Content-Length", "16000000"),
+    );
+    assert_refused(&answer, 403, "forbidden", "does not allow certificate pushing");
     school.assert_works_on();
 }

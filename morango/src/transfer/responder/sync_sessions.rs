@@ -20,13 +20,14 @@ impl Responder {
     ///
     /// # Errors
     /// [`ErrorKind::CertificateUnknown`] or [`ErrorKind::PrivateKeyMissing`] for our certificate,
-    /// [`ErrorKind::CertificateInvalid`] and its like for the caller's chain or other profiles,
+    /// [`ErrorKind::CertificateInvalid`] and its like for the caller's chain, another root or other profiles,
     /// [`ErrorKind::SignatureInvalid`], [`ErrorKind::NonceInvalid`], [`ErrorKind::MessageMalformed`] for an instance that
     /// is none, and [`ErrorKind::SessionConflict`] for an id that was used before.
     pub fn create_sync_session(&self, caller: &Caller, request: &SyncSessionRequest) -> Result<SyncSessionAnswer> {
         let (server, key) = self.own_certificate(&request.server_certificate)?;
         let (client, chain) = self.verify_client(&request.certificate_chain, request.client_certificate)?;
         check_profiles(&client, &server, &request.profile)?;
+        self.check_same_root(chain.first().unwrap_or(&client), &server)?;
         let instance = read_instance(&request.instance)?;
         let challenge = session_challenge(&request.nonce, request.id);
         if !client.verify(&challenge, &request.signature) {
@@ -119,6 +120,21 @@ impl Responder {
             None => certificates::known(&self.home, &expected)?,
         };
         Ok((client, new))
+    }
+
+    /// Checks that the caller's chain begins where ours does. `top` is the first of its certificates that is new here, or its last.
+    ///
+    /// All that a certificate allows begins with the id of its root, so under two roots there is nothing that both sides allow. Anybody
+    /// can make a root; of those that are none of ours nothing is kept.
+    fn check_same_root(&self, top: &Certificate, server: &Certificate) -> Result<()> {
+        let root = certificates::root_of(&self.home, top)?;
+        if root.is_some() && root == certificates::root_of(&self.home, server)? {
+            return Ok(());
+        }
+        let message =
+            format!("open a sync session: the client's chain does not begin where that of {} does", server.id());
+        Err(Error::new(ErrorKind::CertificateInvalid, message)
+            .with_hint("ask this peer for its certificates below the client's own root, and choose one of those"))
     }
 
     /// Takes the nonce out for good.
