@@ -17,7 +17,7 @@ use std::collections::HashSet;
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Text};
-use morango::counter::{RecordMaxCounters, Stamp};
+use morango::counter::{CounterError, RecordMaxCounters, Stamp};
 use morango::id::{InstanceId, SyncId, TransferSessionId};
 use morango::port::{DequeueReport, Progress, Rejection, Watch};
 use morango::record::{self, Merged, RecordError, Relation, StoreRecord, relation};
@@ -161,10 +161,18 @@ fn merge(
     let mut counters = RecordMaxCounters::from_bytes(&ours.record_max_counters)?;
     let stamp = Stamp::new(ours.last_saved_instance, ours.last_saved_counter);
     let relation = relation(Some((&stamp, &counters)), (&theirs.last_saved, &theirs.counters));
+    let known = counters.len();
+    if relation != Relation::AlreadySeen {
+        counters.merge_max(&theirs.counters);
+    }
+    if counters.len() > limits::RECORD_MAX_COUNTERS_MAX.max(known) {
+        // Nobody would take the record with the counters of both.
+        let error = CounterError::TooMany { max: limits::RECORD_MAX_COUNTERS_MAX };
+        return set_aside(connection, rejections, theirs, &RecordError::Counter(error));
+    }
     match relation {
         Relation::AlreadySeen => {}
         Relation::FastForward => {
-            counters.merge_max(&theirs.counters);
             replace(connection, session, ours.sequence, theirs, &counters)?;
         }
         Relation::Conflict => {

@@ -1,10 +1,10 @@
 //! *Dequeue*: what was received is merged into the store, and at the very end the database max counters are raised.
 
-use morango::Result;
-use morango::counter::Stamp;
+use morango::counter::{CounterError, Stamp};
 use morango::port::{DequeueReport, Rejection};
 use morango::record::{RecordError, Relation, StoreRecord, merge, relation};
 use morango::session::TransferSession;
+use morango::{Result, limits};
 
 use crate::data::RowState;
 use crate::state::State;
@@ -61,6 +61,11 @@ impl State {
         held.record.check_same(theirs)?;
         let ours = held.record.clone();
         let found = relation(Some((&ours.last_saved, &ours.counters)), (&theirs.last_saved, &theirs.counters));
+        let mut both = ours.counters.clone();
+        both.merge_max(&theirs.counters);
+        if found != Relation::AlreadySeen && both.len() > limits::RECORD_MAX_COUNTERS_MAX.max(ours.counters.len()) {
+            return Err(CounterError::TooMany { max: limits::RECORD_MAX_COUNTERS_MAX }.into());
+        }
         let becomes = match found {
             Relation::AlreadySeen | Relation::New => return Ok(found),
             Relation::FastForward => {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use morango::counter::{RecordMaxCounters, Stamp};
 use morango::model::Fields;
 use morango::port::{SerializeReport, SetAside};
-use morango::record::{StoreRecord, merge_row, put_before};
+use morango::record::{StoreRecord, is_longer_in_json, merge_row, put_before};
 use morango::scope::Filter;
 use morango::{Result, limits};
 
@@ -112,7 +112,7 @@ impl Data {
             (None, Err(error)) => return Ok(Err(error.to_string())),
         };
         let serialized = row.serialize(&source_id, &partition, None);
-        if serialized.len() > limits::SERIALIZED_BYTES_MAX {
+        if is_longer_in_json(&serialized, limits::SERIALIZED_BYTES_MAX) {
             return Ok(Err(too_long(&serialized)));
         }
         let definition = self.application.models[place.0].definition;
@@ -154,7 +154,7 @@ impl Data {
         if is_live && is_same(&record.serialized, &serialized) {
             return Ok(Ok(()));
         }
-        if serialized.len() > limits::SERIALIZED_BYTES_MAX {
+        if is_longer_in_json(&serialized, limits::SERIALIZED_BYTES_MAX) {
             return Ok(Err(too_long(&serialized)));
         }
         let parent = self.parent_text(place, row);

@@ -44,11 +44,13 @@ pub const CHUNK_BYTES_TARGET: usize = 8 * 1024 * 1024;
 /// Digits of a decimal number in a field, and the highest power of ten by which one may be scaled.
 pub const DECIMAL_DIGITS_MAX: usize = 1_000;
 
-/// Bytes of one record's `serialized` text.
-pub const SERIALIZED_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Bytes of one record's `serialized` text, as it stands in JSON. A record travels whole: this, [`CONFLICTING_BYTES_MAX`] and
+/// [`RECORD_MAX_COUNTERS_MAX`] counters are less than [`BODY_BYTES_MAX`], so that none can stand in the way of those behind it.
+pub const SERIALIZED_BYTES_MAX: usize = 28 * 1024 * 1024;
 
-/// Bytes of a record's `conflicting_serialized_data` that we keep: the newest conflicts stay, the oldest are cut.
-pub const CONFLICTING_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Bytes of a record's `conflicting_serialized_data` that we keep, as it stands in JSON: the newest conflicts stay, the oldest are
+/// cut. The longest text that may lose, with its line break, is just not cut.
+pub const CONFLICTING_BYTES_MAX: usize = SERIALIZED_BYTES_MAX + 2;
 
 /// Members of a stored text that is merged by a policy or given to a record by a decision.
 pub const MERGED_MEMBERS_MAX: usize = 100_000;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use morango::id::SyncId;
 use morango::limits;
 use morango::model::{Fields, Origin};
-use morango::record::{merge_row, put_before};
+use morango::record::{is_longer_in_json, merge_row, put_before};
 
 use super::mark::Mark;
 use super::stored::Stored;
@@ -92,9 +92,9 @@ impl Decision {
 pub(super) fn with_row(row: &dyn RecordRow, mark: &Mark, stored: Option<&Stored>, model: &InstalledModel) -> Decision {
     let self_reference = row.self_reference().map(|id| id.to_string()).unwrap_or_default();
     let checked = |serialized: String| {
-        if serialized.len() > limits::SERIALIZED_BYTES_MAX {
+        if is_longer_in_json(&serialized, limits::SERIALIZED_BYTES_MAX) {
             return Err(format!(
-                "serialize the row: its {} bytes are more than the {} that peers take",
+                "serialize the row: its {} bytes are more in JSON than the {} that peers take",
                 serialized.len(),
                 limits::SERIALIZED_BYTES_MAX
             ));

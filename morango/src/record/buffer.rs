@@ -2,6 +2,7 @@
 //!
 //! [`BufferRecord::check`] is the only road from outside to one. Nothing here knows how a record is written on the wire.
 
+use super::length::is_longer_in_json;
 use super::uid::record_partition_template;
 use super::{RecordError, StoreRecord};
 use crate::id::{SyncId, TransferSessionId, excerpt};
@@ -107,13 +108,15 @@ fn check_fields(record: &StoreRecord) -> Result<(), RecordError> {
             return refuse(field, "is too long");
         }
     }
+    if record.partition.len() > limits::PARTITION_BYTES_MAX {
+        return refuse("partition", "is too long");
+    }
     let texts = [
-        ("partition", &record.partition, limits::PARTITION_BYTES_MAX),
         ("serialized", &record.serialized, limits::SERIALIZED_BYTES_MAX),
         ("conflicting_serialized_data", &record.conflicting_serialized_data, limits::CONFLICTING_BYTES_MAX),
     ];
     for (field, text, bytes_max) in texts {
-        if text.len() > bytes_max {
+        if is_longer_in_json(text, bytes_max) {
             return refuse(field, "is too long");
         }
     }
@@ -226,6 +229,14 @@ mod tests {
             let error = check(None, change).expect_err("not to be kept");
             assert!(matches!(error, RecordError::Field { .. } | RecordError::Counter(_)), "{error}");
         }
+    }
+
+    #[test]
+    fn a_text_is_as_long_as_it_is_where_it_travels() {
+        let long = |length: usize| check(None, |record| record.serialized = "\u{1}".repeat(length));
+        assert!(long(limits::SERIALIZED_BYTES_MAX / 6).is_ok());
+        let error = long(limits::SERIALIZED_BYTES_MAX / 6 + 1).expect_err("it takes six bytes for each");
+        assert_eq!(error, RecordError::Field { field: "serialized", problem: "is too long" });
     }
 
     #[test]

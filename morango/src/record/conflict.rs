@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::StoreRecord;
 use super::contents::complete;
+use super::length::is_longer_in_json;
 use crate::counter::Stamp;
 use crate::id::SyncId;
 use crate::limits;
@@ -147,7 +148,7 @@ impl Conflict {
         let content = complete(chosen, &self.ours.text).map_err(|error| {
             refuse(error).with_hint("such a text cannot become a row: keep what is there, or give the fields yourself")
         })?;
-        if content.len() > limits::SERIALIZED_BYTES_MAX {
+        if is_longer_in_json(&content, limits::SERIALIZED_BYTES_MAX) {
             return Err(refuse(format!("its content would have {} bytes", content.len())));
         }
         Ok(Some(content))

@@ -12,6 +12,7 @@ use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::length::is_longer_in_json;
 use super::union::union;
 use crate::id::SyncId;
 use crate::limits;
@@ -110,7 +111,7 @@ fn merge(
         (None, Some(fixed)) if is_fixed(name) => Cow::Borrowed(fixed),
         (None, _) => Cow::Borrowed(value),
     });
-    if serialized.len() > limits::SERIALIZED_BYTES_MAX {
+    if is_longer_in_json(&serialized, limits::SERIALIZED_BYTES_MAX) {
         return Err(format!("the merged text would have {} bytes", serialized.len()));
     }
     let merged = Side::read(&serialized)?;

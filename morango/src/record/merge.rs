@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use super::StoreRecord;
 use super::contents::{Content, MergedContent, merge_contents};
+use super::length::{is_longer_in_json, length_in_json};
 use crate::counter::{RecordMaxCounters, Stamp};
 use crate::id::SyncId;
 use crate::limits;
@@ -184,21 +185,28 @@ fn joined<'a>(theirs: &str, ours: &'a str) -> Cow<'a, str> {
 
 /// A text that has lost, put with a line break before those that lost earlier.
 ///
-/// Past [`limits::CONFLICTING_BYTES_MAX`] the oldest are cut, whole lines at a time; the new one always stays.
+/// Past [`limits::CONFLICTING_BYTES_MAX`], as they stand in JSON, the oldest are cut, whole lines at a time; the new one always stays.
 pub fn put_before(text: &str, older: &str) -> String {
     put_before_within(text, older, limits::CONFLICTING_BYTES_MAX)
 }
 
+/// Bytes of a line break in JSON.
+const LINE_BREAK_BYTES: usize = 2;
+
 fn put_before_within(text: &str, older: &str, bytes_max: usize) -> String {
-    let room = bytes_max.saturating_sub(text.len() + 1);
-    let kept = if older.len() <= room {
-        older
-    } else {
-        // A byte that is a line break begins and ends a character, so the cut is between characters.
-        let end = older.as_bytes()[..room].iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
-        &older[..end]
+    let all = [text, "\n", older].concat();
+    if !is_longer_in_json(&all, bytes_max) {
+        return all;
+    }
+    let mut room = bytes_max.saturating_sub(length_in_json(text) + LINE_BREAK_BYTES);
+    let fits = |line: &&str| {
+        let length = length_in_json(line);
+        let fits = length <= room;
+        room = room.saturating_sub(length);
+        fits
     };
-    [text, "\n", kept].concat()
+    let kept: usize = older.split_inclusive('\n').take_while(fits).map(str::len).sum();
+    [text, "\n", &older[..kept]].concat()
 }
 
 #[cfg(test)]

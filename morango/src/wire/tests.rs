@@ -232,6 +232,27 @@ fn record(name: &str) -> StoreRecord {
     }
 }
 
+/// Whatever may be in a store goes on to others: no record is too long for a body.
+#[test]
+fn the_longest_record_fits_in_a_page() {
+    let numbers = 0..limits::RECORD_MAX_COUNTERS_MAX;
+    let stamps = numbers.map(|number| Stamp::new(InstanceId::hash_of(&number.to_string()), limits::COUNTER_MAX));
+    let text = |bytes: usize| "\u{1}".repeat(bytes / 6);
+    let longest = StoreRecord {
+        profile: text(6 * limits::NAME_CHARS_MAX),
+        model_name: text(6 * limits::NAME_CHARS_MAX),
+        partition: text(6 * limits::PARTITION_BYTES_MAX),
+        source_id: text(6 * limits::SOURCE_ID_CHARS_MAX),
+        serialized: text(limits::SERIALIZED_BYTES_MAX),
+        conflicting_serialized_data: text(limits::CONFLICTING_BYTES_MAX),
+        self_ref_fk: text(6 * limits::NAME_CHARS_MAX),
+        counters: RecordMaxCounters::from_stamps(stamps).expect("not too many"),
+        ..record("longest")
+    };
+    let page = write_page(&session(), &[longest], 1, &PageLinks::default());
+    assert!(page.len() < limits::BODY_BYTES_MAX, "{}", page.len());
+}
+
 fn readable(received: ReceivedRecord) -> LooseRecord {
     match received {
         ReceivedRecord::Readable(record) => *record,

@@ -8,7 +8,7 @@ use morango_tests::http::Request;
 use serde_json::{Value, json};
 
 use super::school::School;
-use super::visitor::assert_refused;
+use super::visitor::{assert_refused, id_of};
 
 /// As many counters of different instances.
 fn counters(number: usize, counter: i64) -> BTreeMap<String, i64> {
@@ -71,5 +71,25 @@ fn a_long_body_is_not_read_of_somebody_who_has_no_session() {
         Request { headers: Vec::new(), ..announced("POST", "certificatechain/") }.header("Content-Length", "16000000"),
     );
     assert_refused(&answer, 403, "forbidden", "does not allow certificate pushing");
+    school.assert_works_on();
+}
+
+#[test]
+fn a_record_that_grows_where_it_travels_does_not_stand_in_the_way_of_others() {
+    let school = School::open();
+    let visitor = school.visitor();
+    let partition = format!("{}:user-rw:ada", school.dataset);
+    let push = visitor.open_push(&partition, 2);
+    // Each character takes six bytes on the line, wherever the record goes, and the same again once it lost.
+    let mut long = visitor.record(&push, &partition, "long");
+    long["serialized"] = json!("\u{1}".repeat(5 * 1024 * 1024));
+    let good = visitor.record(&push, &partition, "good");
+    assert_eq!(visitor.push(&[long.clone(), good.clone()]).status, 201);
+    visitor.finish_push(&push);
+    let session: TransferSessionId = push.parse().expect("an id");
+    let rejections = school.city.storage().rejections(&session, 10).expect("they can be listed");
+    assert_eq!(rejections.len(), 1);
+    assert!(rejections[0].reason.contains("serialized is too long"), "{}", rejections[0].reason);
+    assert!(school.city.store().contains_key(&id_of(&good)) && !school.city.store().contains_key(&id_of(&long)));
     school.assert_works_on();
 }

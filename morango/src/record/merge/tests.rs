@@ -94,10 +94,23 @@ fn a_hard_deletion_on_either_side_empties_both_texts() {
 
 #[test]
 fn the_oldest_conflicts_are_cut_in_whole_lines() {
-    assert_eq!(put_before_within("new", "b\nä\nc\n", 20), "new\nb\nä\nc\n");
-    assert_eq!(put_before_within("new", "b\nä\nc\n", 10), "new\nb\nä\n");
-    assert_eq!(put_before_within("new", "b\nä\nc\n", 7), "new\nb\n");
-    assert_eq!(put_before_within("new", "b\n", 2), "new\n");
+    // A line break takes two bytes where the texts travel.
+    for (bytes_max, kept) in [(15, "b\nä\nc\n"), (14, "b\nä\n"), (12, "b\nä\n"), (11, "b\n"), (7, ""), (2, "")] {
+        assert_eq!(put_before_within("new", "b\nä\nc\n", bytes_max), format!("new\n{kept}"), "{bytes_max}");
+    }
+    assert_eq!(put_before_within("new", "\"long\"\nc\n", 12), "new\n", "nothing older than what is cut is kept");
+}
+
+/// What may be a record's text may be what it lost.
+#[test]
+fn the_longest_text_that_loses_is_kept_whole() {
+    for character in ["x", "\n", "\u{1}"] {
+        let bytes = super::length_in_json(character);
+        let longest = character.repeat(limits::SERIALIZED_BYTES_MAX / bytes);
+        let kept = put_before(&longest, "older\n");
+        assert_eq!(kept.len(), longest.len() + 1);
+        assert!(!is_longer_in_json(&kept, limits::CONFLICTING_BYTES_MAX));
+    }
 }
 
 /// A model whose greatest `count` is kept.
