@@ -130,6 +130,15 @@ pub fn assert_counters_cover(
     }
 }
 
+/// Asserts that no database max counter has fallen, or gone.
+pub fn assert_none_fell(before: &BTreeSet<(String, String, i64)>, after: &BTreeSet<(String, String, i64)>) {
+    for (partition, instance, counter) in before {
+        let is_kept =
+            after.iter().any(|(place, writer, now)| (place, writer) == (partition, instance) && now >= counter);
+        assert!(is_kept, "the counter {counter} of {instance} under {partition:?} fell: {after:?}");
+    }
+}
+
 fn highest(counters: &BTreeSet<(String, String, i64)>, partition: &str, instance: &str) -> i64 {
     counters
         .iter()

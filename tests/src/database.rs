@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -12,6 +13,7 @@ use diesel::sql_query;
 use diesel::sql_types::{BigInt, Text};
 use diesel::sqlite::SqliteConnection;
 use morango::engine::EngineBuilder;
+use morango::port::Storage as _;
 use morango::prelude::*;
 use morango_diesel::{PostgresStorage, Rows, SqliteStorage, Syncable};
 use morango_examples::school;
@@ -44,6 +46,16 @@ pub(crate) enum Home {
 pub(crate) enum Connection {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
+}
+
+/// A connection of somebody else, within a transaction that they have not ended. It is undone when this is dropped.
+pub struct Hold(Connection);
+
+impl Hold {
+    /// They keep what they did.
+    pub fn commit(mut self) {
+        self.0.run("COMMIT").expect("what they did is kept");
+    }
 }
 
 /// Does something with a connection, whichever it is.
@@ -79,6 +91,28 @@ impl Home {
         }
     }
 
+    /// The same database, opened anew: no connection is shared. Locks are waited for so long.
+    pub(crate) fn opened_again(&self, patience: Duration) -> Self {
+        match self {
+            Self::Sqlite(storage) => {
+                let again = SqliteStorage::builder(storage.location()).busy_timeout(patience).open();
+                Self::Sqlite(again.expect("the database file"))
+            }
+            Self::Postgres(_, database) => {
+                let again = PostgresStorage::builder(database.url()).lock_timeout(patience).open();
+                Self::Postgres(again.expect("the database of the server"), Arc::clone(database))
+            }
+        }
+    }
+
+    /// Which kind of database it is.
+    pub(crate) fn kind(&self) -> Database {
+        match self {
+            Self::Sqlite(_) => Database::Sqlite,
+            Self::Postgres(..) => Database::Postgres,
+        }
+    }
+
     /// An engine on this storage.
     pub(crate) fn engine(&self) -> Engine {
         self.builder().build().expect("an engine on the database")
@@ -106,6 +140,23 @@ impl Connection {
     /// Runs SQL as any program could that knows nothing of the engine.
     pub(crate) fn run(&mut self, statements: &str) -> QueryResult<()> {
         over!(self, connection => connection.batch_execute(statements))
+    }
+
+    /// Runs SQL, and leaves the transaction open that it began.
+    pub(crate) fn hold(mut self, statements: &str) -> Hold {
+        self.run(statements).unwrap_or_else(|error| panic!("{statements}: {error}"));
+        Hold(self)
+    }
+
+    /// The one number that a query gives under the name `number`.
+    pub(crate) fn number(&mut self, query: &str) -> i64 {
+        #[derive(QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = BigInt)]
+            number: i64,
+        }
+        let row: QueryResult<Row> = over!(self, connection => sql_query(query).get_result(connection));
+        row.unwrap_or_else(|error| panic!("{query}: {error}")).number
     }
 
     /// Runs one statement; how many rows it touched.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use diesel::sqlite::SqliteConnection;
 use morango::client::HttpPeer;
@@ -17,7 +18,7 @@ use morango_diesel::SqliteStorage;
 use morango_examples::school::{self, Dataset};
 use tempfile::TempDir;
 
-use crate::database::{AnyRow, Connection, Database, Home, over};
+use crate::database::{AnyRow, Connection, Database, Hold, Home, over};
 
 /// A device with the school's tables.
 pub struct Device {
@@ -84,6 +85,33 @@ impl Device {
     pub fn reopen(&mut self, storage: SqliteStorage) {
         self.home = Home::Sqlite(storage);
         self.engine = self.home.engine();
+    }
+
+    /// Which kind of database the device is on.
+    pub fn kind(&self) -> Database {
+        self.home.kind()
+    }
+
+    /// Goes on with a storage that waits so long for what another holds. It answers again once it is asked to.
+    pub fn be_patient_for(&mut self, patience: Duration) {
+        self.home = self.home.opened_again(patience);
+        self.engine = self.home.engine();
+    }
+
+    /// The beginning of an engine on the same database that shares nothing else with this one, as if another process had it.
+    pub fn builder_apart(&self) -> EngineBuilder {
+        self.home.opened_again(Duration::from_secs(5)).builder()
+    }
+
+    /// What runs SQL on this device's database as somebody else, and does not end the transaction that it begins.
+    pub fn holder(&self) -> impl Fn(&str) -> Hold + Send + Sync + use<> {
+        let home = self.home.opened_again(Duration::from_secs(5));
+        move |statements| home.connect().hold(statements)
+    }
+
+    /// The one number that a query gives under the name `number`.
+    pub fn number(&self, query: &str) -> i64 {
+        self.connection().number(query)
     }
 
     /// The database file of a device on SQLite.

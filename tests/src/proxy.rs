@@ -1,6 +1,9 @@
 //! Something between two peers: it passes on what it gets, unless a story wants an answer changed, cut, lost or held back.
 
-use crate::http::{Answer, Request};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::http::{Answer, Request, address_of};
 use crate::scripted::{Reply, Scripted};
 
 /// A proxy on loopback in front of one server. It ends when it is dropped.
@@ -11,12 +14,29 @@ pub struct Onward {
     url: String,
 }
 
+impl Onward {
+    /// The way to the server at this URL.
+    pub fn to(url: &str) -> Self {
+        Self { url: url.to_owned() }
+    }
+}
+
 impl Proxy {
     /// Begins to listen in front of the server at `url`. The closure decides about every request: it may pass it on (changed,
     /// twice or not at all), and change what comes back. It may block to hold an answer back.
     pub fn start(url: &str, decide: impl Fn(&Request, &Onward) -> Reply + Send + Sync + 'static) -> Self {
-        let onward = Onward { url: url.to_owned() };
+        let onward = Onward::to(url);
         Self(Scripted::start(move |request| decide(request, &onward)))
+    }
+
+    /// Begins to listen in front of several servers of one peer: every request goes to the next of them that is there.
+    pub fn in_turns(urls: &[String]) -> Self {
+        let servers: Vec<Onward> = urls.iter().map(|url| Onward::to(url)).collect();
+        let turn = AtomicUsize::new(0);
+        Self(Scripted::start(move |request| {
+            let mut next = (0..servers.len()).map(|_| &servers[turn.fetch_add(1, Ordering::SeqCst) % servers.len()]);
+            next.find(|server| server.is_there()).map_or(Reply::HangUp, |server| server.forward(request))
+        }))
     }
 
     /// Where it listens.
@@ -31,6 +51,11 @@ impl Proxy {
 }
 
 impl Onward {
+    /// Whether somebody listens there.
+    fn is_there(&self) -> bool {
+        TcpStream::connect(address_of(&self.url)).is_ok()
+    }
+
     /// Passes a request on. The answer comes back uncompressed; a server that cannot be reached hangs up.
     pub fn forward(&self, request: &Request) -> Reply {
         let mut passed = request.clone();

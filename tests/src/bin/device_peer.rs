@@ -6,8 +6,10 @@
 //! device_peer resume DATABASE URL ID [HELD]             goes on with a sync
 //! ```
 //!
-//! HELD names an event, for example `pull dequeuing in-progress`: when it comes, `held` is printed, and the thread that told of
-//! it goes no further. A sync prints `done` and how many records came and went, or `failed` and the code of its error.
+//! DATABASE is a file, or the URL of a database on PostgreSQL. HELD names an event, for example `pull dequeuing in-progress`: when it
+//! comes, `held` is printed, and the thread that told of it goes no further; with `dies` before it, the whole process ends there. A
+//! sync prints `done` and how many records came and went, or `failed` and the code of its error; so does a device that does not even
+//! come up.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program speaks on its standard output")]
 
 use std::error::Error;
@@ -16,7 +18,7 @@ use std::process::ExitCode;
 use morango::client::HttpPeer;
 use morango::prelude::*;
 use morango::server::Server;
-use morango_diesel::SqliteStorage;
+use morango_diesel::{PostgresStorage, SqliteStorage};
 use morango_tests::device::SchoolAccounts;
 
 type Outcome = Result<(), Box<dyn Error>>;
@@ -39,7 +41,10 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("device_peer: {error}");
+            if let Some(error) = error.downcast_ref::<morango::Error>() {
+                println!("failed {}", error.kind().code());
+            }
+            eprintln!("device_peer: {error:?}");
             ExitCode::FAILURE
         }
     }
@@ -47,8 +52,20 @@ fn main() -> ExitCode {
 
 fn engine(database: &str, held: &[&str]) -> Result<Engine, Box<dyn Error>> {
     let held: Vec<String> = held.iter().map(|&word| word.to_owned()).collect();
-    let builder = Engine::builder(SqliteStorage::open(database)?).on_event(move |event| {
-        if name_of(event) == held {
+    let builder = if database.starts_with("postgres://") {
+        Engine::builder(PostgresStorage::open(database)?)
+    } else {
+        Engine::builder(SqliteStorage::open(database)?)
+    };
+    let builder = builder.on_event(move |event| {
+        let (dies, at) = match held.split_first() {
+            Some((first, at)) if first == "dies" => (true, at),
+            _ => (false, held.as_slice()),
+        };
+        if name_of(event) == at {
+            if dies {
+                std::process::abort();
+            }
             println!("held");
             loop {
                 std::thread::park();

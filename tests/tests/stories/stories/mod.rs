@@ -8,7 +8,6 @@ mod capture;
 mod deletions;
 mod dialects;
 mod failures;
-mod given;
 mod learners;
 mod many_devices;
 mod meanwhile;
@@ -19,6 +18,8 @@ mod processes;
 mod resume;
 mod two_devices;
 mod waiting;
+
+use morango_tests::given;
 
 /// Names a test for each story in the list, on the databases of client and server.
 macro_rules! stories {

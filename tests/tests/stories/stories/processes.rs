@@ -3,62 +3,32 @@
 //! Goal: whoever is started again goes on, and both sides end with the same data; nothing is doubled, nothing hidden. Method: one
 //! side is a process of its own, on a file, which stops at an event of the story's choice and is then killed.
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 
 use morango::client::HttpPeer;
 use morango::prelude::*;
 use morango_tests::compare::assert_equal;
 use morango_tests::device::Device;
+use morango_tests::process::Process;
 
 use super::given::{Between, SCHOOL_RECORDS, moved, root, two_equal_devices};
 
-/// A device in a process of its own. It is killed at the end of the story at the latest.
-struct Process {
-    child: Child,
-    output: BufReader<ChildStdout>,
+fn start(arguments: &[&str], held: &str) -> Process {
+    Process::start(Command::new(env!("CARGO_BIN_EXE_device_peer")).args(arguments).args(held.split_whitespace()))
 }
 
-impl Process {
-    fn start(arguments: &[&str], held: &str) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_device_peer"))
-            .args(arguments)
-            .args(held.split_whitespace())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the process starts");
-        let output = BufReader::new(child.stdout.take().expect("its output is piped"));
-        Self { child, output }
-    }
-
-    /// A server of this database, and where it answers.
-    fn serve(database: &Path, address: &str, held: &str) -> (Self, String) {
-        let mut process = Self::start(&["serve", text(database), address], held);
-        let url = process.says();
-        (process, url)
-    }
-
-    /// The next line that it says; empty once it has ended.
-    fn says(&mut self) -> String {
-        let mut line = String::new();
-        self.output.read_line(&mut line).expect("its output can be read");
-        line.trim().to_owned()
-    }
-
-    /// Waits until it has come to what it was told to stop at, and kills it.
-    #[track_caller]
-    fn kill_where_it_is_held(mut self) {
-        assert_eq!(self.says(), "held");
-    }
+/// A server of this database, and where it answers.
+fn serve(database: &Path, address: &str, held: &str) -> (Process, String) {
+    let mut process = start(&["serve", text(database), address], held);
+    let url = process.says();
+    (process, url)
 }
 
-impl Drop for Process {
-    fn drop(&mut self) {
-        // On Unix this is the signal that nobody can refuse.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Waits until it has come to what it was told to stop at, and kills it.
+#[track_caller]
+fn kill_where_it_is_held(mut process: Process) {
+    assert_eq!(process.says(), "held");
 }
 
 fn text(path: &Path) -> &str {
@@ -112,13 +82,13 @@ fn a_client_that_is_killed_at_any_stage_goes_on_from_there() {
         let (server, client, url) = devices();
         let database = client.database();
         let certificate = root().id().to_string();
-        Process::start(&["sync", text(&database), &url, &certificate], event).kill_where_it_is_held();
+        kill_where_it_is_held(start(&["sync", text(&database), &url, &certificate], event));
 
         let unfinished = client.engine.unfinished().expect("the list");
         assert_eq!(unfinished.len(), 1, "{event}");
         assert!(!unfinished[0].is_at_work, "{event}: its process is known to have ended");
         let id = unfinished[0].sync_session.to_string();
-        let said = Process::start(&["resume", text(&database), &url, &id], "").says();
+        let said = start(&["resume", text(&database), &url, &id], "").says();
         assert!(said.starts_with("done"), "{event}: {said}");
 
         assert_equal(&server, &client, &[]);
@@ -152,15 +122,15 @@ fn a_server_that_is_killed_at_any_stage_and_started_again_goes_on() {
         let (mut server, client, _) = devices();
         server.fall_silent();
         let database = server.database();
-        let (process, url) = Process::serve(&database, "127.0.0.1:0", event);
+        let (process, url) = serve(&database, "127.0.0.1:0", event);
         let address = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
 
         // The client does not notice more than a few calls that fail, and goes on by itself or when it is told to.
         let peer = std::sync::Arc::new(HttpPeer::new(&url).expect("the address"));
         let options = || SyncOptions::both_ways().chunk_size(3);
         let task = client.engine.sync_in_background(peer.clone(), root(), options());
-        process.kill_where_it_is_held();
-        let (_process, _) = Process::serve(&database, &address, "");
+        kill_where_it_is_held(process);
+        let (_process, _) = serve(&database, &address, "");
         if let Err(error) = task.join() {
             let id = error.sync_session().unwrap_or_else(|| panic!("{event}: it can go on: {error:?}"));
             client.engine.resume(&*peer, id, options()).unwrap_or_else(|error| panic!("{event}: {error:?}"));

@@ -5,15 +5,15 @@
 
 use std::sync::LazyLock;
 
+use crate::database::Database;
+use crate::device::{Device, SchoolAccounts};
+use crate::sampler::{Price, Sampler};
 use chrono::{TimeZone, Utc};
 use morango::identity::PrivateKey;
 use morango::prelude::*;
 use morango_examples::school::{
     Classroom, ContentLog, Dataset, FULL_FACILITY, Facility, Feedback, Membership, PROFILE, User,
 };
-use morango_tests::database::Database;
-use morango_tests::device::{Device, SchoolAccounts};
-use morango_tests::sampler::{Price, Sampler};
 use rust_decimal::Decimal;
 use serde_json::json;
 
@@ -26,23 +26,25 @@ static ROOT: LazyLock<(Certificate, PrivateKey)> = LazyLock::new(|| {
 
 /// The databases on which the two sides of a story are. Of more than two devices, those that call are on the client's.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Between {
-    pub(super) client: Database,
-    pub(super) server: Database,
+pub struct Between {
+    /// The client's.
+    pub client: Database,
+    /// The server's.
+    pub server: Database,
 }
 
 impl Between {
     /// Both on SQLite, for what only SQLite can do.
-    pub(super) const FILES: Self = Self { client: Database::Sqlite, server: Database::Sqlite };
+    pub const FILES: Self = Self { client: Database::Sqlite, server: Database::Sqlite };
 }
 
 /// The certificate of the whole school, which every device here has.
-pub(super) fn root() -> &'static Certificate {
+pub fn root() -> &'static Certificate {
     &ROOT.0
 }
 
 /// A device that may speak for the whole school and has nothing of it yet.
-pub(super) fn empty_device(database: Database, name: &'static str) -> Device {
+pub fn empty_device(database: Database, name: &'static str) -> Device {
     let device = Device::on(database, name);
     let (root, key) = &*ROOT;
     device
@@ -54,21 +56,28 @@ pub(super) fn empty_device(database: Database, name: &'static str) -> Device {
 
 /// The rows of a small school, by id.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct School {
-    pub(super) dataset: SyncId,
-    pub(super) facility: SyncId,
-    pub(super) upper: SyncId,
-    pub(super) lower: SyncId,
-    pub(super) ada: SyncId,
-    pub(super) bert: SyncId,
-    pub(super) membership: SyncId,
+pub struct School {
+    /// The dataset, whose id is that of the root certificate.
+    pub dataset: SyncId,
+    /// The only facility.
+    pub facility: SyncId,
+    /// A class with another one in it.
+    pub upper: SyncId,
+    /// The one within.
+    pub lower: SyncId,
+    /// A learner with two logs.
+    pub ada: SyncId,
+    /// A learner without.
+    pub bert: SyncId,
+    /// That Ada is in the lower class.
+    pub membership: SyncId,
 }
 
 /// How many records the small school has.
-pub(super) const SCHOOL_RECORDS: u64 = 9;
+pub const SCHOOL_RECORDS: u64 = 9;
 
 /// A device with a small school, which answers, and where.
-pub(super) fn serving_school(on: Between) -> (Device, School, String) {
+pub fn serving_school(on: Between) -> (Device, School, String) {
     let mut device = empty_device(on.server, "server");
     let school = found(&device);
     let url = device.serve(SchoolAccounts::admin());
@@ -76,7 +85,7 @@ pub(super) fn serving_school(on: Between) -> (Device, School, String) {
 }
 
 /// A server with a small school, and a client that has pulled it.
-pub(super) fn two_equal_devices(on: Between) -> (Device, Device, School, String) {
+pub fn two_equal_devices(on: Between) -> (Device, Device, School, String) {
     let (server, school, url) = serving_school(on);
     let client = empty_device(on.client, "client");
     client.sync(&url, root(), SyncOptions::pull());
@@ -84,7 +93,7 @@ pub(super) fn two_equal_devices(on: Between) -> (Device, Device, School, String)
 }
 
 /// Makes the rows of the small school.
-pub(super) fn found(device: &Device) -> School {
+pub fn found(device: &Device) -> School {
     let dataset = root().id().into();
     device.create(Dataset { id: dataset, description: "Harbour School".to_owned(), allow_guests: true });
     let facility = Facility { id: SyncId::unset(), dataset_id: dataset, name: "Main house".to_owned() };
@@ -109,13 +118,13 @@ pub(super) fn found(device: &Device) -> School {
 
 impl School {
     /// Makes a classroom.
-    pub(super) fn classroom(&self, device: &Device, name: &str, parent_id: Option<SyncId>) -> SyncId {
+    pub fn classroom(&self, device: &Device, name: &str, parent_id: Option<SyncId>) -> SyncId {
         let (dataset_id, facility_id, name) = (self.dataset, self.facility, name.to_owned());
         device.create(Classroom { id: SyncId::unset(), dataset_id, facility_id, name, parent_id }).id
     }
 
     /// Makes a person.
-    pub(super) fn user(&self, device: &Device, username: &str) -> SyncId {
+    pub fn user(&self, device: &Device, username: &str) -> SyncId {
         let user = User {
             id: SyncId::unset(),
             dataset_id: self.dataset,
@@ -127,12 +136,12 @@ impl School {
     }
 
     /// Puts a person into a class.
-    pub(super) fn membership(&self, device: &Device, user_id: SyncId, classroom_id: SyncId) -> SyncId {
+    pub fn membership(&self, device: &Device, user_id: SyncId, classroom_id: SyncId) -> SyncId {
         device.create(Membership { id: SyncId::unset(), dataset_id: self.dataset, user_id, classroom_id }).id
     }
 
     /// Makes logs of a person.
-    pub(super) fn logs(&self, device: &Device, user_id: SyncId, count: usize) -> Vec<SyncId> {
+    pub fn logs(&self, device: &Device, user_id: SyncId, count: usize) -> Vec<SyncId> {
         let started = Utc.with_ymd_and_hms(2026, 1, 2, 3, 4, 5).single().expect("a time");
         let logs = (0..count).map(|number| ContentLog {
             id: SyncId::unset(),
@@ -148,7 +157,7 @@ impl School {
     }
 
     /// Makes a sample with this list in it.
-    pub(super) fn sample(&self, device: &Device, list: serde_json::Value) -> SyncId {
+    pub fn sample(&self, device: &Device, list: serde_json::Value) -> SyncId {
         let moment = Utc.with_ymd_and_hms(2026, 1, 2, 3, 4, 5).single().expect("a time");
         let sample = Sampler {
             id: SyncId::unset(),
@@ -172,23 +181,23 @@ impl School {
     }
 
     /// Leaves feedback of a person.
-    pub(super) fn feedback(&self, device: &Device, user_id: SyncId, text: &str) -> SyncId {
+    pub fn feedback(&self, device: &Device, user_id: SyncId, text: &str) -> SyncId {
         device.create(Feedback { id: SyncId::unset(), dataset_id: self.dataset, user_id, text: text.to_owned() }).id
     }
 }
 
 /// Runs SQL as any program could that knows nothing of the engine, on a connection of the storage.
-pub(super) fn sql(device: &Device, statements: &str) {
+pub fn sql(device: &Device, statements: &str) {
     device.sql(statements);
 }
 
 /// Gives a person another name, by SQL.
-pub(super) fn rename(device: &Device, user: SyncId, full_name: &str) {
+pub fn rename(device: &Device, user: SyncId, full_name: &str) {
     sql(device, &format!("UPDATE \"user\" SET full_name = '{full_name}' WHERE id = '{user}'"));
 }
 
 /// What a transfer of a report moved.
-pub(super) fn moved(report: &SyncReport) -> (u64, u64) {
+pub fn moved(report: &SyncReport) -> (u64, u64) {
     let of = |transfer: Option<&TransferReport>| transfer.map_or(0, |transfer| transfer.records_transferred);
     (of(report.pull.as_ref()), of(report.push.as_ref()))
 }
