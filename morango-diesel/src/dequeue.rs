@@ -33,6 +33,7 @@ use crate::incoming;
 use crate::models::InstalledModels;
 use crate::receive::Rejections;
 use crate::records::{RecordRow, select_records};
+use crate::sessions;
 use crate::statement::{Statement, Value, sql};
 use crate::transaction::{current_stamp, raise_counter};
 use crate::transactions::Transactions;
@@ -348,6 +349,9 @@ fn set_aside(
 /// Raises the database max counters to what the producer sent. Where nothing is higher than ours, nothing is written.
 ///
 /// Before: every chunk of the session is merged. After: the entries under the filter are at least the producer's.
+///
+/// Chunks also go when a session is closed, which another process on the same database may do at any moment: of a session that is not
+/// open nothing is claimed.
 fn raise_counters(storage: &Transactions<'_>, session: &TransferSession, operation: &str) -> morango::Result<()> {
     let raising = storage.read(operation, |connection| {
         let ours = current_stamp(connection)?;
@@ -355,6 +359,7 @@ fn raise_counters(storage: &Transactions<'_>, session: &TransferSession, operati
     })?;
     for entries in raising.chunks(ENTRIES_RAISED_MAX) {
         storage.write_locked(operation, lock_of(session), |connection| {
+            sessions::lock_open_transfer(connection, &session.id)?;
             let has_notes = unclaimed::is_any(connection)?;
             for (partition, stamp) in entries {
                 counters::raise(connection, partition, *stamp)?;

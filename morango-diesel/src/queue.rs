@@ -13,7 +13,7 @@ use morango::id::{InstanceId, TransferSessionId};
 use morango::port::Chunk;
 use morango::record::StoreRecord;
 use morango::scope::{Filter, prefix_upper_bound};
-use morango::session::TransferSession;
+use morango::session::{Stage, StageStatus, TransferSession, is_beyond};
 use morango::{Error, ErrorKind, limits};
 
 use crate::backend;
@@ -21,6 +21,7 @@ use crate::connection::Connection;
 use crate::error::Fault;
 use crate::incoming::encoded_length;
 use crate::records::{RecordRow, select_records};
+use crate::sessions;
 use crate::statement::sql;
 use crate::storage::DieselStorage;
 use crate::transactions::Transactions;
@@ -40,7 +41,9 @@ const NUMBER_BYTES: usize = 8;
 /// Notes which records of the session's profile and filter the receiver lacks, in place of what was noted before.
 ///
 /// Before: `lacks` says up to which counter the receiver has what. After: the session's pages hold the places of these records in the
-/// order in which they came into the store, so that what others point at mostly goes first. No counter moves.
+/// order in which they came into the store, so that what others point at mostly goes first; the stored session says how many they are,
+/// and has the counters for which they were looked up. No counter moves. Where another process completed queuing meanwhile, nothing
+/// has changed.
 pub(crate) fn queue(storage: &Transactions<'_>, session: &TransferSession, lacks: &[Lack]) -> morango::Result<u64> {
     let operation = format!("queue records for transfer session {}", session.id);
     let minimized = session.filter.minimized();
@@ -57,7 +60,9 @@ pub(crate) fn queue(storage: &Transactions<'_>, session: &TransferSession, lacks
     })?;
     sequences.sort_unstable();
     storage.write_buffered(&operation, |connection| {
-        lock_transfer_session(connection, &session.id)?;
+        if let Some(total) = lock_transfer_session(connection, &session.id)? {
+            return Ok(total);
+        }
         delete_queue(connection, &session.id)?;
         for (page, numbers) in (0_i64..).zip(sequences.chunks(PAGE_RECORDS)) {
             let bytes: Vec<u8> = numbers.iter().copied().flat_map(i64::to_be_bytes).collect();
@@ -70,15 +75,16 @@ pub(crate) fn queue(storage: &Transactions<'_>, session: &TransferSession, lacks
                 .sql(")")
                 .execute(connection)?;
         }
-        Ok(sequences.len() as u64)
+        let total = sequences.len() as u64;
+        sessions::note_queued(connection, session, total)?;
+        Ok(total)
     })
 }
 
-/// Keeps others from queuing for the same session until this transaction ends.
-fn lock_transfer_session(connection: &mut Connection<'_>, session: &TransferSessionId) -> Result<(), Fault> {
-    let found = sql("SELECT is_active FROM morango_transfer_session WHERE id = ").bind(session).for_update();
-    found.returns::<BigInt>().load::<i64>(connection)?;
-    Ok(())
+/// Keeps others from queuing for the same session until this transaction ends. The number of records, where they are queued already.
+fn lock_transfer_session(connection: &mut Connection<'_>, session: &TransferSessionId) -> Result<Option<u64>, Fault> {
+    let (reached, total) = sessions::lock_open_transfer(connection, session)?;
+    Ok(is_beyond(reached, (Stage::Queuing, StageStatus::Started)).then(|| total.unwrap_or(0)))
 }
 
 /// Forgets what is queued for a session.

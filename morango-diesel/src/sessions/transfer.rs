@@ -5,7 +5,7 @@ use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use morango::counter::Fsic;
 use morango::id::{SyncSessionId, TransferSessionId};
 use morango::scope::Filter;
-use morango::session::{Direction, TransferSession};
+use morango::session::{Direction, Stage, StageStatus, TransferSession};
 use morango::{Error, ErrorKind};
 
 use super::columns::{count, damaged, direction, milliseconds, number, side, side_text, time};
@@ -86,6 +86,44 @@ pub(crate) fn update_transfer_session(
         save_changes(connection, &before, &after)?;
         Ok(Some(after))
     })
+}
+
+/// Keeps others from changing an open transfer session until the transaction ends, and says how it stands: its stage with the status
+/// of that, and the number of its records where it is known.
+///
+/// # Errors
+/// [`ErrorKind::SessionUnknown`] where there is none, or it is closed.
+pub(crate) fn lock_open_transfer(
+    connection: &mut Connection<'_>,
+    id: &TransferSessionId,
+) -> Result<((Stage, StageStatus), Option<u64>), Fault> {
+    let found = sql("SELECT stage, status, records_total FROM morango_transfer_session WHERE is_active = 1 AND id = ")
+        .bind(id)
+        .for_update()
+        .returns::<(Text, Text, Nullable<BigInt>)>()
+        .get_result::<(String, String, Option<i64>)>(connection)
+        .optional()?;
+    let (stage, status, total) = found.ok_or_else(|| {
+        let message = format!("find the transfer session {id}: there is none, or it was closed meanwhile");
+        Error::new(ErrorKind::SessionUnknown, message)
+    })?;
+    let stage = stage.parse().map_err(|_| damaged("stage", &stage))?;
+    let status = status.parse().map_err(|_| damaged("status", &status))?;
+    Ok(((stage, status), total.map(number).transpose()?))
+}
+
+/// Notes how many records were queued for a session, and for which counters.
+pub(crate) fn note_queued(connection: &mut Connection<'_>, session: &TransferSession, total: u64) -> Result<(), Fault> {
+    sql("UPDATE morango_transfer_session SET records_total = ")
+        .bind(count(total))
+        .sql(", client_fsic = ")
+        .bind(session.client_fsic.to_json())
+        .sql(", server_fsic = ")
+        .bind(session.server_fsic.to_json())
+        .sql(" WHERE id = ")
+        .bind(&session.id)
+        .execute(connection)?;
+    Ok(())
 }
 
 /// Inserts a session, and says whether no other was in its place.

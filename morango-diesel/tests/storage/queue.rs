@@ -2,7 +2,7 @@
 
 use morango::port::Storage as _;
 use morango::scope::Filter;
-use morango::session::{Direction, Role, Side};
+use morango::session::{Direction, Role, Side, Stage, StageStatus};
 
 use super::library::{Device, PROFILE, everything, foreign, foreign_shelf, go_on, lack, stamp};
 
@@ -111,4 +111,30 @@ fn counters_above_the_filter_are_found_for_every_prefix() {
     let fsic = device.storage.fsic(PROFILE, &filter, Role::Receiver).expect("the counters");
     assert_eq!(fsic.super_.keys().collect::<Vec<_>>(), ["l", "lib:", "lib:b", "lib:books", "lib:é", "lib:éx"]);
     assert_eq!(fsic.sub.keys().collect::<Vec<_>>(), ["lib:books:ada:1"]);
+}
+
+#[test]
+fn what_one_process_queues_late_does_not_replace_what_another_has_queued_by_then() {
+    let device = Device::new("server");
+    device.dequeue((0..3).map(|number| foreign_shelf(&number.to_string(), None)).collect());
+    let mut session = device.session(Side::Server, Direction::Pull, &everything());
+    let instance = stamp("other", 0).instance;
+    session.server_fsic.sub.entry(String::new()).or_default().insert(instance, 7);
+    assert_eq!(device.storage.queue(&session, &[lack("", instance, 0)]).expect("it queues"), 3);
+    let stored = device.storage.transfer_session(&session.id).expect("read").expect("it is there");
+    assert_eq!((stored.records_total, &stored.server_fsic), (Some(3), &session.server_fsic), "they go together");
+    let done = &mut |stored: &mut morango::session::TransferSession| {
+        (stored.stage, stored.status) = (Stage::Queuing, StageStatus::Completed);
+    };
+    device.storage.update_transfer_session(&session.id, done).expect("it is noted");
+
+    session.server_fsic.sub.entry(String::new()).or_default().insert(instance, 9);
+    assert_eq!(device.storage.queue(&session, &[]).expect("it is late"), 3, "it is told what is queued");
+
+    let stored = device.storage.transfer_session(&session.id).expect("read").expect("it is there");
+    assert_eq!(stored.server_fsic.sub[""][&instance], 7, "nor is more claimed than was queued");
+    assert_eq!(device.storage.queued_chunk(&session.id, 0, 10).expect("a chunk").records.len(), 3);
+    device.storage.clean_up(&session.id, super::library::time()).expect("it is closed");
+    let error = device.storage.queue(&session, &[]).expect_err("nothing is queued for a closed session");
+    assert_eq!(error.kind(), morango::ErrorKind::SessionUnknown, "{error:?}");
 }

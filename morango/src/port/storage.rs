@@ -363,10 +363,12 @@ pub trait Storage: Send + Sync + 'static {
     fn unclaimed(&self, filter: &Filter) -> Result<PartitionCounters>;
 
     /// *Queue*: notes which store records of the session's profile and filter the receiver lacks; returns how many.
-    /// What an earlier try queued for the session is replaced.
+    /// What an earlier try queued for the session is replaced, unless the stored session has completed queuing by now: then
+    /// nothing changes, and what it says is returned. In the same transaction the number and both sides' counters are noted in the
+    /// stored session, so that what is claimed always goes with what is queued, whoever else queues for the session.
     ///
     /// # Errors
-    /// The database fails.
+    /// The database fails; [`ErrorKind::SessionUnknown`](crate::ErrorKind::SessionUnknown) where the session is not open.
     fn queue(&self, session: &TransferSession, lacks: &[Lack]) -> Result<u64>;
 
     /// The queued records from `offset` on, at most `limit` of them, and fewer where they are large.

@@ -8,6 +8,6 @@ mod sync;
 mod transfer;
 
 pub use capability::{Capabilities, Capability, FsicForm};
-pub use stage::{Stage, StageStatus};
+pub use stage::{Stage, StageStatus, is_beyond};
 pub use sync::{Side, SyncHolder, SyncPlan, SyncSession, SyncSessionQuery};
 pub use transfer::{Direction, Role, TransferSession};

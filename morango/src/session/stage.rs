@@ -84,6 +84,16 @@ pub enum StageStatus {
 impl StageStatus {
     const ALL: [Self; 4] = [Self::Pending, Self::Started, Self::Completed, Self::Errored];
 
+    /// A stage goes from one to the next.
+    const fn rank(self) -> u8 {
+        match self {
+            Self::Pending => 0,
+            Self::Started => 1,
+            Self::Completed => 2,
+            Self::Errored => 3,
+        }
+    }
+
     /// The status as it is named on the wire, for example `completed`.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -110,6 +120,12 @@ impl FromStr for StageStatus {
     }
 }
 
+/// Whether somebody who has reached one status of a stage is beyond another one. Whoever errored goes nowhere any more.
+pub fn is_beyond(reached: (Stage, StageStatus), mark: (Stage, StageStatus)) -> bool {
+    let is_later = reached.0 == mark.0 && reached.1.rank() > mark.1.rank();
+    reached.1 == StageStatus::Errored || reached.0 > mark.0 || is_later
+}
+
 fn unknown(what: &str, text: &str) -> crate::Error {
     crate::Error::new(
         crate::ErrorKind::MessageMalformed,
@@ -120,6 +136,19 @@ fn unknown(what: &str, text: &str) -> crate::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stage_is_left_behind_by_its_own_end_and_by_any_later_stage() {
+        use StageStatus::{Completed, Errored, Pending, Started};
+        let queued = (Stage::Queuing, Completed);
+        for behind in [(Stage::Queuing, Started), (Stage::Queuing, Pending), (Stage::Serializing, Completed)] {
+            assert!(is_beyond(queued, behind), "{behind:?}");
+        }
+        for ahead in [queued, (Stage::Transferring, Pending), (Stage::Cleanup, Completed)] {
+            assert!(!is_beyond(queued, ahead), "{ahead:?}");
+        }
+        assert!(is_beyond((Stage::Serializing, Errored), queued));
+    }
 
     #[test]
     fn stages_are_ordered_as_data_flows_and_read_as_they_are_written() {

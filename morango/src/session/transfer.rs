@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::stage::{Stage, StageStatus};
+use super::stage::{Stage, StageStatus, is_beyond};
 use super::sync::Side;
 use crate::counter::{Fsic, PartitionCounters};
 use crate::id::{SyncSessionId, TransferSessionId};
@@ -92,6 +92,11 @@ pub struct TransferSession {
 }
 
 impl TransferSession {
+    /// Whether the session has come further than this status of this stage. One that errored goes nowhere any more.
+    pub fn is_beyond(&self, stage: Stage, status: StageStatus) -> bool {
+        is_beyond((self.stage, self.status), (stage, status))
+    }
+
     /// What we do in it.
     pub fn role(&self) -> Role {
         self.direction.role_of(self.side)

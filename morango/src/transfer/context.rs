@@ -216,13 +216,23 @@ impl<'a> Context<'a> {
     }
 
     /// The same, where the stage's work is done.
+    ///
+    /// Another process may serve the same session from the same database, and have gone further meanwhile: what it noted stays.
+    /// And what was queued, with the counters for which it was, is noted by whoever queues.
     pub(super) fn note_at(&mut self, stage: Stage, status: StageStatus, at: &mut Work<'_>) -> Result<()> {
         let known = &self.session;
+        let is_queued_here = stage == Stage::Queuing && known.role() == Role::Producer;
         let is_counted_here = known.side == Side::Client || known.role() == Role::Producer;
         let noted = update_at(self.home, at, &known.id, |session| {
+            if session.is_beyond(stage, status) {
+                return;
+            }
             session.stage = stage;
             session.status = status;
             session.error = None;
+            if is_queued_here {
+                return;
+            }
             session.client_fsic.clone_from(&known.client_fsic);
             session.server_fsic.clone_from(&known.server_fsic);
             if is_counted_here {

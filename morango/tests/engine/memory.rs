@@ -415,6 +415,10 @@ impl Storage for Memory {
         let queued: Vec<SyncId> = state.store.values().filter(is_lacking).map(|record| record.id).collect();
         let total = queued.len() as u64;
         state.queued.insert(session.id, queued);
+        let stored = state.transfers.get_mut(&session.id).expect("an open session");
+        stored.records_total = Some(total);
+        stored.client_fsic.clone_from(&session.client_fsic);
+        stored.server_fsic.clone_from(&session.server_fsic);
         Ok(total)
     }
 

@@ -56,7 +56,9 @@ impl Responder {
             (session.stage, session.status),
             (Stage::Queuing, StageStatus::Completed) | (Stage::Transferring, _)
         ) && session.status != StageStatus::Errored;
-        if !is_open || self.home.workers.at_work(id).is_some() {
+        // Somebody who is at an earlier stage here is merely late: another process on the same database did it.
+        let is_begun = self.home.workers.at_work(id).is_some_and(|stage| stage >= Stage::Transferring);
+        if !is_open || is_begun {
             let message = format!("take records of the transfer session {id}: it is at {}", session.stage);
             return Err(Error::new(ErrorKind::SessionConflict, message));
         }

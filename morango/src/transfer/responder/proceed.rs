@@ -61,7 +61,12 @@ impl Responder {
         let is_async = sync_session.capabilities.has(Capability::AsyncOperations);
         let patience = if is_async { Patience::OneAnswer } else { Patience::Unlimited };
         self.work(&session, target, request.client_fsic.clone(), patience)?;
-        self.standing(id)
+        let mut session = self.standing(id)?;
+        if session.status == StageStatus::Completed && !stages::ahead(&session, target).is_empty() {
+            // Nothing could begin. Whoever reads the status alone must not take what was done before for what was asked.
+            session.status = StageStatus::Pending;
+        }
+        Ok(session)
     }
 
     /// Keeps the numbers that a client tells, with the stage where noting it is all there is to do.
@@ -186,6 +191,10 @@ fn work_off(
     let mut context = Context::new(home, sync_session, session, Guests::NONE, claim.cancel.clone());
     context.told = client_fsic;
     for stage in stages::ahead(&context.session, target) {
+        if context.session.is_beyond(stage, StageStatus::Started) {
+            // Another process on the same database did it meanwhile.
+            continue;
+        }
         claim.enter(stage);
         // A panic is a fault of ours; the client is to hear of it rather than ask for ever.
         let outcome = catch_unwind(AssertUnwindSafe(|| do_stage(&mut context, stage, target, patience)))
@@ -205,6 +214,10 @@ fn work_off(
 fn note_failure(home: &Home, id: &TransferSessionId, stage: Stage, error: &Error) {
     let text = error.report();
     let noted = update(home, id, |session| {
+        // Another process on the same database may have done it meanwhile.
+        if session.is_beyond(stage, StageStatus::Started) {
+            return;
+        }
         session.stage = stage;
         session.status = StageStatus::Errored;
         session.error = Some(text.clone());
