@@ -44,16 +44,33 @@ impl From<morango::counter::CounterError> for Fault {
 impl Fault {
     /// Whether the transaction met another one and may succeed if it is run again.
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
-    pub(crate) fn is_conflict(&self, lock: Lock<'_>) -> bool {
+    pub(crate) fn is_conflict(&self) -> bool {
+        self.database_error().is_some_and(is_conflict)
+    }
+
+    /// Whether the transaction gave up waiting for a row: one that writes the application's rows waits for them only shortly, so as not
+    /// to be in the way.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn is_wait(&self, lock: Lock<'_>) -> bool {
+        lock.sees_one_state() && self.database_error().is_some_and(|error| kind_of(error) == ErrorKind::StorageBusy)
+    }
+
+    /// Whether the database cannot be reached any more, or not be written to.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn is_unavailable(&self) -> bool {
+        self.database_error().is_some_and(|error| kind_of(error) == ErrorKind::StorageUnavailable)
+    }
+
+    /// What the database said. Of a part of the transaction's work it lies below what that says of itself.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    fn database_error(&self) -> Option<&DieselError> {
         use std::error::Error as _;
 
         match self {
-            Self::Database(error) => meets_another(error, lock),
-            // What a part of the transaction's work was stopped by lies below what it says of itself.
+            Self::Database(error) => Some(error),
             Self::Engine(error) => {
                 std::iter::successors(error.source(), |error: &&(dyn std::error::Error + 'static)| (*error).source())
                     .find_map(|error| error.downcast_ref::<DieselError>())
-                    .is_some_and(|error| meets_another(error, lock))
             }
         }
     }
@@ -65,13 +82,6 @@ impl Fault {
             Self::Engine(error) => error,
         }
     }
-}
-
-/// Whether a transaction met another one. One that writes the application's rows waits for them only shortly, so as not to be in
-/// the way.
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
-fn meets_another(error: &DieselError, lock: Lock<'_>) -> bool {
-    is_conflict(error) || (lock.sees_one_state() && kind_of(error) == ErrorKind::StorageBusy)
 }
 
 /// An error of the database during an operation, for example `insert notebook/note (…) 5c2e…`.

@@ -5,13 +5,13 @@
 //! transactions. This room knows nothing of what is written.
 
 use std::collections::HashSet;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use morango::{Error, ErrorKind};
 
-use crate::backend::{self, Target, Transaction};
+use crate::backend::{self, Occupant, Target, Transaction};
 use crate::connection::{AsConnection as _, Connection, OwnedConnection};
 use crate::error::Fault;
 
@@ -28,6 +28,8 @@ pub(crate) struct Pool {
     target: Target,
     connections: Mutex<Connections>,
     returned: Condvar,
+    /// What was there when the first connection was made.
+    occupant: OnceLock<Option<Occupant>>,
     turn: Mutex<Streak>,
     /// The threads that are in a write transaction.
     writers: Mutex<HashSet<ThreadId>>,
@@ -49,7 +51,14 @@ impl Pool {
     /// The pool of this database; the first connection is opened when it is needed.
     pub(crate) fn new(target: Target) -> Self {
         let turn = Mutex::new(Streak { held: Duration::ZERO, ended: Instant::now() });
-        Self { target, connections: Mutex::default(), returned: Condvar::new(), turn, writers: Mutex::default() }
+        Self {
+            target,
+            connections: Mutex::default(),
+            returned: Condvar::new(),
+            occupant: OnceLock::new(),
+            turn,
+            writers: Mutex::default(),
+        }
     }
 
     /// The database.
@@ -60,7 +69,8 @@ impl Pool {
     /// Runs work that only reads, and sees one state throughout.
     pub(crate) fn read<R>(&self, work: impl FnOnce(&mut Connection<'_>) -> Result<R, Fault>) -> Result<R, Fault> {
         let mut lease = self.lease()?;
-        backend::read_transaction(&mut lease.connection(), work)
+        let outcome = backend::read_transaction(&mut lease.connection(), work);
+        lease.give_back_after(outcome)
     }
 
     /// Runs work that writes, in one transaction.
@@ -71,7 +81,9 @@ impl Pool {
     ) -> Result<R, Fault> {
         let _writer = Writer::enter(self)?;
         if !self.target.has_one_writer() {
-            return backend::write_transaction(&mut self.lease()?.connection(), transaction, work);
+            let mut lease = self.lease()?;
+            let outcome = backend::write_transaction(&mut lease.connection(), transaction, work);
+            return lease.give_back_after(outcome);
         }
         let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         turn.let_others_in();
@@ -79,10 +91,31 @@ impl Pool {
         let began = Instant::now();
         let outcome = backend::write_transaction(&mut lease.connection(), transaction, work);
         turn.add(began);
-        outcome
+        lease.give_back_after(outcome)
+    }
+
+    /// Checks that the database is still the one that was opened.
+    ///
+    /// A connection to a file that was deleted goes on as if nothing had happened, and what it writes is lost with it; a new one would
+    /// make an empty file in its place, or join another's write-ahead log to it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::StorageUnavailable`] where it is not.
+    pub(crate) fn check_occupant(&self) -> Result<(), Error> {
+        let Some(Some(opened)) = self.occupant.get() else { return Ok(()) };
+        if self.target.occupant().as_ref() == Some(opened) {
+            return Ok(());
+        }
+        let message = format!(
+            "use the database {}: since it was opened the file was deleted, or another one was put in its place",
+            self.target.location()
+        );
+        Err(Error::new(ErrorKind::StorageUnavailable, message)
+            .with_hint("put the file back, or build a new engine over the one that is there now"))
     }
 
     fn lease(&self) -> Result<Lease<'_>, Fault> {
+        self.check_occupant()?;
         let asked = Instant::now();
         let mut connections = self.lock();
         loop {
@@ -104,6 +137,7 @@ impl Pool {
         let mut lease = Lease { pool: self, connection: None };
         // A failure to open gives the place back when the lease is dropped.
         lease.connection = Some(self.target.connect()?);
+        self.occupant.get_or_init(|| self.target.occupant());
         Ok(lease)
     }
 
@@ -168,6 +202,20 @@ struct Lease<'a> {
 }
 
 impl Lease<'_> {
+    /// Gives the connection back, unless it is of no use any more: then others that were made before it are of none either, and new
+    /// ones are made. A server that was away has cut all of them, and one that was made read-only tells that to new ones only.
+    fn give_back_after<R>(mut self, outcome: Result<R, Fault>) -> Result<R, Fault> {
+        if outcome.as_ref().is_err_and(Fault::is_unavailable) {
+            let mut connections = self.pool.lock();
+            let idle = std::mem::take(&mut connections.idle);
+            connections.open -= idle.len();
+            drop(connections);
+            drop(idle);
+            self.connection = None;
+        }
+        outcome
+    }
+
     fn connection(&mut self) -> Connection<'_> {
         self.connection.as_mut().expect("a lease holds its connection until it is dropped").as_connection()
     }

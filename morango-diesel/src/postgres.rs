@@ -124,6 +124,7 @@ impl PostgresStorage {
     /// # Errors
     /// Those of [`PostgresStorageBuilder::open`].
     pub fn connect(&self) -> Result<PgConnection> {
+        self.0.check_occupant()?;
         self.0.target().connect_postgres()
     }
 

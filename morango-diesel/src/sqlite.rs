@@ -75,6 +75,7 @@ impl SqliteStorage {
     /// # Errors
     /// Those of [`SqliteStorage::open`].
     pub fn connect(&self) -> Result<SqliteConnection> {
+        self.0.check_occupant()?;
         self.0.target().connect_sqlite()
     }
 

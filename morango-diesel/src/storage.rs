@@ -1,7 +1,7 @@
 //! The storage over whichever database it is: how its work runs in transactions, and the table of contents of its verbs.
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use morango::id::SyncId;
 use morango::model::{ModelDefinition, Registry};
@@ -35,6 +35,11 @@ impl DieselStorage {
         let storage = Self(Arc::new(Inner { pool, models_by_hand, installed: RwLock::default() }));
         storage.read("open", |_| Ok(()))?;
         Ok(storage)
+    }
+
+    /// As [`Pool::check_occupant`].
+    pub(crate) fn check_occupant(&self) -> Result<()> {
+        self.0.pool.check_occupant()
     }
 
     /// The database.
@@ -145,10 +150,14 @@ impl DieselStorage {
         mut work: impl FnMut(&mut Connection<'_>) -> Result<R, Fault>,
     ) -> Result<R> {
         let mut pause = Duration::from_millis(limits::TRANSACTION_PAUSE_FIRST_MILLISECONDS);
-        let mut tries = 1;
+        let (mut tries, began) = (1, Instant::now());
+        // A row that the application holds is waited for in short turns, and in all no longer than for any other lock.
+        let is_patient = |fault: &Fault| {
+            fault.is_conflict() || (fault.is_wait(transaction.lock) && began.elapsed() < self.target().patience())
+        };
         loop {
             match self.0.pool.write(transaction, &mut work) {
-                Err(fault) if fault.is_conflict(transaction.lock) && tries < limits::TRANSACTION_TRIES_MAX => {
+                Err(fault) if tries < limits::TRANSACTION_TRIES_MAX && is_patient(&fault) => {
                     tracing::debug!(operation, tries, "a transaction met another one and is run again");
                     // Two that meet would meet again if they paused alike.
                     std::thread::sleep(somewhat_longer(pause));

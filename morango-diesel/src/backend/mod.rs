@@ -29,6 +29,16 @@ pub(crate) enum Target {
     Postgres(postgres::Target),
 }
 
+/// Which of all files is at a place, whatever its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "a server has no file that we could look at"))]
+pub(crate) struct Occupant {
+    /// The file system that it is on.
+    pub(crate) device: u64,
+    /// Its number there.
+    pub(crate) number: u64,
+}
+
 /// What a commit promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Durability {
@@ -217,6 +227,16 @@ impl Target {
             Self::Sqlite(target) => target.patience(),
             #[cfg(feature = "postgres")]
             Self::Postgres(target) => target.patience(),
+        }
+    }
+
+    /// Which file is there now, where it is one and the system tells.
+    pub(crate) fn occupant(&self) -> Option<Occupant> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(target) => target.occupant(),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(target) => target.occupant(),
         }
     }
 

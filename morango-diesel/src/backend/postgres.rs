@@ -17,7 +17,7 @@ use morango::id::SyncId;
 use morango::model::ModelDefinition;
 use morango::{Error, ErrorKind};
 
-use super::{Column, Durability, IdForm, Table, Transaction};
+use super::{Column, Durability, IdForm, Occupant, Table, Transaction};
 use crate::connection::{AsConnection as _, Connection};
 use crate::error::{Fault, from_connection_error, from_diesel};
 use crate::rows::{PostgresModel, TableRows};
@@ -74,6 +74,12 @@ impl Target {
     /// How long to wait for what another holds.
     pub(crate) fn patience(&self) -> Duration {
         self.lock_timeout
+    }
+
+    /// Which database is there now: its server sees to that.
+    #[expect(clippy::unused_self, reason = "the other database asks the system about its file")]
+    pub(crate) fn occupant(&self) -> Option<Occupant> {
+        None
     }
 }
 
@@ -142,7 +148,8 @@ pub(crate) fn read_transaction<R, E: From<DieselError>>(
     connection.build_transaction().repeatable_read().read_only().run(work)
 }
 
-/// Begins a write transaction.
+/// Begins a write transaction. Whether one may write is left to the server: an operator who makes the database read-only for a while
+/// means us too.
 pub(crate) fn write_transaction<R>(
     connection: &mut PgConnection,
     transaction: Transaction<'_>,
@@ -156,7 +163,7 @@ pub(crate) fn write_transaction<R>(
         lock::take(connection, &keys)
     };
     if !transaction.lock.sees_one_state() {
-        return connection.build_transaction().read_committed().read_write().run(|connection| {
+        return connection.build_transaction().read_committed().run(|connection| {
             begin(connection)?;
             work(connection)
         });
@@ -164,7 +171,7 @@ pub(crate) fn write_transaction<R>(
     // What a transaction sees is fixed by its first statement. The one that takes the locks may wait, and what it saw before would
     // be old after: so the turn is waited for in a transaction of its own.
     connection.build_transaction().read_committed().run(|connection| lock::take(connection, &keys))?;
-    connection.build_transaction().repeatable_read().read_write().run(|connection| {
+    connection.build_transaction().repeatable_read().run(|connection| {
         begin(connection)?;
         // It is the engine, not the application, that gives way where the two wait for each other's rows.
         connection.batch_execute(&format!("SET LOCAL lock_timeout = {}", lock::ROW_WAIT.as_millis()))?;

@@ -18,7 +18,7 @@ use morango::id::SyncId;
 use morango::model::ModelDefinition;
 use morango::{Error, ErrorKind};
 
-use super::{Column, Durability, IdForm, Table, Transaction};
+use super::{Column, Durability, IdForm, Occupant, Table, Transaction};
 use crate::connection::{AsConnection as _, Connection};
 use crate::error::{Fault, from_connection_error, from_diesel, kind_of};
 use crate::rows::{SqliteModel, TableRows};
@@ -79,6 +79,17 @@ impl Target {
     /// How long to wait for what another holds.
     pub(crate) fn patience(&self) -> Duration {
         self.busy_timeout
+    }
+
+    /// Which file is there now, where the system tells: so that one that takes its place is noticed.
+    pub(crate) fn occupant(&self) -> Option<Occupant> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt as _;
+            std::fs::metadata(&self.path).ok().map(|file| Occupant { device: file.dev(), number: file.ino() })
+        }
+        #[cfg(not(unix))]
+        None
     }
 }
 

@@ -43,7 +43,8 @@ impl BreakingOff {
     /// Whether the work may be taken up again after this.
     pub(crate) fn leaves_open(self, error: &Error) -> bool {
         match error.kind() {
-            ErrorKind::Connection | ErrorKind::Timeout | ErrorKind::StorageBusy => true,
+            // Where our own database is out of reach nothing can be closed in it either.
+            ErrorKind::Connection | ErrorKind::Timeout | ErrorKind::StorageBusy | ErrorKind::StorageUnavailable => true,
             ErrorKind::PeerRefused => error.is_retryable(),
             ErrorKind::Cancelled => self == Self::EvenIfCancelled,
             _ => false,
