@@ -137,7 +137,8 @@ pub const RETRY_PAUSE_MAX_MILLISECONDS: u64 = 8_000;
 /// Seconds of a pause before a call is made again for which a peer may ask.
 pub const RETRY_AFTER_SECONDS_MAX: u64 = 60;
 
-/// Times that a client asks for a sync session to be opened, each with a nonce of its own, where the answer is lost.
+/// Times that a client asks for a sync session to be opened, each with a nonce of its own, where the answer is lost or the
+/// nonce no longer good.
 pub const OPEN_TRIES_MAX: u32 = 3;
 
 /// Milliseconds for which a server holds back its answer to a stage that is about to end, before it says `started`.

@@ -193,8 +193,12 @@ pub(super) fn open<'a>(
         let (request, challenge) = introduce(home, peer, client, server)?;
         match peer.create_sync_session(&request) {
             Ok(answer) => break (request, challenge, answer),
-            // The nonce may be used up, and without the answer nobody knows who opened the session, if it was opened.
-            Err(error) if BreakingOff::ByReason.leaves_open(&error) && tries < limits::OPEN_TRIES_MAX => {
+            // The nonce may be used up, and without the answer nobody knows who opened the session, if it was opened. And where the
+            // peer's clock was set meanwhile, or this machine slept, the nonce is of another time.
+            Err(error)
+                if (BreakingOff::ByReason.leaves_open(&error) || error.kind() == ErrorKind::NonceInvalid)
+                    && tries < limits::OPEN_TRIES_MAX =>
+            {
                 tracing::debug!(error = %error.report(), "asking for another sync session");
                 close_there(peer, &request.id);
                 tries += 1;

@@ -143,12 +143,24 @@ impl Responder {
         let id: NonceId = nonce.parse().map_err(|_| invalid("it is not one that this peer hands out"))?;
         let taken = self.home.storage.take_nonce(&id)?;
         let taken = taken.ok_or_else(|| invalid("it was never handed out, or was used before"))?;
-        if !taken.is_fresh(self.home.clock.now()) {
-            return Err(
-                invalid("it is too old").with_hint("ask for a new one, and compare the clocks of the two machines")
-            );
+        let now = self.home.clock.now();
+        if taken.is_fresh(now) {
+            return Ok(());
         }
-        Ok(())
+        // The caller's clock has no part in this: only this peer's own is read, when a nonce is handed out and when it comes back.
+        let age = now.signed_duration_since(taken.issued_at).num_seconds();
+        let (problem, advice) = if age < 0 {
+            (
+                format!("it was handed out {} seconds after this moment", age.unsigned_abs()),
+                "ask for a new one; if that is refused too, the clocks of the servers of this peer differ",
+            )
+        } else {
+            (
+                format!("it is too old: it was handed out {age} seconds ago"),
+                "ask for a new one, and use it within a minute; if that is refused too, the clocks of the servers of this peer differ",
+            )
+        };
+        Err(invalid(&problem).with_hint(advice))
     }
 }
 
