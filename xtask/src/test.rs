@@ -171,6 +171,8 @@ fn kind_of(name: &str) -> &'static str {
         "bad input"
     } else if name.starts_with("agree::") {
         "random histories against the law"
+    } else if name.starts_with("faults::") {
+        "faults beneath and between peers"
     } else {
         "tests of one crate"
     }

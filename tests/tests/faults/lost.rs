@@ -1,0 +1,135 @@
+//! Databases that go away in the middle of a sync: connections that are cut, a server that lets nobody in, a file that is deleted or
+//! replaced.
+//!
+//! Goal: what was being done is undone, not half done; it is said what is gone; and when it is back, all goes on. Method: on PostgreSQL an
+//! operator ends the connections, and closes the database for a while; on SQLite somebody moves the file.
+
+use std::sync::{Arc, Mutex};
+
+use morango::prelude::*;
+use morango::session::Stage;
+use morango_tests::database::Database;
+use morango_tests::device::Device;
+use morango_tests::given::{Between, moved, root, two_equal_devices};
+
+use super::going_on::{Pair, STAGES, begins};
+
+const POSTGRES: Between = Between { client: Database::Postgres, server: Database::Postgres };
+
+/// Ends all connections to the database but this one.
+const CUT: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+     WHERE datname = current_database() AND pid <> pg_backend_pid()";
+
+/// Options of a sync during which something happens once, as a stage begins.
+fn once(at: (Direction, Stage), happens: impl Fn() + Send + Sync + 'static) -> SyncOptions {
+    let has_happened = Arc::new(Mutex::new(false));
+    SyncOptions::both_ways().on_event(move |event| {
+        if begins(event, at.0, at.1) && !std::mem::replace(&mut *has_happened.lock().expect("nobody panicked"), true) {
+            happens();
+        }
+    })
+}
+
+#[test]
+fn connections_that_are_cut_at_any_stage_cost_nothing() {
+    let mut pair = Pair::new(POSTGRES);
+    let whose: [fn(&Pair) -> &Device; 2] = [|pair| &pair.client, |pair| &pair.server];
+    for (who, device) in ["client", "server"].into_iter().zip(whose) {
+        for (direction, stage) in STAGES {
+            let case = format!("{who}: {direction} {stage}");
+            let (names, before) = (pair.write(), pair.counters());
+            let write = device(&pair).writer();
+            if let Err(error) = pair.attempt(once((direction, stage), move || write(CUT))) {
+                assert_eq!(error.kind(), ErrorKind::StorageUnavailable, "{case}: {error:?}");
+                assert!(error.is_retryable() && error.hint().is_some(), "{case}: {error:?}");
+                pair.go_on_after(&error);
+            }
+            pair.assert_healed(&before, &names, &case);
+        }
+    }
+}
+
+/// Lets nobody in any more, and ends all connections; done from another database of the same server.
+fn close(name: &str) -> String {
+    format!(
+        "ALTER DATABASE {name} ALLOW_CONNECTIONS false;
+         SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+    )
+}
+
+#[test]
+fn a_database_that_lets_nobody_in_at_any_stage_is_told_and_gone_on_with_when_it_does() {
+    let mut pair = Pair::new(Between { client: Database::Postgres, server: Database::Sqlite });
+    let operator = Device::on(Database::Postgres, "operator");
+    let url = pair.client.postgres_url().to_owned();
+    let name = url.rsplit('/').next().and_then(|name| name.split('?').next()).expect("a database").to_owned();
+    for (direction, stage) in STAGES {
+        let case = format!("{direction} {stage}");
+        let (names, before) = (pair.write(), pair.counters());
+        let (write, closing) = (operator.writer(), close(&name));
+        let error = pair
+            .attempt(once((direction, stage), move || write(&closing)))
+            .expect_err("nothing can be read or written");
+        assert_eq!(error.kind(), ErrorKind::StorageUnavailable, "{case}: {error:?}");
+        assert!(error.is_retryable() && error.hint().is_some(), "{case}: {error:?}");
+        operator.sql(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
+        pair.go_on_after(&error);
+        pair.assert_healed(&before, &names, &case);
+    }
+}
+
+/// Moves a database with its log to another place.
+fn move_away(from: &std::path::Path, to: &std::path::Path) {
+    for ending in ["", "-wal", "-shm"] {
+        let with = |path: &std::path::Path| format!("{}{ending}", path.display());
+        if std::path::Path::new(&with(from)).exists() {
+            std::fs::rename(with(from), with(to)).expect("it is moved");
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_gone_in_the_midst_of_a_sync_is_told_and_gone_on_with_when_it_is_back() {
+    let mut pair = Pair::new(Between::FILES);
+    let (file, away) = (pair.client.database(), pair.client.file("away.db"));
+    for (direction, stage) in STAGES {
+        let case = format!("{direction} {stage}");
+        let (names, before) = (pair.write(), pair.counters());
+        let (from, to) = (file.clone(), away.clone());
+        let error = pair
+            .attempt(once((direction, stage), move || move_away(&from, &to)))
+            .expect_err("there is no file any more");
+        assert_eq!(error.kind(), ErrorKind::StorageUnavailable, "{case}: {error:?}");
+        assert!(error.report().contains("school.db") && error.hint().is_some(), "{case}: {error:?}");
+        assert!(!file.exists(), "{case}: no empty file takes its place");
+        move_away(&away, &file);
+        pair.go_on_after(&error);
+        pair.assert_healed(&before, &names, &case);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_in_the_place_of_another_is_not_written_to_before_an_engine_is_built_on_it() {
+    let (server, client, school, url) = two_equal_devices(Between::FILES);
+    let (file, backup, away) = (client.database(), client.file("backup.db"), client.file("away.db"));
+    client.sql("PRAGMA wal_checkpoint(TRUNCATE)");
+    std::fs::copy(&file, &backup).expect("a backup");
+    school.logs(&client, school.ada, 3);
+    move_away(&file, &away);
+    std::fs::rename(&backup, &file).expect("the backup is put in its place");
+    let bytes = std::fs::read(&file).expect("the file");
+
+    let error = client.attempt_sync(&url, root(), SyncOptions::both_ways()).expect_err("it is another file");
+    assert_eq!(error.kind(), ErrorKind::StorageUnavailable, "{error:?}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("new engine")), "{error:?}");
+    client.storage().renew_database_id().expect_err("nothing is written to it");
+    assert_eq!(std::fs::read(&file).expect("the file"), bytes);
+
+    let mut client = client;
+    client.reopen(morango_diesel::SqliteStorage::open(&file).expect("the backup"));
+    client.sync(&url, root(), SyncOptions::both_ways());
+    assert_eq!(moved(&client.sync(&url, root(), SyncOptions::both_ways())), (0, 0));
+    morango_tests::compare::assert_equal(&server, &client, &[]);
+}

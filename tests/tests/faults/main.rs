@@ -1,0 +1,64 @@
+//! Faults beneath the peers and between them: databases that are held, full, read-only or gone, clocks that are wrong, devices that
+//! went back in time, and more of everything at once than usual.
+//!
+//! Each story holds four things against what happens: the error says what is wrong, of a kind of its own; nothing is lost, and no
+//! database max counter falls; once the cause is gone the next sync, or the one that is taken up again, ends well; and then both
+//! sides are equal.
+
+#[path = "."]
+mod faults {
+    mod at_once;
+    mod backups;
+    mod clocks;
+    mod full;
+    mod going_on;
+    mod locked;
+    mod lost;
+    mod processes;
+    mod read_only;
+
+    /// Names a test for each story in the list, on the databases of client and server.
+    macro_rules! told_on {
+        ($client:ident, $server:ident; $($room:ident::$story:ident,)+) => {$(
+            #[test]
+            fn $story() {
+                use morango_tests::database::Database;
+                use morango_tests::given::Between;
+                crate::faults::$room::$story(Between { client: Database::$client, server: Database::$server });
+            }
+        )+};
+    }
+
+    macro_rules! stories {
+        ($client:ident, $server:ident) => {
+            told_on! { $client, $server;
+                at_once::two_syncs_of_one_application_at_once_bring_everything_once,
+                at_once::two_servers_may_be_synced_with_at_once,
+                at_once::two_that_call_each_other_at_once_end_equal,
+                at_once::two_programs_on_one_database_may_sync_at_once,
+                at_once::twenty_clients_at_once_are_all_served_and_end_equal,
+                clocks::clocks_that_are_wrong_by_a_day_are_no_hindrance,
+                clocks::a_clock_that_is_set_in_the_middle_of_a_sync_is_no_hindrance,
+                clocks::a_hold_of_a_process_whose_clock_was_wrong_ends_when_it_would,
+                clocks::servers_of_one_peer_whose_clocks_differ_say_so,
+                full::a_client_whose_disk_is_full_at_any_stage_says_so_and_loses_nothing,
+                full::a_server_whose_disk_is_full_at_any_stage_says_that_it_failed_and_loses_nothing,
+                locked::a_client_waits_for_locks_up_to_its_patience_and_goes_on_when_they_are_gone,
+                locked::a_server_whose_database_is_held_at_any_stage_keeps_the_client_waiting_or_lets_it_come_again,
+                processes::what_one_process_closed_another_does_not_claim,
+            }
+        };
+    }
+
+    mod client_on_sqlite {
+        mod server_on_sqlite {
+            stories!(Sqlite, Sqlite);
+        }
+    }
+
+    mod client_on_postgres {
+        mod server_on_postgres {
+            stories!(Postgres, Postgres);
+        }
+    }
+}
