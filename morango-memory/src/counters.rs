@@ -2,11 +2,11 @@
 
 use morango::counter::{DatabaseMaxCounters, Fsic, Lack, PartitionCounters, Stamp};
 use morango::id::{InstanceId, SyncId, TransferSessionId};
-use morango::limits;
 use morango::port::Chunk;
 use morango::record::StoreRecord;
 use morango::scope::Filter;
-use morango::session::{Role, TransferSession};
+use morango::session::{Role, Stage, StageStatus, TransferSession};
+use morango::{Error, ErrorKind, Result, limits};
 
 use crate::data::Data;
 use crate::state::State;
@@ -50,8 +50,13 @@ impl Data {
 }
 
 impl State {
-    /// Queues the records of the session's profile and filter that the receiver lacks, in the order in which they came into the store.
-    pub(crate) fn queue(&mut self, session: &TransferSession, lacks: &[Lack]) -> u64 {
+    /// Queues the records of the session's profile and filter that the receiver lacks, in the order in which they came into the store,
+    /// and notes with them how many they are and the counters for which they were looked up. What was completed before stays.
+    pub(crate) fn queue(&mut self, session: &TransferSession, lacks: &[Lack]) -> Result<u64> {
+        let stored = self.open_transfer(&session.id)?;
+        if stored.is_beyond(Stage::Queuing, StageStatus::Started) {
+            return Ok(stored.records_total.unwrap_or(0));
+        }
         let is_lacking = |record: &StoreRecord| {
             lacks.iter().any(|lack| {
                 record.partition.starts_with(&lack.partition)
@@ -65,7 +70,20 @@ impl State {
         });
         let total = queued.len() as u64;
         self.queued.insert(session.id, queued);
-        total
+        let stored = self.open_transfer(&session.id)?;
+        stored.records_total = Some(total);
+        stored.client_fsic.clone_from(&session.client_fsic);
+        stored.server_fsic.clone_from(&session.server_fsic);
+        Ok(total)
+    }
+
+    /// # Errors
+    /// [`ErrorKind::SessionUnknown`] where there is none, or it is closed.
+    pub(crate) fn open_transfer(&mut self, id: &TransferSessionId) -> Result<&mut TransferSession> {
+        let found = self.transfers.get_mut(id).filter(|session| session.is_active);
+        found.ok_or_else(|| {
+            Error::new(ErrorKind::SessionUnknown, format!("find the transfer session {id}: none is open"))
+        })
     }
 
     /// A record that changed since it was queued goes out as it now is.

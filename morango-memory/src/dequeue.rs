@@ -94,6 +94,10 @@ impl State {
                 if is_own_future || stamp.checked().is_err() || !session.filter.contains(&partition) {
                     continue;
                 }
+                if self.data.counters.get(&partition, &instance).is_none_or(|claimed| claimed < counter) {
+                    // What waited to be merged goes when the session is closed.
+                    self.open_transfer(&session.id)?;
+                }
                 if self.data.counters.raise(&partition, stamp) {
                     self.data.forget_unclaimed(&partition, stamp);
                 }

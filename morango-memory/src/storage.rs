@@ -249,7 +249,7 @@ impl Storage for MemoryStorage {
     }
 
     fn queue(&self, session: &TransferSession, lacks: &[Lack]) -> Result<u64> {
-        Ok(self.state("queue records")?.queue(session, lacks))
+        self.state("queue records")?.queue(session, lacks)
     }
 
     fn queued_chunk(&self, session: &TransferSessionId, offset: u64, limit: usize) -> Result<Chunk> {

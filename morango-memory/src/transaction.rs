@@ -53,7 +53,7 @@ impl Transaction for Open<'_> {
     }
 
     fn queue(&mut self, session: &TransferSession, lacks: &[Lack]) -> Result<u64> {
-        Ok(self.0.queue(session, lacks))
+        self.0.queue(session, lacks)
     }
 
     fn dequeue(&mut self, session: &TransferSession, watch: Watch<'_>) -> Result<DequeueReport> {

@@ -393,10 +393,11 @@ pub trait Storage: Send + Sync + 'static {
 
     /// *Dequeue*: merges the session's received records into the store by the rule of
     /// [`record::merge`](crate::record), and at the very end raises the database max counters to
-    /// [`TransferSession::completed_by`].
+    /// [`TransferSession::completed_by`]. Nothing is claimed of a session that was closed meanwhile, since what waited to be merged
+    /// went with it.
     ///
     /// # Errors
-    /// The database fails.
+    /// The database fails; [`ErrorKind::SessionUnknown`](crate::ErrorKind::SessionUnknown) where the session is not open.
     fn dequeue(&self, session: &TransferSession, watch: Watch<'_>) -> Result<DequeueReport>;
 
     /// *Deserialize*: makes rows of every dirty store record of the profile under the filter, in foreign key order.
