@@ -12,6 +12,7 @@ mod bad_input {
     mod bodies;
     mod certificate_requests;
     mod chains;
+    mod counters;
     mod databases;
     mod exhaustion;
     mod filters;
