@@ -33,19 +33,35 @@ pub(crate) fn renew_database_id(storage: &DieselStorage) -> morango::Result<Data
 
 /// Makes an instance the current one. A new one starts at 0, an old one goes on where it was.
 pub(crate) fn adopt_instance(storage: &DieselStorage, instance: &Instance) -> morango::Result<()> {
-    storage.write_locked("adopt the instance", Lock::Setup, |connection| {
-        let facts = facts_of(instance);
-        sql("UPDATE morango_instance SET is_current = 0 WHERE is_current = 1 AND id <> ")
-            .bind(&instance.id)
-            .execute(connection)?;
-        sql("INSERT INTO morango_instance (id, counter, is_current, facts) VALUES (")
-            .bind(&instance.id)
-            .sql(", 0, 1, ")
-            .bind(&facts)
-            .sql(") ON CONFLICT (id) DO UPDATE SET is_current = 1, facts = excluded.facts WHERE morango_instance.is_current = 0 OR morango_instance.facts <> excluded.facts")
-            .execute(connection)?;
-        Ok(())
-    })
+    storage.write_locked("adopt the instance", Lock::Setup, |connection| adopt(connection, instance))
+}
+
+/// Makes an instance the current one, within a write transaction.
+pub(crate) fn adopt(connection: &mut Connection<'_>, instance: &Instance) -> Result<(), Fault> {
+    let facts = facts_of(instance);
+    sql("UPDATE morango_instance SET is_current = 0 WHERE is_current = 1 AND id <> ")
+        .bind(&instance.id)
+        .execute(connection)?;
+    sql("INSERT INTO morango_instance (id, counter, is_current, facts) VALUES (")
+        .bind(&instance.id)
+        .sql(", 0, 1, ")
+        .bind(&facts)
+        .sql(") ON CONFLICT (id) DO UPDATE SET is_current = 1, facts = excluded.facts WHERE morango_instance.is_current = 0 OR morango_instance.facts <> excluded.facts")
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Of what was read of the current instance, the one that there must be.
+pub(crate) fn one_instance<T: Copy>(found: &[T]) -> Result<T, Fault> {
+    match found {
+        [one] => Ok(*one),
+        [] => Err(Error::new(ErrorKind::Configuration, "find this database's instance: none was adopted yet")
+            .with_hint("build an engine over this storage first")
+            .into()),
+        [_, _, ..] => {
+            Err(Error::new(ErrorKind::StorageCorrupt, "find this database's instance: more than one is current").into())
+        }
+    }
 }
 
 fn stored_id(connection: &mut Connection<'_>) -> Result<Option<DatabaseId>, Fault> {
@@ -55,7 +71,8 @@ fn stored_id(connection: &mut Connection<'_>) -> Result<Option<DatabaseId>, Faul
         .map_err(|error| Error::new(ErrorKind::StorageCorrupt, "read the database's id").with_source(error).into())
 }
 
-fn draw_id(connection: &mut Connection<'_>) -> Result<DatabaseId, Fault> {
+/// Draws a new id of this database, within a write transaction.
+pub(crate) fn draw_id(connection: &mut Connection<'_>) -> Result<DatabaseId, Fault> {
     let id = DatabaseId::random();
     set_fact(connection, DATABASE_ID_FACT, &id.hex())?;
     Ok(id)

@@ -25,6 +25,8 @@ mod dequeue;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod deserialize;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod forgetting;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod incoming;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod instance;
@@ -40,6 +42,8 @@ mod queue;
 mod receive;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod records;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod renewal;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod schema;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

@@ -21,6 +21,7 @@ use crate::connection::Connection;
 use crate::error::Fault;
 use crate::incoming::encoded_length;
 use crate::records::{RecordRow, select_records};
+use crate::renewal;
 use crate::sessions;
 use crate::statement::sql;
 use crate::storage::DieselStorage;
@@ -270,6 +271,21 @@ fn find_in(
 
 /// The queued records from `offset` on: at most `limit`, and fewer where they are large, but at least one where there is one.
 pub(crate) fn queued_chunk(
+    storage: &DieselStorage,
+    session: &TransferSessionId,
+    offset: u64,
+    limit: usize,
+) -> morango::Result<Chunk> {
+    let chunk = read_chunk(storage, session, offset, limit)?;
+    // A record that changed since it was queued leaves in its newer form.
+    let own = renewal::own_counters(&Transactions::of(storage))?;
+    if chunk.records.iter().any(|record| record.counters.get(&own.instance).is_some_and(|counter| counter > own.told)) {
+        renewal::note_told(&Transactions::of(storage))?;
+    }
+    Ok(chunk)
+}
+
+fn read_chunk(
     storage: &DieselStorage,
     session: &TransferSessionId,
     offset: u64,

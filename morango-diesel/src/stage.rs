@@ -7,8 +7,8 @@ use morango::Result;
 use morango::counter::{Fsic, Lack, PartitionCounters};
 use morango::id::{SyncId, TransferSessionId};
 use morango::port::{
-    DequeueReport, DeserializeOrder, DeserializeReport, Isolation, SerializeReport, SessionMemory, TouchedRecord,
-    Transaction, Watch,
+    DequeueReport, DeserializeOrder, DeserializeReport, Isolation, OwnCounters, Renewal, Renewed, SerializeReport,
+    SessionMemory, TouchedRecord, Transaction, Watch,
 };
 use morango::record::StoreRecord;
 use morango::scope::Filter;
@@ -20,7 +20,7 @@ use crate::error::Fault;
 use crate::storage::DieselStorage;
 use crate::transaction::without_capture;
 use crate::transactions::Transactions;
-use crate::{counters, dequeue, deserialize, queue, receive, records, serialize, sessions, unclaimed};
+use crate::{counters, dequeue, deserialize, queue, receive, records, renewal, serialize, sessions, unclaimed};
 
 /// Runs work in one write transaction.
 pub(crate) fn transaction(
@@ -70,6 +70,18 @@ impl Transaction for Open<'_> {
         change: &mut dyn FnMut(&mut TransferSession),
     ) -> Result<Option<TransferSession>> {
         sessions::update_transfer_session(&self.transactions(), id, change)
+    }
+
+    fn own_counters(&mut self) -> Result<OwnCounters> {
+        renewal::own_counters(&self.transactions())
+    }
+
+    fn note_told(&mut self) -> Result<()> {
+        renewal::note_told(&self.transactions())
+    }
+
+    fn renew_instance(&mut self, order: &Renewal<'_>) -> Result<Option<Renewed>> {
+        renewal::renew_instance(&self.transactions(), order)
     }
 
     fn serialize(&mut self, profile: &str, filter: &Filter, watch: Watch<'_>) -> Result<SerializeReport> {

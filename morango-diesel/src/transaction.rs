@@ -14,6 +14,7 @@ use morango::{Error, ErrorKind, limits};
 use crate::backend::{self, Capture};
 use crate::connection::{AsConnection, Connection};
 use crate::error::Fault;
+use crate::instance::one_instance;
 use crate::statement::sql;
 
 /// Raises the current instance's counter by one and returns the new stamp.
@@ -21,9 +22,13 @@ use crate::statement::sql;
 /// Before: the transaction has stamped nothing. After: whatever it stamps carries this stamp. The counter moves with the
 /// transaction and falls back with it.
 pub(crate) fn raise_counter(connection: &mut Connection<'_>) -> Result<Stamp, Fault> {
-    let raised = sql("UPDATE morango_instance SET counter = counter + 1 WHERE is_current = 1 RETURNING id, counter")
-        .returns::<(Binary, BigInt)>()
-        .load::<(InstanceId, i64)>(connection)?;
+    let mut raise = || {
+        sql("UPDATE morango_instance SET counter = counter + 1 WHERE is_current = 1 RETURNING id, counter")
+            .returns::<(Binary, BigInt)>()
+            .load::<(InstanceId, i64)>(connection)
+    };
+    // Whoever waited here while the database became another instance does not see that one yet.
+    let raised = Some(raise()?).filter(|raised| !raised.is_empty()).map_or_else(raise, Ok)?;
     stamp_of(&raised)
 }
 
@@ -36,19 +41,12 @@ pub(crate) fn current_stamp(connection: &mut Connection<'_>) -> Result<Stamp, Fa
 }
 
 fn stamp_of(found: &[(InstanceId, i64)]) -> Result<Stamp, Fault> {
-    match found {
-        [(_, counter)] if *counter > limits::COUNTER_MAX => {
-            let message = format!("raise the counter of this instance beyond {}", limits::COUNTER_MAX);
-            Err(Error::new(ErrorKind::StorageCorrupt, message).into())
-        }
-        [(instance, counter)] => Ok(Stamp::new(*instance, *counter)),
-        [] => Err(Error::new(ErrorKind::Configuration, "find this database's instance: none was adopted yet")
-            .with_hint("build an engine over this storage first")
-            .into()),
-        [_, _, ..] => {
-            Err(Error::new(ErrorKind::StorageCorrupt, "find this database's instance: more than one is current").into())
-        }
+    let (instance, counter) = one_instance(found)?;
+    if counter > limits::COUNTER_MAX {
+        let message = format!("raise the counter of this instance beyond {}", limits::COUNTER_MAX);
+        return Err(Error::new(ErrorKind::StorageCorrupt, message).into());
     }
+    Ok(Stamp::new(instance, counter))
 }
 
 /// Runs work whose changes to the application's rows are not marked: the engine's own writing of what peers sent.

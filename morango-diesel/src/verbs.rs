@@ -13,9 +13,9 @@ macro_rules! implement_storage {
             use morango::identity::{Certificate, Instance, Nonce, PrivateKey};
             use morango::model::Registry;
             use morango::port::{
-                CertificateQuery, Chunk, DequeueReport, DeserializeOrder, DeserializeReport, Isolation, ReceivedChunk,
-                Rejection, SerializeReport, Storage, StoredCertificate, TouchedRecord, Transaction, WaitingCursor,
-                WaitingPage, WaitingRecords, Watch,
+                CertificateQuery, Chunk, DequeueReport, DeserializeOrder, DeserializeReport, Forgetting, Forgotten,
+                Isolation, OwnCounters, ReceivedChunk, Rejection, Renewal, Renewed, SerializeReport, Storage,
+                StoredCertificate, TouchedRecord, Transaction, WaitingCursor, WaitingPage, WaitingRecords, Watch,
             };
             use morango::record::StoreRecord;
             use morango::scope::Filter;
@@ -23,8 +23,8 @@ macro_rules! implement_storage {
 
             use crate::transactions::Transactions;
             use crate::{
-                certificates, conflicts, counters, dequeue, deserialize, instance, queue, receive, records, serialize,
-                sessions, stage, unclaimed, waiting,
+                certificates, conflicts, counters, dequeue, deserialize, forgetting, instance, queue, receive, records,
+                renewal, serialize, sessions, stage, unclaimed, waiting,
             };
 
             impl Storage for $storage {
@@ -40,6 +40,10 @@ macro_rules! implement_storage {
                     instance::renew_database_id(&self.0)
                 }
 
+                fn renew_if_copied(&self) -> Result<Option<DatabaseId>> {
+                    renewal::renew_if_copied(&self.0)
+                }
+
                 fn location(&self) -> String {
                     self.0.target().location()
                 }
@@ -50,6 +54,18 @@ macro_rules! implement_storage {
 
                 fn adopt_instance(&self, instance: &Instance) -> Result<()> {
                     instance::adopt_instance(&self.0, instance)
+                }
+
+                fn own_counters(&self) -> Result<OwnCounters> {
+                    renewal::own_counters(&Transactions::of(&self.0))
+                }
+
+                fn note_told(&self) -> Result<()> {
+                    renewal::note_told(&Transactions::of(&self.0))
+                }
+
+                fn renew_instance(&self, order: &Renewal<'_>) -> Result<Option<Renewed>> {
+                    renewal::renew_instance(&Transactions::of(&self.0), order)
                 }
 
                 fn save_certificates(
@@ -118,6 +134,10 @@ macro_rules! implement_storage {
 
                 fn close_sync_session(&self, id: &SyncSessionId, now: DateTime<Utc>) -> Result<()> {
                     sessions::close_sync_session(&self.0, id, now)
+                }
+
+                fn forget_sessions(&self, unused_since: DateTime<Utc>, limit: usize) -> Result<u64> {
+                    sessions::forget_sessions(&self.0, unused_since, limit)
                 }
 
                 fn create_transfer_session(&self, session: &TransferSession) -> Result<TransferSession> {
@@ -238,6 +258,10 @@ macro_rules! implement_storage {
 
                 fn resolve_conflict(&self, id: &SyncId, listed: &Stamp, content: Option<&str>) -> Result<()> {
                     conflicts::resolve(&self.0, id, listed, content)
+                }
+
+                fn forget(&self, order: &Forgetting<'_>) -> Result<Forgotten> {
+                    forgetting::forget(&self.0, order)
                 }
 
                 fn for_each_record(

@@ -62,6 +62,8 @@ pub(crate) struct Data {
     pub(crate) instance: Option<InstanceId>,
     /// The counter of every instance that this database ever was.
     pub(crate) instances: BTreeMap<InstanceId, i64>,
+    /// Up to which counter others may know each of them.
+    pub(crate) told: BTreeMap<InstanceId, i64>,
     /// What this database claims to have.
     pub(crate) counters: DatabaseMaxCounters,
     /// What it may have beyond that.
@@ -76,6 +78,7 @@ impl Data {
             next_sequence: 1,
             instance: None,
             instances: BTreeMap::new(),
+            told: BTreeMap::new(),
             counters: DatabaseMaxCounters::new(),
             unclaimed: DatabaseMaxCounters::new(),
         }

@@ -154,7 +154,7 @@ impl State {
         self.memories.get(&(session_of(memory), owner.to_owned(), name.to_owned())).cloned()
     }
 
-    fn forget_memories(&mut self, session: &[u8; 16]) {
+    pub(crate) fn forget_memories(&mut self, session: &[u8; 16]) {
         self.memories.retain(|(of, ..), _| of != session);
     }
 }

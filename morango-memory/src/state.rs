@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use morango::id::{CertificateId, DatabaseId, NonceId, SyncId, SyncSessionId, TransferSessionId};
 use morango::identity::{Certificate, Nonce, PrivateKey};
 use morango::model::Registry;
@@ -23,6 +24,8 @@ pub(crate) struct State {
     pub(crate) data: Data,
     pub(crate) is_prepared: bool,
     pub(crate) database: DatabaseId,
+    /// When the instance was renewed last.
+    pub(crate) renewed_at: Option<DateTime<Utc>>,
     pub(crate) certificates: BTreeMap<CertificateId, Certificate>,
     pub(crate) keys: BTreeMap<CertificateId, PrivateKey>,
     pub(crate) shared_key: Option<PrivateKey>,
@@ -45,6 +48,7 @@ impl State {
             data: Data::new(),
             is_prepared: false,
             database: DatabaseId::random(),
+            renewed_at: None,
             certificates: BTreeMap::new(),
             keys: BTreeMap::new(),
             shared_key: None,

@@ -10,9 +10,9 @@ use morango::id::{CertificateId, DatabaseId, NonceId, SyncId, SyncSessionId, Tra
 use morango::identity::{Certificate, Instance, Nonce, PrivateKey};
 use morango::model::Registry;
 use morango::port::{
-    CertificateQuery, Chunk, DequeueReport, DeserializeOrder, DeserializeReport, Isolation, Progress, ReceivedChunk,
-    Rejection, SerializeReport, Storage, StoredCertificate, TouchedRecord, Transaction, WaitingCursor, WaitingPage,
-    WaitingRecords, Watch,
+    CertificateQuery, Chunk, DequeueReport, DeserializeOrder, DeserializeReport, Forgetting, Forgotten, Isolation,
+    OwnCounters, Progress, ReceivedChunk, Rejection, Renewal, Renewed, SerializeReport, Storage, StoredCertificate,
+    TouchedRecord, Transaction, WaitingCursor, WaitingPage, WaitingRecords, Watch,
 };
 use morango::record::StoreRecord;
 use morango::scope::Filter;
@@ -137,6 +137,11 @@ impl Storage for MemoryStorage {
         Ok(state.database)
     }
 
+    /// A copy in memory is made by whoever knows that it is one.
+    fn renew_if_copied(&self) -> Result<Option<DatabaseId>> {
+        Ok(None)
+    }
+
     fn location(&self) -> String {
         "memory".to_owned()
     }
@@ -150,6 +155,18 @@ impl Storage for MemoryStorage {
         state.data.instances.entry(instance.id).or_insert(0);
         state.data.instance = Some(instance.id);
         Ok(())
+    }
+
+    fn own_counters(&self) -> Result<OwnCounters> {
+        self.state("read this instance's counter")?.data.own_counters()
+    }
+
+    fn note_told(&self) -> Result<()> {
+        self.state("note how far others know this instance")?.data.note_told()
+    }
+
+    fn renew_instance(&self, renewal: &Renewal<'_>) -> Result<Option<Renewed>> {
+        self.write("become another instance", |state| state.renew_instance(renewal))
     }
 
     fn save_certificates(&self, new: &[Certificate], key: Option<(&CertificateId, &PrivateKey)>) -> Result<()> {
@@ -214,6 +231,10 @@ impl Storage for MemoryStorage {
         Ok(())
     }
 
+    fn forget_sessions(&self, unused_since: DateTime<Utc>, limit: usize) -> Result<u64> {
+        Ok(self.state("forget old sessions")?.forget_sessions(unused_since, limit))
+    }
+
     fn create_transfer_session(&self, session: &TransferSession) -> Result<TransferSession> {
         self.state("create a transfer session")?.create_transfer_session(session)
     }
@@ -253,7 +274,15 @@ impl Storage for MemoryStorage {
     }
 
     fn queued_chunk(&self, session: &TransferSessionId, offset: u64, limit: usize) -> Result<Chunk> {
-        Ok(self.state("read what is queued")?.queued_chunk(session, offset, limit))
+        let mut state = self.state("read what is queued")?;
+        let chunk = state.queued_chunk(session, offset, limit);
+        // A record that changed since it was queued leaves in its newer form.
+        let own = state.data.own_counters()?;
+        let is_beyond = |record: &StoreRecord| record.counters.get(&own.instance).is_some_and(|saved| saved > own.told);
+        if chunk.records.iter().any(is_beyond) {
+            state.data.note_told()?;
+        }
+        Ok(chunk)
     }
 
     fn receive_chunk(&self, chunk: &ReceivedChunk<'_>) -> Result<u64> {
@@ -335,6 +364,10 @@ impl Storage for MemoryStorage {
 
     fn resolve_conflict(&self, id: &SyncId, listed: &Stamp, content: Option<&str>) -> Result<()> {
         self.prepared("resolve a conflict")?.data.resolve_conflict(id, listed, content)
+    }
+
+    fn forget(&self, order: &Forgetting<'_>) -> Result<Forgotten> {
+        self.write("forget a school", |state| state.forget(order))
     }
 
     fn for_each_record(

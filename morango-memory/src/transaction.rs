@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use morango::counter::{Fsic, Lack, PartitionCounters};
 use morango::id::{SyncId, TransferSessionId};
 use morango::port::{
-    DequeueReport, DeserializeOrder, DeserializeReport, SerializeReport, SessionMemory, TouchedRecord, Transaction,
-    Watch,
+    DequeueReport, DeserializeOrder, DeserializeReport, OwnCounters, Renewal, Renewed, SerializeReport, SessionMemory,
+    TouchedRecord, Transaction, Watch,
 };
 use morango::record::StoreRecord;
 use morango::scope::Filter;
@@ -36,6 +36,18 @@ impl Transaction for Open<'_> {
         change: &mut dyn FnMut(&mut TransferSession),
     ) -> Result<Option<TransferSession>> {
         Ok(self.0.update_transfer_session(id, change))
+    }
+
+    fn own_counters(&mut self) -> Result<OwnCounters> {
+        self.0.data.own_counters()
+    }
+
+    fn note_told(&mut self) -> Result<()> {
+        self.0.data.note_told()
+    }
+
+    fn renew_instance(&mut self, renewal: &Renewal<'_>) -> Result<Option<Renewed>> {
+        self.0.renew_instance(renewal)
     }
 
     fn serialize(&mut self, profile: &str, filter: &Filter, watch: Watch<'_>) -> Result<SerializeReport> {

@@ -8,6 +8,7 @@ mod builder;
 mod certificates;
 mod conflicts;
 mod connection;
+mod forgetting;
 mod options;
 mod pushing;
 mod report;
@@ -22,10 +23,10 @@ use std::sync::Arc;
 use crate::id::{CertificateId, SyncSessionId};
 use crate::identity::Instance;
 use crate::model::Registry;
-use crate::port::{Accounts, Peer, SerializeReport, Storage};
+use crate::port::{Accounts, Peer, Renewed, SerializeReport, Storage};
 use crate::scope::Filter;
 use crate::session::Capabilities;
-use crate::transfer::{Home, Responder, clean_up};
+use crate::transfer::{Home, Responder, clean_up, renew};
 use crate::{Result, limits};
 
 pub use crate::transfer::{CancelToken, CleanUpReport, SessionSelection, TransferReport};
@@ -71,8 +72,21 @@ impl Engine {
     }
 
     /// This database on this machine, as other peers know it.
-    pub fn instance(&self) -> &Instance {
-        &self.home.instance
+    pub fn instance(&self) -> Arc<Instance> {
+        self.home.instance()
+    }
+
+    /// Gives this database a new id, and makes this engine the instance that goes with it. What nobody was told of yet is saved
+    /// anew in its name.
+    ///
+    /// That is for a database that was copied or restored where the engine could not find it out by itself: a copy that was
+    /// written over the same file, and whose peers do not know more of it than it does itself. To ask once too often costs
+    /// one instance more, and nothing else.
+    ///
+    /// # Errors
+    /// The storage fails.
+    pub fn renew_database_id(&self) -> Result<Renewed> {
+        renew(&self.home)
     }
 
     /// What this peer can do.

@@ -224,6 +224,16 @@ pub const PROGRESS_NOTED_SECONDS: u64 = 2;
 /// Seconds after which a session that nobody used is closed, unless an application chooses otherwise.
 pub const SESSION_IDLE_SECONDS_DEFAULT: u64 = 30 * 24 * 60 * 60;
 
+/// Seconds between two renewals of the database's id for what peers say: so often a hostile one can cause it.
+pub const RENEWAL_SECONDS_MIN: i64 = 60 * 60;
+
+/// Starts in a row at which a database is found to be another one. After them what tells it apart is no longer believed: it may
+/// change by itself.
+pub const RENEWALS_IN_A_ROW_MAX: u32 = 8;
+
+/// Seconds after which a closed session is forgotten, unless an application chooses otherwise.
+pub const SESSION_KEPT_SECONDS_DEFAULT: u64 = 180 * 24 * 60 * 60;
+
 /// Seconds between two looks for sessions that nobody used.
 pub const UPKEEP_SECONDS: u64 = 60 * 60;
 

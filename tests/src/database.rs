@@ -3,7 +3,7 @@
 //! Stories are written once and told on each database: what differs between the databases differs here.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use morango::prelude::*;
 use morango_diesel::{PostgresStorage, Rows, SqliteStorage, Syncable};
 use morango_examples::school;
 
+use crate::device::Restoring;
 use crate::postgres::TestDatabase;
 
 /// A kind of database that a device may be on.
@@ -56,6 +57,13 @@ impl Hold {
     pub fn commit(mut self) {
         self.0.run("COMMIT").expect("what they did is kept");
     }
+}
+
+/// A copy of a database.
+#[derive(Debug)]
+pub(crate) enum Kept {
+    File(PathBuf),
+    Database(TestDatabase),
 }
 
 /// Does something with a connection, whichever it is.
@@ -105,12 +113,49 @@ impl Home {
         }
     }
 
+    /// A storage over a database of the server.
+    pub(crate) fn over(database: &Arc<TestDatabase>) -> Self {
+        let storage = PostgresStorage::open(database.url()).expect("a database of the server");
+        Self::Postgres(storage, Arc::clone(database))
+    }
+
     /// Which kind of database it is.
     pub(crate) fn kind(&self) -> Database {
         match self {
             Self::Sqlite(_) => Database::Sqlite,
             Self::Postgres(..) => Database::Postgres,
         }
+    }
+
+    /// A copy in the place of this database.
+    pub(crate) fn restored(self, folder: &Path, kept: &Kept, manner: Restoring) -> Self {
+        let home = match (self, kept) {
+            (Self::Sqlite(storage), Kept::File(backup)) => {
+                drop(storage);
+                let file = folder.join("school.db");
+                for name in ["school.db-wal", "school.db-shm"] {
+                    let _ = std::fs::remove_file(folder.join(name));
+                }
+                if manner == Restoring::AsNew {
+                    std::fs::remove_file(&file).expect("the old file goes");
+                }
+                std::fs::copy(backup, &file).expect("the backup is put back");
+                Self::Sqlite(SqliteStorage::open(&file).expect("a database file"))
+            }
+            (Self::Postgres(storage, database), Kept::Database(backup)) => {
+                drop(storage);
+                database.take_over(backup);
+                Self::over(&database)
+            }
+            (Self::Sqlite(_), Kept::Database(_)) | (Self::Postgres(..), Kept::File(_)) => {
+                panic!("a backup is put back on the kind of database that it is of")
+            }
+        };
+        // A database of a server cannot be overwritten from outside; so what it was is not known, as if it were older than the notes.
+        if manner == Restoring::Unseen {
+            home.connect().run("DELETE FROM morango_fact WHERE name = 'identity'").expect("nothing is noted");
+        }
+        home
     }
 
     /// An engine on this storage.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::sqlite::SqliteConnection;
@@ -18,7 +19,7 @@ use morango_diesel::SqliteStorage;
 use morango_examples::school::{self, Dataset};
 use tempfile::TempDir;
 
-use crate::database::{AnyRow, Connection, Database, Hold, Home, over};
+use crate::database::{AnyRow, Connection, Database, Hold, Home, Kept, over, quoted};
 
 /// A device with the school's tables.
 pub struct Device {
@@ -53,6 +54,41 @@ impl Device {
     /// Goes on with an engine that is told more. It answers again once it is asked to.
     pub fn rebuild(&mut self, with: impl FnOnce(EngineBuilder) -> EngineBuilder) {
         self.engine = with(self.builder()).build().expect("an engine on the database");
+    }
+
+    /// A copy of the database as it is now.
+    pub fn back_up(&mut self) -> Backup {
+        match &self.home {
+            Home::Sqlite(_) => {
+                let path = self.file(&format!("{}.backup", SyncId::random()));
+                self.sql(&format!("VACUUM INTO {}", quoted(&path.display().to_string())));
+                Backup(Kept::File(path))
+            }
+            Home::Postgres(_, database) => {
+                let database = Arc::clone(database);
+                let backup = database.copy();
+                self.home = Home::over(&database);
+                self.engine = self.home.engine();
+                Backup(Kept::Database(backup))
+            }
+        }
+    }
+
+    /// The same device, on which a backup was put back while it was switched off.
+    #[must_use]
+    pub fn restored(self, backup: &Backup, manner: Restoring) -> Self {
+        let Self { name, engine, home, server, folder } = self;
+        drop((engine, server));
+        let home = home.restored(folder.path(), &backup.0, manner);
+        let engine = home.engine();
+        Self { name, engine, home, server: None, folder }
+    }
+
+    /// Another device that begins with a copy of this one's database.
+    #[must_use]
+    pub fn copied(&mut self, name: &'static str, manner: Restoring) -> Self {
+        let backup = self.back_up();
+        Self::on(self.home.kind(), name).restored(&backup, manner)
     }
 
     /// From now on the device can do no more than this.
@@ -260,6 +296,19 @@ impl Device {
     pub fn counters(&self) -> BTreeSet<(String, String, i64)> {
         self.connection().counters()
     }
+}
+
+/// A copy of a device's database.
+#[derive(Debug)]
+pub struct Backup(Kept);
+
+/// What becomes of a database in whose place a backup is put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restoring {
+    /// The backup is another file, or another database of the server, which shows.
+    AsNew,
+    /// Nothing shows that it is another one: the backup is written over the old file, say.
+    Unseen,
 }
 
 /// The accounts of a school: `admin` may have any scope, anybody else only that of a single user, for the id in `learners`.

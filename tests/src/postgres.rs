@@ -17,10 +17,30 @@ pub struct TestDatabase {
 impl TestDatabase {
     /// Creates an empty database.
     pub fn create() -> Self {
-        let name = format!("morango_test_{}", SyncId::random());
-        let url = beside(&server(), &name);
+        let database = Self::named(format!("morango_test_{}", SyncId::random()));
         // Nobody is ever connected to this template, and it is as empty as can be.
-        run(&format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"));
+        run(&format!("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'", database.name));
+        database
+    }
+
+    /// Another database that holds what this one does. Whoever is connected to this one is not any more.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let copy = Self::named(format!("morango_test_{}", SyncId::random()));
+        copy.take_over(self);
+        copy
+    }
+
+    /// Becomes a copy of another one, in place of what was here. Nobody is connected to either any more.
+    pub fn take_over(&self, other: &Self) {
+        run(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+        let others = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'", other.name);
+        run(&others);
+        run(&format!("CREATE DATABASE {} TEMPLATE {}", self.name, other.name));
+    }
+
+    fn named(name: String) -> Self {
+        let url = beside(&server(), &name);
         Self { name, url }
     }
 

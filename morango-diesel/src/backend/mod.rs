@@ -369,6 +369,20 @@ pub(crate) fn has_own_tables(connection: &mut Connection<'_>) -> Result<bool, Fa
     }
 }
 
+/// What tells this database apart from its copies, by name, as far as it can be found out.
+pub(crate) fn identity(connection: &mut Connection<'_>, target: &Target) -> Result<Vec<(&'static str, String)>, Fault> {
+    match (connection, target) {
+        #[cfg(feature = "sqlite")]
+        (Connection::Sqlite(_), Target::Sqlite(target)) => Ok(sqlite::identity(target)),
+        #[cfg(feature = "postgres")]
+        (connection @ Connection::Postgres(_), Target::Postgres(_)) => postgres::identity(connection),
+        #[cfg(all(feature = "sqlite", feature = "postgres"))]
+        (Connection::Sqlite(_), Target::Postgres(_)) | (Connection::Postgres(_), Target::Sqlite(_)) => {
+            unreachable!("a connection leads to its storage's database")
+        }
+    }
+}
+
 /// Adds the condition that a mark is of the row of this record, in whatever form its column has the id.
 pub(crate) fn has_row_id<'a>(connection: &Connection<'_>, statement: Statement<'a>, id: &'a SyncId) -> Statement<'a> {
     match connection {
@@ -476,6 +490,9 @@ pub(crate) const RESUME_SQL: &str = include_str!("resume.sql");
 
 /// What telling of records that wait needs of any database: a step of [`migrations`].
 pub(crate) const WAITING_SQL: &str = include_str!("waiting.sql");
+
+/// What finding out restored databases and forgetting old sessions need of any database: a step of [`migrations`].
+pub(crate) const HOUSEKEEPING_SQL: &str = include_str!("housekeeping.sql");
 
 /// What listing conflicts needs of any database: a step of [`migrations`].
 pub(crate) const CONFLICTS_SQL: &str = include_str!("conflicts.sql");

@@ -22,6 +22,7 @@ use crate::connection::{AsConnection as _, Connection};
 use crate::error::{Fault, from_connection_error, from_diesel};
 use crate::rows::{PostgresModel, TableRows};
 use crate::statement::{Statement, Value, sql};
+use crate::transaction::{begin_savepoint, keep_savepoint, undo_savepoint};
 
 /// What kind of database it is, in [`Storage::kind`](morango::port::Storage::kind).
 pub(crate) const KIND: &str = "postgresql";
@@ -33,8 +34,13 @@ pub(crate) const HAS_ONE_WRITER: bool = false;
 ///
 /// Once published, one of these never changes; a new one is added at the end. State in the commit what an older program
 /// does with the new tables.
-pub(crate) const MIGRATIONS: &[&str] =
-    &[include_str!("postgres.sql"), super::RESUME_SQL, super::WAITING_SQL, super::CONFLICTS_SQL];
+pub(crate) const MIGRATIONS: &[&str] = &[
+    include_str!("postgres.sql"),
+    super::RESUME_SQL,
+    super::WAITING_SQL,
+    super::CONFLICTS_SQL,
+    super::HOUSEKEEPING_SQL,
+];
 
 /// PostgreSQL finds the index by itself.
 pub(crate) const BY_COUNTER: &str = "";
@@ -226,6 +232,29 @@ pub(crate) fn has_own_tables(connection: &mut Connection<'_>) -> Result<bool, Fa
     let tables = sql("SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname = 'morango_fact'
          AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())");
     Ok(tables.returns::<BigInt>().get_result::<i64>(connection)? > 0)
+}
+
+/// What tells this database apart from its copies: the cluster, its timeline, which is another one after a restore was promoted, and
+/// the database and a table of ours in it, which are others after a dump was read back. What the user may not ask is left out.
+pub(crate) fn identity(connection: &mut Connection<'_>) -> Result<Vec<(&'static str, String)>, Fault> {
+    let asked = [
+        ("system", "SELECT CAST(system_identifier AS TEXT) FROM pg_control_system()"),
+        ("timeline", "SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"),
+        ("database", "SELECT CAST(oid AS TEXT) FROM pg_database WHERE datname = current_database()"),
+        ("table", "SELECT CAST(CAST(to_regclass('morango_fact') AS OID) AS TEXT)"),
+    ];
+    let mut identity = Vec::new();
+    for (name, question) in asked {
+        begin_savepoint(connection)?;
+        match sql(question).returns::<Text>().get_result::<String>(connection) {
+            Ok(answer) => {
+                keep_savepoint(connection)?;
+                identity.push((name, answer));
+            }
+            Err(_) => undo_savepoint(connection)?,
+        }
+    }
+    Ok(identity)
 }
 
 /// Adds the condition that a mark is of the row of this record: triggers mark it under its 32 digits, whatever its column is.

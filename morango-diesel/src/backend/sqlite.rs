@@ -35,7 +35,7 @@ pub(crate) const HAS_ONE_WRITER: bool = true;
 /// Once published, one of these never changes; a new one is added at the end. State in the commit what an older program
 /// does with the new tables.
 pub(crate) const MIGRATIONS: &[&str] =
-    &[include_str!("sqlite.sql"), super::RESUME_SQL, super::WAITING_SQL, super::CONFLICTS_SQL];
+    &[include_str!("sqlite.sql"), super::RESUME_SQL, super::WAITING_SQL, super::CONFLICTS_SQL, super::HOUSEKEEPING_SQL];
 
 /// Which index finds an instance's latest records.
 pub(crate) const BY_COUNTER: &str = " INDEXED BY morango_store_by_counter";
@@ -172,6 +172,14 @@ pub(crate) fn is_same_name(one: &str, other: &str) -> bool {
 pub(crate) fn has_own_tables(connection: &mut Connection<'_>) -> Result<bool, Fault> {
     let tables = sql("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'morango_fact'");
     Ok(tables.returns::<BigInt>().get_result::<i64>(connection)? > 0)
+}
+
+/// What tells this file apart from its copies: when it was made, where the system notes that. Not which file it is on its disk, which
+/// some file systems tell differently each time; and not where it is, since a file may be moved.
+pub(crate) fn identity(target: &Target) -> Vec<(&'static str, String)> {
+    let created = std::fs::metadata(&target.path).and_then(|file| file.created()).ok();
+    let since_epoch = created.and_then(|created| created.duration_since(std::time::UNIX_EPOCH).ok());
+    since_epoch.map(|since| ("created", since.as_nanos().to_string())).into_iter().collect()
 }
 
 /// Adds the condition that a mark is of the row of this record: a column may hold its id as text or as bytes.

@@ -54,6 +54,27 @@ fn a_chain_is_found_from_the_key_that_is_ours() {
     assert_eq!(ids(CertificateQuery::Owned { profile: none() }), both);
 }
 
+#[test]
+fn certificates_of_strangers_are_forgotten_and_those_of_our_roots_stay() {
+    let device = Device::new();
+    let storage = &device.storage;
+    let ((keys, ours), (_, strangers)) = (chain_of_three(), chain_of_three());
+    // Given: of our chain we hold the key in the middle; the strangers' leaf opened a session.
+    storage.save_certificates(&ours, Some((&ours[1].id(), &keys[1]))).expect("save");
+    storage.save_certificates(&strangers, None).expect("save");
+    let session = super::sessions::session_of(strangers[1].id());
+    storage.create_sync_session(&session).expect("create");
+    let kept = |chain: &[Certificate; 3]| {
+        chain.each_ref().map(|certificate| storage.certificate(&certificate.id()).expect("read").is_some())
+    };
+
+    storage.forget_sessions(session.last_activity_at, 10).expect("forget");
+    assert_eq!((kept(&ours), kept(&strangers)), ([true; 3], [true, true, false]), "a session names it and its parent");
+    storage.close_sync_session(&session.id, session.last_activity_at).expect("close");
+    storage.forget_sessions(session.last_activity_at + chrono::TimeDelta::days(1), 10).expect("forget");
+    assert_eq!((kept(&ours), kept(&strangers)), ([true; 3], [false; 3]));
+}
+
 fn chain_of_three() -> ([PrivateKey; 3], [Certificate; 3]) {
     let definition = ScopeDefinition::new(ScopeDefinitionSource {
         profile: "notebook",

@@ -43,6 +43,11 @@ fn sync_session() -> SyncSession {
     }
 }
 
+/// A session that a client of this certificate opened.
+pub(crate) fn session_of(client_certificate: CertificateId) -> SyncSession {
+    SyncSession { client_certificate, ..sync_session() }
+}
+
 fn transfer_session(sync_session: &SyncSession, direction: Direction) -> TransferSession {
     TransferSession {
         id: TransferSessionId::random(),
@@ -256,4 +261,39 @@ fn transfer_sessions_are_listed_with_the_open_ones_first_and_keep_their_sync_ses
     assert_eq!(listed(2), [Some(2), Some(1)]);
     let used = storage.sync_session(&session.id).expect("read").expect("it is there").last_activity_at;
     assert_eq!(used, later(3));
+}
+
+#[test]
+fn sessions_of_old_are_forgotten_but_those_from_which_a_record_waits() {
+    let mut device = Device::new();
+    let sessions: Vec<SyncSession> = (0..4).map(|_| sync_session()).collect();
+    let [old, recent, open, waits] = &sessions[..] else { unreachable!("there are four") };
+    let mut transfers = BTreeMap::new();
+    for session in &sessions {
+        device.storage.create_sync_session(session).expect("create");
+        let transfer = transfer_session(session, Direction::Push);
+        device.storage.create_transfer_session(&transfer).expect("create");
+        transfers.insert(session.id, transfer.id);
+    }
+    let (early, late) = (noon() + TimeDelta::days(1), noon() + TimeDelta::days(100));
+    for (session, at) in [(old, early), (recent, late), (waits, early)] {
+        device.storage.close_sync_session(&session.id, at).expect("close");
+    }
+    device.photo("cat");
+    device.serialize();
+    let transfer = super::database::id(transfers[&waits.id]);
+    device.run(&format!("UPDATE morango_store SET is_dirty = 1, transfer_session = {transfer}"));
+
+    let forget =
+        |device: &Device, days| device.storage.forget_sessions(noon() + TimeDelta::days(days), 10).expect("forget");
+    assert_eq!(forget(&device, 1), 0, "none is old enough");
+    assert_eq!(forget(&device, 50), 1);
+    let is_kept = |session: &SyncSession| device.storage.sync_session(&session.id).expect("read").is_some();
+    assert_eq!([old, recent, open, waits].map(is_kept), [false, true, true, true]);
+    assert!(device.storage.transfer_session(&transfers[&old.id]).expect("read").is_none());
+    device.run("UPDATE morango_store SET is_dirty = 2");
+    assert_eq!(forget(&device, 50), 0, "what was dropped may come back");
+    device.run("UPDATE morango_store SET is_dirty = 0");
+    assert_eq!(forget(&device, 1000), 2, "the open one stays however old it is");
+    assert_eq!(device.number("SELECT count(*) FROM morango_transfer_session"), 1);
 }

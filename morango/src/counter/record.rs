@@ -59,6 +59,16 @@ impl RecordMaxCounters {
         }
     }
 
+    /// Takes back what an instance saved beyond a counter.
+    pub fn lower(&mut self, to: Stamp) {
+        if let Ok(index) = self.position(&to.instance) {
+            self.0[index].counter = self.0[index].counter.min(to.counter);
+            if self.0[index].counter == 0 {
+                self.0.remove(index);
+            }
+        }
+    }
+
     /// Takes in every stamp of the other: the higher counter of each instance stays.
     pub fn merge_max(&mut self, other: &Self) {
         for stamp in &other.0 {

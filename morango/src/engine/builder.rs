@@ -7,12 +7,14 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::Engine;
-use crate::hook::{Event, Hook};
-use crate::identity::{Instance, SystemFacts};
+use crate::hook::{Event, Hook, RenewalCause};
+use crate::identity::SystemFacts;
 use crate::model::Registry;
 use crate::port::{Clock, FailedBefore, Storage, SystemClock};
 use crate::session::{Capabilities, Capability};
-use crate::transfer::{Guests, Home, Operation, SingleUserScope, Upkeep, Workers, look_after};
+use crate::transfer::{
+    CurrentInstance, Guests, Home, Occasion, Operation, SingleUserScope, Upkeep, Workers, look_after,
+};
 use crate::{Error, ErrorKind, Result, limits};
 
 /// Makes an [`Engine`]. All that it may be told has a default.
@@ -26,7 +28,10 @@ pub struct EngineBuilder {
     guests: Guests,
     single_user_scopes: Vec<SingleUserScope>,
     sessions_idle: Duration,
+    sessions_kept: Duration,
     failed_before: FailedBefore,
+    serializing: Occasion,
+    deserializing: Occasion,
 }
 
 impl EngineBuilder {
@@ -41,7 +46,10 @@ impl EngineBuilder {
             guests: Guests::default(),
             single_user_scopes: Vec::new(),
             sessions_idle: Duration::from_secs(limits::SESSION_IDLE_SECONDS_DEFAULT),
+            sessions_kept: Duration::from_secs(limits::SESSION_KEPT_SECONDS_DEFAULT),
             failed_before: FailedBefore::default(),
+            serializing: Occasion::default(),
+            deserializing: Occasion::default(),
         }
     }
 
@@ -127,11 +135,38 @@ impl EngineBuilder {
         self
     }
 
+    /// How long a closed sync session is kept, with its transfers and what was refused in them, in place of
+    /// [`limits::SESSION_KEPT_SECONDS_DEFAULT`]. Sessions in which a record came that still waits are kept as long as it does. The
+    /// engine forgets them when it looks for those that nobody uses; and with them certificates that peers showed which have
+    /// nothing in common with one of ours.
+    #[must_use]
+    pub fn keep_closed_sessions_for(mut self, kept: Duration) -> Self {
+        self.sessions_kept = kept;
+        self
+    }
+
     /// What deserializing does with records that failed before: on a device where many wait for good, passing them by is
     /// faster. A sync may say otherwise for itself.
     #[must_use]
     pub fn failed_before(mut self, failed_before: FailedBefore) -> Self {
         self.failed_before = failed_before;
+        self
+    }
+
+    /// Leaves the application's changes alone in syncs: [`Engine::serialize`] brings them into the store when the application asks
+    /// for it, and until then no sync sends them. Serialize under the filter that is synced, or under
+    /// [`Filter::everything`](crate::scope::Filter::everything), since a sync tells of what was serialized under its filter.
+    #[must_use]
+    pub fn serialize_apart(mut self) -> Self {
+        self.serializing = Occasion::Apart;
+        self
+    }
+
+    /// Leaves received records in the store in syncs: [`Engine::deserialize`] makes rows of them when the application asks for
+    /// it. Others get them from here all the same.
+    #[must_use]
+    pub fn deserialize_apart(mut self) -> Self {
+        self.deserializing = Occasion::Apart;
         self
     }
 
@@ -150,8 +185,9 @@ impl EngineBuilder {
         let storage = self.storage;
         storage.prepare(&registry)?;
         let facts = self.facts.unwrap_or_else(SystemFacts::read);
-        let instance = Instance::derive(storage.database_id()?, storage.location(), &facts);
-        storage.adopt_instance(&instance)?;
+        let former = storage.renew_if_copied()?.map(|_| storage.own_counters().ok().map(|own| own.instance));
+        let instance = CurrentInstance::new(facts, storage.location(), storage.database_id()?);
+        storage.adopt_instance(&instance.get())?;
         let home = Home {
             storage,
             registry,
@@ -162,15 +198,22 @@ impl EngineBuilder {
             guests,
             single_user_scopes: self.single_user_scopes,
             failed_before: self.failed_before,
+            serializing: self.serializing,
+            deserializing: self.deserializing,
             workers: Workers::default(),
-            upkeep: Upkeep::new(self.sessions_idle),
+            upkeep: Upkeep::new(self.sessions_idle, self.sessions_kept),
         };
         if home.instance_json().len() > limits::INSTANCE_BYTES_MAX {
             let message = format!("build the engine: its instance info is over {} bytes", limits::INSTANCE_BYTES_MAX);
             return Err(Error::new(ErrorKind::Configuration, message));
         }
+        let instance = home.instance();
+        if let Some(former) = former {
+            tracing::warn!(current = %instance.id, "this database is a copy or was restored, and has a new id");
+            home.tell(&Event::InstanceRenewed { former, current: instance.id, cause: RenewalCause::Copied });
+        }
         look_after(&home);
-        tracing::info!(instance = %home.instance.id, storage = home.instance.db_path, "the engine is ready");
+        tracing::info!(instance = %instance.id, storage = instance.db_path, "the engine is ready");
         Ok(Engine { home: Arc::new(home) })
     }
 }

@@ -70,12 +70,12 @@ pub(super) fn meet(home: &Home, peer: &dyn Peer) -> Result<(Capabilities, PeerIn
 
 /// A copied database has the same instance: syncing the two would let each believe that the other's changes are its own.
 fn check_not_ourselves(home: &Home, peer: &dyn Peer, info: &PeerInfo) -> Result<()> {
-    if info.instance_id != home.instance.id.hex().as_str() {
+    if info.instance_id != home.instance().id.hex().as_str() {
         return Ok(());
     }
     let message = format!("sync with {}: it is this very instance, {}", peer.location(), info.instance_id);
     Err(Error::new(ErrorKind::InvalidInput, message)
-        .with_hint("if one database is a copy of the other, give it a new id with Storage::renew_database_id"))
+        .with_hint("if one database is a copy of the other, give it a new id with Engine::renew_database_id"))
 }
 
 /// The peer's certificate that allows the most of what is wanted, verified and kept, with what it allows.
@@ -214,7 +214,7 @@ pub(super) fn open<'a>(
         profile: request.profile,
         client_certificate: request.client_certificate,
         server_certificate: request.server_certificate,
-        client_instance: Some(home.instance.id),
+        client_instance: Some(home.instance().id),
         server_instance: instance_id(&answer.server_instance),
         client_instance_json: request.instance,
         server_instance_json: answer.server_instance,

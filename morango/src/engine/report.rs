@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::id::{CertificateId, SyncSessionId};
-use crate::port::Traffic;
+use crate::port::{Renewed, Traffic};
 use crate::transfer::TransferReport;
 
 /// What one sync did.
@@ -36,6 +36,11 @@ impl SyncReport {
     /// How many records both sides had changed: both contents are kept.
     pub fn conflicts(&self) -> u64 {
         self.pull.iter().chain(&self.push).map(TransferReport::conflicts).sum()
+    }
+
+    /// Whether this database became another instance because it is a copy or was restored; see [`TransferReport::renewed`].
+    pub fn renewed(&self) -> Option<&Renewed> {
+        self.pull.iter().chain(&self.push).find_map(|transfer| transfer.renewed.as_ref())
     }
 
     /// How many records went over, both ways.

@@ -61,6 +61,7 @@ pub(super) fn sync(
     }
     options.cancel.check()?;
     look_after(home);
+    home.take_up_instance()?;
     let (capabilities, info) = meet(home, peer)?;
     if options.beginning == Beginning::WithWhatIsLeft
         && let Some(left) = left_open(home, &info, certificate, options)?
@@ -90,6 +91,7 @@ pub(super) fn resume(home: &Home, peer: &dyn Peer, id: SyncSessionId, options: &
     let sync = Sync::begin(home, peer, options);
     options.guests.check_beside(&home.guests)?;
     options.cancel.check()?;
+    home.take_up_instance()?;
     let (_, info) = meet(home, peer)?;
     sync.go_on(id, &info)
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::transfer::HookFailure;
-use crate::id::{SyncSessionId, TransferSessionId};
+use crate::id::{InstanceId, SyncSessionId, TransferSessionId};
 use crate::port::Progress;
 use crate::session::{Direction, Side, Stage, TransferSession};
 
@@ -90,6 +90,16 @@ pub enum Event {
         /// Which end we are.
         side: Side,
     },
+    /// This database has a new id and is another instance, because it is a copy or was restored, or on request. What others
+    /// had of the former one stays; from here on nothing is saved under its name.
+    InstanceRenewed {
+        /// What it was, where that is known.
+        former: Option<InstanceId>,
+        /// What it is.
+        current: InstanceId,
+        /// How that came.
+        cause: RenewalCause,
+    },
     /// A sync session was closed.
     SessionClosed {
         /// The session.
@@ -97,6 +107,18 @@ pub enum Event {
         /// Which end we are.
         side: Side,
     },
+}
+
+/// Why a database got a new id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RenewalCause {
+    /// It was found to be another one than before when the engine was built.
+    Copied,
+    /// A peer knows more of its former instance than this database told anybody of.
+    KnownElsewhere,
+    /// The application asked for it.
+    Asked,
 }
 
 /// Whoever is told of events. It is called on the engine's threads and should return soon.

@@ -3,5 +3,5 @@
 mod event;
 mod transfer;
 
-pub use event::{Event, Phase, Totals, Watcher};
+pub use event::{Event, Phase, RenewalCause, Totals, Watcher};
 pub use transfer::{GuestError, Hook, HookFailure, HookMoment, Party, TransferEnd, TransferInfo};

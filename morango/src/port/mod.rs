@@ -4,17 +4,21 @@
 
 mod accounts;
 mod clock;
+mod forgetting;
 mod peer;
+mod renewal;
 mod storage;
 mod transaction;
 mod waiting;
 
 pub use accounts::{Accounts, Credentials, GrantRequest, NoAccounts};
 pub use clock::{Clock, SystemClock};
+pub use forgetting::{Forgetting, Forgotten, Papers, Unsent};
 pub use peer::{
     CertificateQuery, Peer, PeerInfo, ProceedRequest, ReceivedRecord, RemoteTransfer, SyncSessionAnswer,
     SyncSessionRequest, Traffic, TransferSessionRequest,
 };
+pub use renewal::{OwnCounters, Renewal, Renewed};
 pub use storage::{
     ApplyFailure, Chunk, DequeueReport, DeserializeReport, Progress, REPORTED_MAX, ReceivedChunk, Rejection,
     SerializeReport, SetAside, Storage, StoredCertificate, Watch,

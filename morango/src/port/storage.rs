@@ -21,7 +21,9 @@ use crate::scope::Filter;
 use crate::session::{Role, SyncSession, SyncSessionQuery, TransferSession};
 use crate::{Error, ErrorKind, Result};
 
+use super::forgetting::{Forgetting, Forgotten};
 use super::peer::CertificateQuery;
+use super::renewal::{OwnCounters, Renewal, Renewed};
 use super::transaction::{Isolation, TouchedRecord, Transaction};
 use super::waiting::{DeserializeOrder, WaitingCursor, WaitingKind, WaitingPage, WaitingRecords};
 
@@ -202,11 +204,21 @@ pub trait Storage: Send + Sync + 'static {
     /// The database fails.
     fn database_id(&self) -> Result<DatabaseId>;
 
-    /// Gives this database a new id, as after it was copied or restored from a backup.
+    /// Gives this database a new id, as after it was copied or restored from a backup. Nothing else changes until an instance
+    /// is adopted; [`renew_instance`](Self::renew_instance) is for one that has begun to count.
     ///
     /// # Errors
     /// The database fails.
     fn renew_database_id(&self) -> Result<DatabaseId>;
+
+    /// Gives this database a new id if it is another one than when somebody last looked: a copy, or one that was restored. Says
+    /// which, if so. What cannot be found out, or was never noted, is no difference.
+    ///
+    /// It is called after [`prepare`](Self::prepare), before an instance is adopted and thereby before anything is stamped.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn renew_if_copied(&self) -> Result<Option<DatabaseId>>;
 
     /// Where the database is, for people: a file's path or a server's name.
     fn location(&self) -> String;
@@ -219,6 +231,28 @@ pub trait Storage: Send + Sync + 'static {
     /// # Errors
     /// The database fails.
     fn adopt_instance(&self, instance: &Instance) -> Result<()>;
+
+    /// How far the current instance has counted, and how far others may know it.
+    ///
+    /// # Errors
+    /// The database fails, or no instance was adopted yet.
+    fn own_counters(&self) -> Result<OwnCounters>;
+
+    /// Notes that others may know the current instance up to its counter. It is on the disk before anything leaves that bears it.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn note_told(&self) -> Result<()>;
+
+    /// Draws a new id and becomes the instance that goes with it; `None` where that happened too lately. All of it is one
+    /// transaction:
+    /// - what the former instance saved that nobody was told of is saved anew by the new one, so that it travels;
+    /// - of the former instance this database claims no more than it told others of, so that it is sent what it lacks;
+    /// - of the new one it claims everything, wherever it claimed anything of the former.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn renew_instance(&self, renewal: &Renewal<'_>) -> Result<Option<Renewed>>;
 
     /// Keeps verified certificates, and the private key of one of them where it is ours. Those already here stay as they are.
     ///
@@ -310,6 +344,14 @@ pub trait Storage: Send + Sync + 'static {
     /// # Errors
     /// The database fails.
     fn close_sync_session(&self, id: &SyncSessionId, now: DateTime<Utc>) -> Result<()>;
+
+    /// Deletes closed sync sessions that nobody used since a time, those first that were used longest ago, at most `limit`, with
+    /// their transfer sessions, what these remember, and what was refused in them; but none in which a record came that waits.
+    /// Certificates go too that are under no root of ours and that no session names. Says how many sessions it deleted.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn forget_sessions(&self, unused_since: DateTime<Utc>, limit: usize) -> Result<u64>;
 
     /// Keeps a new transfer session, or takes up the open one of the same sync session and direction, which it returns. The sync
     /// session was last used then.
@@ -504,6 +546,15 @@ pub trait Storage: Send + Sync + 'static {
     /// or its row was changed and is not serialized yet; [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) where the content cannot
     /// be the row; or the database fails. Nothing is changed then.
     fn resolve_conflict(&self, id: &SyncId, listed: &Stamp, content: Option<&str>) -> Result<()>;
+
+    /// Takes everything under a root off this database, in one transaction: rows of the application without a trace, children
+    /// before parents; records, claims and notes under the root, and claims above it; sync sessions of its certificates with all
+    /// that hangs on them; and the certificates, where that is ordered. And this database becomes another instance.
+    ///
+    /// # Errors
+    /// [`ErrorKind::SessionConflict`] where a sync session of the root is open; [`ErrorKind::InvalidInput`] where changes would be
+    /// lost that may not be; or the database fails. Nothing is changed then.
+    fn forget(&self, order: &Forgetting<'_>) -> Result<Forgotten>;
 
     /// Every store record of a profile under a filter, in the order of their ids: for backups, inspection and tests.
     ///

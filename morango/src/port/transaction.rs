@@ -7,6 +7,7 @@ use std::any::Any;
 
 use chrono::{DateTime, Utc};
 
+use super::renewal::{OwnCounters, Renewal, Renewed};
 use super::storage::{DequeueReport, DeserializeReport, SerializeReport, Watch};
 use super::waiting::{DeserializeOrder, WaitingKind};
 use crate::Result;
@@ -71,6 +72,24 @@ pub trait Transaction {
         id: &TransferSessionId,
         change: &mut dyn FnMut(&mut TransferSession),
     ) -> Result<Option<TransferSession>>;
+
+    /// As [`Storage::own_counters`](super::Storage::own_counters).
+    ///
+    /// # Errors
+    /// The same.
+    fn own_counters(&mut self) -> Result<OwnCounters>;
+
+    /// As [`Storage::note_told`](super::Storage::note_told).
+    ///
+    /// # Errors
+    /// The same.
+    fn note_told(&mut self) -> Result<()>;
+
+    /// As [`Storage::renew_instance`](super::Storage::renew_instance).
+    ///
+    /// # Errors
+    /// The same.
+    fn renew_instance(&mut self, renewal: &Renewal<'_>) -> Result<Option<Renewed>>;
 
     /// As [`Storage::serialize`](super::Storage::serialize).
     ///

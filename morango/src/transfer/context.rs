@@ -12,6 +12,7 @@ use super::fsic::Exchange;
 use super::guests::Guests;
 use super::info::SingleUserScope;
 use super::lease::Lease;
+use super::renewal::CurrentInstance;
 use super::stages::Performed;
 use super::upkeep::Upkeep;
 use super::work::Work;
@@ -22,7 +23,7 @@ use crate::id::{CertificateId, SyncSessionId, TransferSessionId};
 use crate::identity::Instance;
 use crate::model::Registry;
 use crate::port::{
-    Clock, DequeueReport, DeserializeReport, FailedBefore, Progress, REPORTED_MAX, Rejection, RemoteTransfer,
+    Clock, DequeueReport, DeserializeReport, FailedBefore, Progress, REPORTED_MAX, Rejection, RemoteTransfer, Renewed,
     SerializeReport, Storage,
 };
 use crate::scope::Scope;
@@ -34,7 +35,7 @@ pub(crate) struct Home {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) instance: Instance,
+    pub(crate) instance: CurrentInstance,
     /// What the application says of this instance beside what the engine says.
     pub(crate) instance_info: Map<String, Value>,
     pub(crate) capabilities: Capabilities,
@@ -43,15 +44,29 @@ pub(crate) struct Home {
     pub(crate) single_user_scopes: Vec<SingleUserScope>,
     /// What becomes of received records that failed before.
     pub(crate) failed_before: FailedBefore,
+    /// When the application's changes become records.
+    pub(crate) serializing: Occasion,
+    /// When received records become rows.
+    pub(crate) deserializing: Occasion,
     pub(crate) workers: Workers,
     pub(crate) upkeep: Upkeep,
+}
+
+/// When work is done that needs no peer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Occasion {
+    /// In every sync.
+    #[default]
+    InSyncs,
+    /// When the application asks for it.
+    Apart,
 }
 
 impl Home {
     /// What this peer says of itself in a sync session, as JSON text. The application cannot replace the engine's own keys.
     pub(crate) fn instance_json(&self) -> String {
         let mut object = self.instance_info.clone();
-        let instance = &self.instance;
+        let instance = self.instance();
         let own = [
             ("id", instance.id.to_string()),
             ("platform", instance.platform.clone()),
@@ -64,6 +79,11 @@ impl Home {
         ];
         object.extend(own.map(|(name, value)| (name.to_owned(), Value::String(value))));
         Value::Object(object).to_string()
+    }
+
+    /// This database on this machine.
+    pub(crate) fn instance(&self) -> Arc<Instance> {
+        self.instance.get()
     }
 
     /// The scope of a certificate that is in the store.
@@ -80,7 +100,7 @@ impl fmt::Debug for Home {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Home")
-            .field("instance", &self.instance.id)
+            .field("instance", &self.instance().id)
             .field("storage", &self.storage.location())
             .finish_non_exhaustive()
     }
@@ -121,6 +141,8 @@ pub(super) struct Results {
     /// What was refused at the gate. At most [`REPORTED_MAX`] of them.
     pub(super) rejections: Vec<Rejection>,
     pub(super) rejections_total: u64,
+    /// Whether this database became another instance, because the peer knows more of the former than it could.
+    pub(super) renewed: Option<Renewed>,
 }
 
 impl Results {

@@ -11,6 +11,7 @@ use crate::Result;
 use crate::counter::{CounterError, Fsic, FsicV1, PartitionCounters};
 use crate::id::{InstanceId, excerpt};
 use crate::limits;
+use crate::port::OwnCounters;
 use crate::scope::Filter;
 use crate::session::{Direction, FsicForm, Role, Side, SyncSession, TransferSession};
 
@@ -56,11 +57,39 @@ fn other_instance(sync_session: &SyncSession) -> Option<InstanceId> {
 ///
 /// One map for all comes from the counters of a receiver, also where this side sends: a receiver leaves nothing out.
 pub(super) fn ours(work: &mut Work<'_>, exchange: &Exchange<'_>) -> Result<Fsic> {
-    let mut of = |role| work.fsic(exchange.profile, exchange.filter, role);
+    let own = work.own_counters()?;
+    let mut of = |role| {
+        let all = work.fsic(exchange.profile, exchange.filter, role)?;
+        Ok(match exchange.role {
+            Role::Producer => all,
+            Role::Receiver => up_to_told(all, &own),
+        })
+    };
     match exchange.form {
         FsicForm::PerPartition => of(exchange.role),
         FsicForm::Flat => Ok(FsicV1::of(&of(Role::Receiver)?, exchange.filter)?.spread_over(exchange.filter)?),
     }
+}
+
+/// What a receiver says of itself: that it has what it told others of. Nobody else has more of it, unless another database counts
+/// as the same instance; and then this one lacks what that one saved under the numbers that here are still unknown to others.
+fn up_to_told(mut fsic: Fsic, own: &OwnCounters) -> Fsic {
+    for counters in fsic.sub.values_mut().chain(fsic.super_.values_mut()) {
+        if own.told == 0 {
+            counters.remove(&own.instance);
+        } else if let Some(counter) = counters.get_mut(&own.instance) {
+            *counter = own.told.min(*counter);
+        }
+    }
+    fsic
+}
+
+/// What is believed of a peer's counters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Accepted {
+    pub(super) fsic: Fsic,
+    /// A counter of this instance that the peer knows of, and this database told nobody of.
+    pub(super) beyond: Option<i64>,
 }
 
 /// Checks a peer's counters, and passes over those that say more of this instance than this instance says of itself.
@@ -74,9 +103,9 @@ pub(super) fn ours(work: &mut Work<'_>, exchange: &Exchange<'_>) -> Result<Fsic>
 pub(super) fn accept(
     exchange: &Exchange<'_>,
     mut theirs: Fsic,
-    own: &InstanceId,
+    own: &OwnCounters,
     ours: &Fsic,
-) -> Result<Fsic, CounterError> {
+) -> Result<Accepted, CounterError> {
     if let Some(outside) = theirs.sub.keys().find(|partition| !exchange.filter.contains(partition)) {
         return Err(CounterError::OutsideFilter { partition: excerpt(outside) });
     }
@@ -85,19 +114,24 @@ pub(super) fn accept(
             return Err(CounterError::OutOfRange { counter: *counter });
         }
     }
-    let ceiling = highest(&ours.sub, own).max(highest(&ours.super_, own));
+    let instance = &own.instance;
+    let ceiling = highest(&ours.sub, instance).max(highest(&ours.super_, instance));
+    let ceiling = ceiling.map_or(0, |ceiling| ceiling.min(own.told));
+    let mut beyond = None;
     for counters in theirs.sub.values_mut().chain(theirs.super_.values_mut()) {
-        if let Some(claimed) = counters.get(own).copied()
-            && ceiling.is_none_or(|ceiling| claimed > ceiling)
+        if let Some(claimed) = counters.get(instance).copied()
+            && claimed > ceiling
         {
-            tracing::warn!(claimed, ?ceiling, "a peer says that it has more of this instance than there is");
-            counters.remove(own);
+            tracing::warn!(claimed, ceiling, "a peer says that it has more of this instance than there is");
+            counters.remove(instance);
+            beyond = beyond.max(Some(claimed).filter(|claimed| *claimed > own.told));
         }
     }
-    Ok(match exchange.form {
+    let fsic = match exchange.form {
         FsicForm::PerPartition => theirs,
         FsicForm::Flat => certain(exchange, &theirs)?,
-    })
+    };
+    Ok(Accepted { fsic, beyond })
 }
 
 /// Of one map for all, what is certain of each prefix of the filter.
@@ -130,12 +164,12 @@ mod tests {
 
     fn accept(theirs: Fsic, ours: &Fsic) -> Result<Fsic, CounterError> {
         let filter = Filter::new(["school"]).expect("a prefix");
-        super::accept(
-            &exchange(&filter, FsicForm::PerPartition, Role::Receiver),
-            theirs,
-            &InstanceId::hash_of("us"),
-            ours,
-        )
+        let exchange = exchange(&filter, FsicForm::PerPartition, Role::Receiver);
+        super::accept(&exchange, theirs, &own(), ours).map(|accepted| accepted.fsic)
+    }
+
+    fn own() -> OwnCounters {
+        OwnCounters { instance: InstanceId::hash_of("us"), counter: 9, told: 7 }
     }
 
     fn exchange(filter: &Filter, form: FsicForm, role: Role) -> Exchange<'_> {
@@ -146,11 +180,10 @@ mod tests {
     fn one_map_for_several_prefixes_is_believed_of_the_sender_itself_alone() {
         let told = fsic("", &[("them", 5), ("third", 9)]);
         let told = Fsic { super_: told.sub, ..Fsic::default() };
-        let own = InstanceId::hash_of("us");
         let believed = |prefixes: &[&str], role| {
             let filter = Filter::new(prefixes.iter().copied()).expect("prefixes");
             let exchange = exchange(&filter, FsicForm::Flat, role);
-            super::accept(&exchange, told.clone(), &own, &Fsic::default()).expect("it is flat").sub
+            super::accept(&exchange, told.clone(), &own(), &Fsic::default()).expect("it is flat").fsic.sub
         };
         let all = fsic("school", &[("them", 5), ("third", 9)]).sub;
         assert_eq!(believed(&["school"], Role::Receiver), all, "they send, and there is one prefix");
@@ -164,13 +197,12 @@ mod tests {
 
     #[test]
     fn one_map_for_many_prefixes_is_not_kept_once_for_each() {
-        let own = InstanceId::hash_of("us");
         let accepts = |instances: usize, prefixes: usize| {
             let map = (0..instances).map(|number| (InstanceId::hash_of(&number.to_string()), 1)).collect();
             let told = Fsic { super_: BTreeMap::from([(String::new(), map)]), ..Fsic::default() };
             let filter = Filter::new((0..prefixes).map(|number| format!("{number:05}"))).expect("prefixes");
             let exchange = exchange(&filter, FsicForm::Flat, Role::Producer);
-            super::accept(&exchange, told, &own, &Fsic::default()).map(|fsic| fsic.sub.len())
+            super::accept(&exchange, told, &own(), &Fsic::default()).map(|accepted| accepted.fsic.sub.len())
         };
         assert_eq!(accepts(1_000, 1_000), Ok(1_000));
         for (instances, prefixes) in [(1_000, 10_000), (10_000, 1_000), (10_000, 10_000)] {
@@ -187,6 +219,21 @@ mod tests {
         assert_eq!(accepted, fsic("school:a", &[]));
         let honest = fsic("school", &[("us", 3)]);
         assert_eq!(accept(honest.clone(), &ours), Ok(honest));
+    }
+
+    #[test]
+    fn what_was_told_to_nobody_is_known_to_nobody() {
+        let filter = Filter::new(["school"]).expect("a prefix");
+        let exchange = exchange(&filter, FsicForm::PerPartition, Role::Producer);
+        let ours = fsic("school", &[("us", 9)]);
+        for (claimed, beyond) in [(7, None), (8, Some(8)), (900, Some(900))] {
+            let theirs = fsic("school:a", &[("us", claimed)]);
+            let accepted = super::accept(&exchange, theirs, &own(), &ours).expect("within the filter");
+            assert_eq!(accepted.beyond, beyond, "{claimed}");
+        }
+        assert_eq!(up_to_told(ours, &own()), fsic("school", &[("us", 7)]), "nor do we claim it where we receive");
+        let unheard = OwnCounters { told: 0, ..own() };
+        assert_eq!(up_to_told(fsic("school", &[("us", 9)]), &unheard), fsic("school", &[]));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::context::Context;
 use crate::hook::HookFailure;
 use crate::id::TransferSessionId;
-use crate::port::{DequeueReport, DeserializeReport, Rejection, SerializeReport};
+use crate::port::{DequeueReport, DeserializeReport, Rejection, Renewed, SerializeReport};
 use crate::scope::Filter;
 use crate::session::{Direction, Stage};
 
@@ -36,6 +36,9 @@ pub struct TransferReport {
     pub deserialize: Option<DeserializeReport>,
     /// How long each stage took, in their order.
     pub stages: Vec<(Stage, Duration)>,
+    /// Whether this database became another instance: the peer knew more of the former one than it could have told, so it is a
+    /// copy or was restored. Nothing is lost; what others changed meanwhile comes with the next pull at the latest.
+    pub renewed: Option<Renewed>,
     /// What hooks did wrong before and after it, which stopped nothing.
     pub hook_failures: Vec<HookFailure>,
 }
@@ -56,6 +59,7 @@ impl TransferReport {
             dequeue: results.dequeue,
             deserialize: results.deserialize,
             stages: durations,
+            renewed: results.renewed,
             hook_failures,
         }
     }
@@ -101,6 +105,9 @@ impl fmt::Display for TransferReport {
         }
         if self.rejections_total > 0 {
             write!(formatter, ", {} records refused", self.rejections_total)?;
+        }
+        if let Some(renewed) = &self.renewed {
+            write!(formatter, ", as the new instance {}", renewed.current)?;
         }
         let took: Duration = self.stages.iter().map(|(_, took)| *took).sum();
         write!(formatter, ", in {took:.1?}")

@@ -105,6 +105,8 @@ pub struct CleanUpReport {
     pub transfer_sessions: u64,
     /// How many records waited in their buffers, on their way out or in.
     pub records_freed: u64,
+    /// How many sync sessions were forgotten that were closed long ago.
+    pub sessions_forgotten: u64,
 }
 
 impl fmt::Display for CleanUpReport {
@@ -112,7 +114,11 @@ impl fmt::Display for CleanUpReport {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (syncs, transfers) = (self.sync_sessions.len(), self.transfer_sessions);
         write!(formatter, "closed {syncs} sync sessions and {transfers} transfers; ")?;
-        write!(formatter, "{} records had waited in their buffers", self.records_freed)
+        write!(formatter, "{} records had waited in their buffers", self.records_freed)?;
+        match self.sessions_forgotten {
+            0 => Ok(()),
+            forgotten => write!(formatter, "; forgot {forgotten} sync sessions of old"),
+        }
     }
 }
 
@@ -127,10 +133,19 @@ pub(crate) fn clean_up(home: &Home, selection: &SessionSelection, sessions_max: 
             close_idle(home, selection, &session, idle_since, &mut report)?;
         }
     }
+    report.sessions_forgotten = forget_old(home)?;
     if report != CleanUpReport::default() {
         tracing::info!("{report}");
     }
     Ok(report)
+}
+
+/// Forgets sessions that were closed long ago, and certificates of strangers that were shown in them.
+fn forget_old(home: &Home) -> Result<u64> {
+    match before(home.clock.now(), home.upkeep.kept) {
+        Some(unused_since) => home.storage.forget_sessions(unused_since, limits::SESSIONS_CLOSED_AT_ONCE_MAX),
+        None => Ok(0),
+    }
 }
 
 /// Closes the idle transfers of a session, and then the session where it is idle too and no transfer is left in it.
@@ -166,12 +181,14 @@ fn close_idle(
 pub(crate) struct Upkeep {
     /// How long a session may be left alone.
     idle: Duration,
+    /// How long a closed session is kept.
+    kept: Duration,
     looked: Mutex<Option<Duration>>,
 }
 
 impl Upkeep {
-    pub(crate) fn new(idle: Duration) -> Self {
-        Self { idle, looked: Mutex::new(None) }
+    pub(crate) fn new(idle: Duration, kept: Duration) -> Self {
+        Self { idle, kept, looked: Mutex::new(None) }
     }
 
     /// Whether nobody has looked for a while. Whoever asks looks.

@@ -5,7 +5,10 @@ use chrono::{DateTime, Utc};
 use crate::Result;
 use crate::counter::{Fsic, Lack, PartitionCounters};
 use crate::id::TransferSessionId;
-use crate::port::{DequeueReport, DeserializeOrder, DeserializeReport, SerializeReport, Storage, Transaction, Watch};
+use crate::port::{
+    DequeueReport, DeserializeOrder, DeserializeReport, OwnCounters, Renewal, Renewed, SerializeReport, Storage,
+    Transaction, Watch,
+};
 use crate::scope::Filter;
 use crate::session::{Role, TransferSession};
 
@@ -34,6 +37,18 @@ impl Work<'_> {
         change: &mut dyn FnMut(&mut TransferSession),
     ) -> Result<Option<TransferSession>> {
         either!(self, at => at.update_transfer_session(id, change))
+    }
+
+    pub(super) fn own_counters(&mut self) -> Result<OwnCounters> {
+        either!(self, at => at.own_counters())
+    }
+
+    pub(super) fn note_told(&mut self) -> Result<()> {
+        either!(self, at => at.note_told())
+    }
+
+    pub(super) fn renew_instance(&mut self, renewal: &Renewal<'_>) -> Result<Option<Renewed>> {
+        either!(self, at => at.renew_instance(renewal))
     }
 
     pub(super) fn serialize(&mut self, profile: &str, filter: &Filter, watch: Watch<'_>) -> Result<SerializeReport> {

@@ -89,7 +89,7 @@ impl World {
             });
         }
         match self.meet([client, server], can, options) {
-            Ok(report) => assert!(report.is_clean(), "{report}"),
+            Ok(report) => assert!(report.is_clean() && report.renewed().is_none(), "{report}"),
             Err(error) => assert_eq!(error.kind(), ErrorKind::Cancelled, "{error:?}"),
         }
     }

@@ -7,6 +7,7 @@ mod honesty;
 mod hooks;
 mod memory;
 mod operations;
+mod restored;
 mod resume;
 
 use std::sync::{Arc, Mutex, OnceLock};

@@ -12,9 +12,10 @@ use morango::id::{CertificateId, DatabaseId, InstanceId, NonceId, SyncId, SyncSe
 use morango::identity::{Certificate, Instance, Nonce, PrivateKey};
 use morango::model::{ModelDefinition, Registry};
 use morango::port::{
-    CertificateQuery, Chunk, DequeueReport, DeserializeOrder, DeserializeReport, Isolation, Progress, ReceivedChunk,
-    Rejection, SerializeReport, SessionMemory, Storage, StoredCertificate, TouchedRecord, Transaction, WaitingCursor,
-    WaitingKind, WaitingPage, WaitingRecords, Watch,
+    CertificateQuery, Chunk, DequeueReport, DeserializeOrder, DeserializeReport, Forgetting, Forgotten, Isolation,
+    OwnCounters, Progress, ReceivedChunk, Rejection, Renewal, Renewed, SerializeReport, SessionMemory, Storage,
+    StoredCertificate, TouchedRecord, Transaction, Unsent, WaitingCursor, WaitingKind, WaitingPage, WaitingRecords,
+    Watch,
 };
 use morango::record::{Relation, StoreRecord, merge, merge_row, put_before, record_id, relation};
 use morango::scope::Filter;
@@ -30,6 +31,9 @@ struct State {
     database: Option<DatabaseId>,
     instance: Option<InstanceId>,
     counter: i64,
+    /// Up to which counter others may know the instance.
+    told: i64,
+    renewed_at: Option<DateTime<Utc>>,
     certificates: Vec<Certificate>,
     keys: BTreeMap<CertificateId, PrivateKey>,
     shared_key: Option<PrivateKey>,
@@ -72,6 +76,17 @@ impl Memory {
         state.keys.clone_from(&other.keys);
         drop(state);
         memory
+    }
+
+    /// A copy of it as it is now.
+    pub(crate) fn copied(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.state().clone())))
+    }
+
+    /// It is again what it was when a copy was made.
+    pub(crate) fn put_back(&self, copy: &Self) {
+        let copy = copy.state().clone();
+        *self.state() = copy;
     }
 
     pub(crate) fn store(&self) -> BTreeMap<SyncId, StoreRecord> {
@@ -164,6 +179,10 @@ impl Storage for Memory {
         Ok(*self.state().database.insert(DatabaseId::random()))
     }
 
+    fn renew_if_copied(&self) -> Result<Option<DatabaseId>> {
+        Ok(None)
+    }
+
     fn location(&self) -> String {
         "memory".to_owned()
     }
@@ -175,6 +194,55 @@ impl Storage for Memory {
     fn adopt_instance(&self, instance: &Instance) -> Result<()> {
         self.state().instance = Some(instance.id);
         Ok(())
+    }
+
+    fn own_counters(&self) -> Result<OwnCounters> {
+        let state = self.state();
+        let instance = state.instance.expect("an instance was adopted");
+        Ok(OwnCounters { instance, counter: state.counter, told: state.told })
+    }
+
+    fn note_told(&self) -> Result<()> {
+        let mut state = self.state();
+        state.told = state.counter;
+        Ok(())
+    }
+
+    fn renew_instance(&self, renewal: &Renewal<'_>) -> Result<Option<Renewed>> {
+        let (former, mut state) = (self.own_counters()?, self.state());
+        if state.renewed_at.zip(renewal.unless_since).is_some_and(|(at, since)| at > since && at <= renewal.now) {
+            return Ok(None);
+        }
+        let database = DatabaseId::random();
+        let current = (renewal.successor)(database).id;
+        (state.database, state.instance) = (Some(database), Some(current));
+        (state.counter, state.told, state.renewed_at) = (0, 0, Some(renewal.now));
+        let stamp = state.raise_counter();
+        let mut restamped = 0;
+        for record in state.store.values_mut() {
+            let saved = record.last_saved;
+            if saved.instance == former.instance && saved.counter > former.told {
+                record.last_saved = stamp;
+                record.counters.lower(Stamp::new(former.instance, former.told));
+                record.counters.raise(stamp);
+                restamped += 1;
+            }
+        }
+        let mut claims = DatabaseMaxCounters::new();
+        for (partition, counters) in state.counters.partitions() {
+            for (instance, counter) in counters {
+                let is_former = *instance == former.instance;
+                let counter = if is_former { former.told.min(*counter) } else { *counter };
+                if counter > 0 {
+                    claims.raise(partition, Stamp::new(*instance, counter));
+                }
+                if is_former {
+                    claims.raise(partition, stamp);
+                }
+            }
+        }
+        state.counters = claims;
+        Ok(Some(Renewed { former: former.instance, current, restamped }))
     }
 
     fn save_certificates(&self, new: &[Certificate], key: Option<(&CertificateId, &PrivateKey)>) -> Result<()> {
@@ -312,6 +380,15 @@ impl Storage for Memory {
             state.clean_up(id);
         }
         Ok(())
+    }
+
+    fn forget_sessions(&self, unused_since: DateTime<Utc>, limit: usize) -> Result<u64> {
+        let mut state = self.state();
+        let is_old = |session: &&SyncSession| !session.is_active && session.last_activity_at < unused_since;
+        let old: BTreeSet<_> = state.syncs.values().filter(is_old).take(limit).map(|session| session.id).collect();
+        state.syncs.retain(|id, _| !old.contains(id));
+        state.transfers.retain(|_, transfer| !old.contains(&transfer.sync_session));
+        Ok(old.len() as u64)
     }
 
     fn create_transfer_session(&self, session: &TransferSession) -> Result<TransferSession> {
@@ -597,6 +674,36 @@ impl Storage for Memory {
         Ok(())
     }
 
+    fn forget(&self, order: &Forgetting<'_>) -> Result<Forgotten> {
+        let root = order.root.to_string();
+        let (before, own) = (self.store().len(), self.own_counters()?);
+        let mut state = self.state();
+        let is_unsent = |record: &&StoreRecord| {
+            let saved = record.last_saved;
+            record.partition.starts_with(&root) && saved.instance == own.instance && saved.counter > own.told
+        };
+        let unsent = state.store.values().filter(is_unsent).count() as u64;
+        if unsent > 0 && order.unsent == Unsent::Refused {
+            return Err(Error::new(ErrorKind::InvalidInput, "forget: some of it was told to nobody"));
+        }
+        state.store.retain(|_, record| !record.partition.starts_with(&root));
+        let left: BTreeSet<_> = state.store.keys().copied().collect();
+        state.rows.retain(|id, _| left.contains(id));
+        let mut claims = DatabaseMaxCounters::new();
+        let elsewhere = state
+            .counters
+            .iter()
+            .filter(|(partition, _)| !partition.starts_with(&root) && !root.starts_with(*partition));
+        elsewhere.for_each(|(partition, stamp)| {
+            claims.raise(partition, stamp);
+        });
+        state.counters = claims;
+        let records = (before - state.store.len()) as u64;
+        drop(state);
+        let renewed = self.renew_instance(&order.renewal)?.expect("nothing speaks against it");
+        Ok(Forgotten::new([records, records, unsent, 0], renewed))
+    }
+
     fn for_each_record(
         &self,
         _profile: &str,
@@ -626,6 +733,18 @@ impl Transaction for Open {
         change: &mut dyn FnMut(&mut TransferSession),
     ) -> Result<Option<TransferSession>> {
         self.0.update_transfer_session(id, change)
+    }
+
+    fn own_counters(&mut self) -> Result<OwnCounters> {
+        self.0.own_counters()
+    }
+
+    fn note_told(&mut self) -> Result<()> {
+        self.0.note_told()
+    }
+
+    fn renew_instance(&mut self, renewal: &Renewal<'_>) -> Result<Option<Renewed>> {
+        self.0.renew_instance(renewal)
     }
 
     fn serialize(&mut self, profile: &str, filter: &Filter, watch: Watch<'_>) -> Result<SerializeReport> {

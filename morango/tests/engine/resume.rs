@@ -250,10 +250,10 @@ fn a_cancelled_sync_goes_on_where_that_was_asked_for() {
 
 /// A clock in the story's hand; a pause moves it.
 #[derive(Clone, Default)]
-struct HandClock(Arc<Mutex<(Duration, i64)>>);
+pub(crate) struct HandClock(Arc<Mutex<(Duration, i64)>>);
 
 impl HandClock {
-    fn advance(&self, duration: Duration) {
+    pub(crate) fn advance(&self, duration: Duration) {
         self.0.lock().expect("nobody panics with it").0 += duration;
     }
 

@@ -96,7 +96,7 @@ fn nothing_that_can_be_formatted_shows_a_key_or_a_password() {
     shown.debug("engine", &home.engine);
     shown.debug("engine builder", &Engine::builder(home.sqlite().clone()));
     shown.debug("registry", home.engine.registry());
-    shown.debug("instance", home.engine.instance());
+    shown.debug("instance", &home.engine.instance());
     shown.debug("responder", &home.engine.responder(SchoolAccounts::admin()));
     shown.debug("options", &SyncOptions::both_ways());
     let peer = HttpPeer::new(&school.url).expect("a peer's address");

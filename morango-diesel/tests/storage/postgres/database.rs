@@ -72,10 +72,23 @@ pub(crate) fn dialect(statement: &str) -> String {
     statement.replace("X'", "'\\x").replace("BLOB", "BYTEA")
 }
 
+/// Bytes, or a text by its bytes, in one of our own tables.
+pub(crate) fn bytes(digits: &str) -> String {
+    format!("'\\x{digits}'")
+}
+
 /// An id in one of our own tables.
 pub(crate) fn id(digits: impl std::fmt::Display) -> String {
     format!("'{digits}'")
 }
+
+/// What each version of this software added to the engine's own tables, in their order, as it was released.
+pub(crate) const VERSIONS: &[&str] = &[
+    include_str!("../../../src/backend/postgres.sql"),
+    include_str!("../../../src/backend/resume.sql"),
+    include_str!("../../../src/backend/waiting.sql"),
+    include_str!("../../../src/backend/conflicts.sql"),
+];
 
 pub(crate) const MARKS: &str = "SELECT name || ':' || row_id || ':' || is_hard AS mark
      FROM morango_mark JOIN morango_model ON number = model ORDER BY (name || ':' || row_id) COLLATE \"C\"";

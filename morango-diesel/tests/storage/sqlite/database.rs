@@ -60,10 +60,23 @@ pub(crate) fn dialect(statement: &str) -> String {
     statement.to_owned()
 }
 
+/// Bytes, or a text by its bytes, in one of our own tables. There columns of texts have texts.
+pub(crate) fn bytes(digits: &str) -> String {
+    if digits.starts_with("7b") { format!("CAST(X'{digits}' AS TEXT)") } else { format!("X'{digits}'") }
+}
+
 /// An id in one of our own tables.
 pub(crate) fn id(digits: impl std::fmt::Display) -> String {
     format!("X'{digits}'")
 }
+
+/// What each version of this software added to the engine's own tables, in their order, as it was released.
+pub(crate) const VERSIONS: &[&str] = &[
+    include_str!("../../../src/backend/sqlite.sql"),
+    include_str!("../../../src/backend/resume.sql"),
+    include_str!("../../../src/backend/waiting.sql"),
+    include_str!("../../../src/backend/conflicts.sql"),
+];
 
 pub(crate) const MARKS: &str =
     "SELECT name || ':' || CASE typeof(row_id) WHEN 'blob' THEN lower(hex(row_id)) ELSE row_id END

@@ -42,5 +42,7 @@ mod unclaimed;
 mod unique;
 #[path = "../upkeep.rs"]
 mod upkeep;
+#[path = "../versions.rs"]
+mod versions;
 #[path = "../waiting.rs"]
 mod waiting;

@@ -12,7 +12,7 @@ use crate::limits;
 use crate::port::{Peer, ProceedRequest, RemoteTransfer};
 use crate::scope::Filter;
 use crate::session::{Direction, Stage, StageStatus};
-use crate::transfer::context::{Context, Home};
+use crate::transfer::context::{Context, Home, Occasion};
 use crate::transfer::fsic;
 use crate::transfer::order::Order;
 use crate::transfer::work::Work;
@@ -24,7 +24,9 @@ use crate::{ErrorKind, Result};
 pub(super) fn serialized_fsic(home: &Home, order: &Order<'_>, asked: &Filter) -> Result<Fsic> {
     let exchange = order.exchange(asked);
     let cancel = order.cancel;
-    home.storage.serialize(exchange.profile, exchange.filter, &|_| cancel.to_flow())?;
+    if home.serializing == Occasion::InSyncs {
+        home.storage.serialize(exchange.profile, exchange.filter, &|_| cancel.to_flow())?;
+    }
     fsic::ours(&mut Work::Apart(&*home.storage), &exchange)
 }
 

@@ -12,12 +12,14 @@ use super::fsic::{self, Exchange};
 use super::operation::{StageOutcome, StagePart};
 use super::operations::{Lineup, Place, info_of};
 use super::order::Order;
+use super::renewal;
 use super::stages::Performed;
+use super::work::Work;
 use crate::counter::Fsic;
 use crate::limits;
 use crate::port::{Peer, RemoteTransfer};
 use crate::scope::Filter;
-use crate::session::{Capability, Direction, Stage, SyncSession, TransferSession};
+use crate::session::{Capability, Direction, Role, Stage, SyncSession, TransferSession};
 use crate::{Error, ErrorKind, Result};
 
 /// In which way a peer does its part.
@@ -110,8 +112,19 @@ pub(super) fn perform_with_operations(context: &mut Context<'_>, peer: &dyn Peer
 /// Takes the server's counters up, as far as they are believed.
 fn note_counters(context: &mut Context<'_>, told: Fsic) -> Result<()> {
     let exchange = Exchange::of(&context.sync_session, &context.session);
-    let accepted = fsic::accept(&exchange, told, &context.home.instance.id, &context.session.client_fsic)?;
-    context.session.server_fsic = accepted;
+    let own = context.home.storage.own_counters()?;
+    let accepted = fsic::accept(&exchange, told, &own, &context.session.client_fsic)?;
+    context.session.server_fsic = accepted.fsic;
+    let mut work = Work::Apart(&*context.home.storage);
+    if let Some(known) = accepted.beyond
+        && renewal::become_another(context, &mut work, known)?
+    {
+        // What the peer was told of ours stands there; what is queued for it follows what is true now.
+        if context.role() == Role::Producer {
+            context.session.client_fsic = fsic::ours(&mut work, &context.exchange())?;
+        }
+        renewal::settle(context)?;
+    }
     Ok(())
 }
 

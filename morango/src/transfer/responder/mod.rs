@@ -53,9 +53,10 @@ impl Responder {
 
     /// What this peer says of itself.
     pub fn info(&self, _caller: &Caller) -> PeerInfo {
+        let instance = self.home.instance();
         PeerInfo {
-            instance_id: self.home.instance.id.to_string(),
-            instance_hash: proquint(&self.home.instance.id),
+            instance_id: instance.id.to_string(),
+            instance_hash: proquint(&instance.id),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             system_os: std::env::consts::OS.to_owned(),
             capabilities: self.home.capabilities.clone(),

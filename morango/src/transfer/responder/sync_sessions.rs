@@ -39,10 +39,8 @@ impl Responder {
         look_after(&self.home);
 
         let home = &self.home;
-        if !chain.is_empty() {
-            home.storage.save_certificates(&chain, None)?;
-        }
         let now = home.clock.now();
+        home.take_up_instance()?;
         let server_instance = home.instance_json();
         home.storage.create_sync_session(&SyncSession {
             id: request.id,
@@ -51,7 +49,7 @@ impl Responder {
             client_certificate: client.id(),
             server_certificate: server.id(),
             client_instance: instance.get("id").and_then(Value::as_str).and_then(|id| id.parse().ok()),
-            server_instance: Some(home.instance.id),
+            server_instance: Some(home.instance().id),
             client_instance_json: request.instance.clone(),
             server_instance_json: server_instance.clone(),
             connection_path: start_of(&request.connection_path, limits::CONNECTION_PATH_CHARS_MAX),
@@ -64,6 +62,13 @@ impl Responder {
             plan: None,
             holder: None,
         })?;
+        // The session comes first: certificates that no session names may be forgotten at any time.
+        if !chain.is_empty()
+            && let Err(error) = home.storage.save_certificates(&chain, None)
+        {
+            home.storage.close_sync_session(&request.id, now)?;
+            return Err(error);
+        }
         tracing::info!(sync_session = %request.id, client = %client.id(), "opened a sync session");
         home.tell(&Event::SessionOpened { sync_session: request.id, side: Side::Server });
         Ok(SyncSessionAnswer { signature: key.sign(&challenge), server_instance })

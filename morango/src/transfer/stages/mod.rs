@@ -13,6 +13,7 @@ pub(super) mod transmit;
 use super::context::Context;
 use super::operation::{StageOutcome, StagePart};
 use super::operations::{Lineup, Place, info_of};
+use super::renewal;
 use super::work::Work;
 use crate::Result;
 use crate::hook::TransferInfo;
@@ -51,6 +52,7 @@ pub(super) fn perform(context: &mut Context<'_>, stage: Stage, done: StageStatus
     let storage = context.home.storage.as_ref();
     if lineup.is_empty() {
         work(context, stage, &mut Work::Apart(storage))?;
+        renewal::settle(context)?;
         note(context, stage, done, &mut Work::Apart(storage))?;
         return Ok(Performed::Done);
     }
@@ -132,21 +134,24 @@ fn together<T>(
     stage: Stage,
     work: &mut dyn FnMut(&mut Context<'_>, &mut dyn Transaction) -> Result<T>,
 ) -> Result<T> {
-    let before = context.session.clone();
+    let (before, renewed) = (context.session.clone(), context.results.renewed.clone());
     let operation = format!("do the stage {stage} of the transfer session {}", before.id);
     let mut outcome = None;
     context.is_in_transaction = true;
     let isolation = Isolation::Stage { profile: &before.profile };
     let done = storage.transaction(&operation, isolation, &mut |transaction| {
         context.session.clone_from(&before);
+        context.results.renewed.clone_from(&renewed);
         outcome = Some(work(context, transaction)?);
         Ok(())
     });
     context.is_in_transaction = false;
     if let Err(error) = done {
         context.session = before;
+        context.results.renewed = renewed;
         return Err(error);
     }
+    renewal::settle(context)?;
     Ok(outcome.expect("work that succeeded within a transaction has an outcome"))
 }
 

@@ -10,6 +10,8 @@ use crate::transfer::work::Work;
 ///
 /// One map for all says too little of what there is to send, so what we have is then looked up.
 pub(super) fn run(context: &mut Context<'_>, work: &mut Work<'_>) -> Result<()> {
+    // From here on what is ours may leave.
+    work.note_told()?;
     let session = &context.session;
     let has = match context.exchange().form {
         FsicForm::PerPartition => session.producer_fsic().expand_for_use(&session.filter)?,

@@ -5,23 +5,33 @@
 //! not know of it, and the report counts the conflict.
 
 use crate::Result;
+use crate::port::SerializeReport;
 use crate::session::{Role, Side, Stage};
-use crate::transfer::context::Context;
+use crate::transfer::context::{Context, Occasion};
 use crate::transfer::fsic;
+use crate::transfer::renewal;
 use crate::transfer::work::Work;
 
 /// Serializes, and computes the counters of this side. The side that answers takes up what the client told of its own.
 pub(super) fn run(context: &mut Context<'_>, work: &mut Work<'_>) -> Result<()> {
     let session = &context.session;
-    let report = work.serialize(&session.profile, &session.filter, &context.watch(Stage::Serializing))?;
-    let ours = fsic::ours(work, &context.exchange())?;
+    let report = match context.home.serializing {
+        Occasion::InSyncs => work.serialize(&session.profile, &session.filter, &context.watch(Stage::Serializing))?,
+        Occasion::Apart => SerializeReport::default(),
+    };
+    let mut ours = fsic::ours(work, &context.exchange())?;
     match session.side {
         Side::Client => context.session.client_fsic = ours,
         Side::Server => {
             // A stage that was kept pending is tried again without the client's saying anything anew.
             let told = context.told.clone().unwrap_or_else(|| session.client_fsic.clone());
-            let theirs = fsic::accept(&context.exchange(), told, &context.home.instance.id, &ours)?;
-            context.session.client_fsic = theirs;
+            let theirs = fsic::accept(&context.exchange(), told, &work.own_counters()?, &ours)?;
+            if let Some(known) = theirs.beyond
+                && renewal::become_another(context, work, known)?
+            {
+                ours = fsic::ours(work, &context.exchange())?;
+            }
+            context.session.client_fsic = theirs.fsic;
             context.session.server_fsic = ours;
         }
     }

@@ -17,7 +17,9 @@ use crate::session::{Stage, StageStatus};
 use crate::transfer::cancel::CancelToken;
 use crate::transfer::context::Context;
 use crate::transfer::gate;
+use crate::transfer::renewal;
 use crate::transfer::stages::has_operations_after;
+use crate::transfer::work::Work;
 use crate::{Error, ErrorKind, Result};
 
 /// Checks and keeps one chunk that came, whichever side we are. Says how many records of the session have come so far.
@@ -31,6 +33,7 @@ pub(in crate::transfer) fn keep(
     if !checked.rejections.is_empty() {
         tracing::warn!(refused = checked.rejections.len(), "records were refused at the gate");
     }
+    look_for_ourselves(context, &checked.records)?;
     note_unclaimed(context, &checked.records)?;
     let transferred = home.storage.receive_chunk(&ReceivedChunk {
         session: &context.session.id,
@@ -43,6 +46,20 @@ pub(in crate::transfer) fn keep(
     context.session.records_transferred = transferred;
     context.results.refuse(checked.rejections);
     Ok(transferred)
+}
+
+/// Looks whether a record says more of this instance than it told anybody of: then another database counts in its name.
+fn look_for_ourselves(context: &mut Context<'_>, records: &[BufferRecord]) -> Result<()> {
+    let home = context.home;
+    let instance = home.instance().id;
+    let counters = records.iter().filter_map(|received| received.record().counters.get(&instance));
+    let Some(known) = counters.max() else { return Ok(()) };
+    let own = home.storage.own_counters()?;
+    if own.instance == instance && known > own.told {
+        renewal::become_another(context, &mut Work::Apart(&*home.storage), known)?;
+        renewal::settle(context)?;
+    }
+    Ok(())
 }
 
 /// Notes what the store will hold of these records before anything claims it.

@@ -12,6 +12,7 @@ mod many;
 mod meeting;
 mod policies;
 mod pushing;
+mod restored;
 mod resume;
 mod samples;
 mod school;
@@ -78,6 +79,8 @@ macro_rules! stories_of_a_server {
     ($cast:expr) => {
         stories!($cast);
         told_with! { $cast;
+            restored::a_backup_that_overwrote_ours_is_found_out_by_what_python_knows,
+            restored::a_school_that_is_forgotten_here_is_not_deleted_in_python_and_comes_back,
             resume::a_python_server_that_was_killed_while_deserializing_is_brought_to_its_end,
         }
     };

@@ -3,11 +3,13 @@
 //! A story is written once, over the databases that its devices are on; the list below tells it on each pair of them.
 
 mod accounts;
+mod apart;
 mod background;
 mod capture;
 mod deletions;
 mod dialects;
 mod failures;
+mod forgetting;
 mod learners;
 mod many_devices;
 mod meanwhile;
@@ -15,6 +17,7 @@ mod on_the_line;
 mod operations;
 mod options;
 mod processes;
+mod restored;
 mod resume;
 mod two_devices;
 mod waiting;
@@ -26,6 +29,8 @@ macro_rules! stories {
     ($client:ident, $server:ident) => {
         told_on! { $client, $server;
             accounts::an_account_of_one_school_gets_nothing_of_another_on_the_same_server,
+            apart::what_is_serialized_apart_travels_once_it_is,
+            apart::what_is_deserialized_apart_waits_until_it_is,
             background::a_sync_in_the_background_can_be_joined,
             background::a_sync_in_the_background_can_be_awaited,
             background::a_peer_that_is_not_there_is_an_error_of_the_task,
@@ -46,6 +51,9 @@ macro_rules! stories {
             failures::a_constraint_of_the_table_keeps_one_record_waiting_until_it_is_mended_here,
             failures::a_record_whose_foreign_key_is_not_here_yet_waits_for_it,
             failures::what_waits_here_is_passed_on_all_the_same,
+            forgetting::a_school_that_is_forgotten_here_lives_on_elsewhere_and_comes_back_whole,
+            forgetting::changes_that_nobody_else_has_are_not_forgotten_unless_they_may_be_lost,
+            forgetting::a_school_is_not_forgotten_while_a_sync_of_it_is_open,
             learners::what_a_learner_made_reaches_a_second_school_device_that_never_met_the_tablet,
             learners::what_reached_a_school_device_before_is_joined_by_what_a_learner_made_later,
             learners::a_learners_second_tablet_gets_what_the_first_one_made,
@@ -75,6 +83,12 @@ macro_rules! stories {
             options::a_filter_outside_the_scope_is_refused,
             options::no_chunk_is_larger_than_was_asked_for,
             options::a_cancelled_sync_stops_and_the_next_one_ends_it,
+            restored::a_backup_put_back_as_a_new_database_is_another_instance_and_nothing_is_lost,
+            restored::a_backup_that_overwrote_its_database_is_found_out_by_what_the_peer_knows,
+            restored::an_instance_that_is_renewed_on_request_goes_on_with_everything,
+            restored::two_copies_of_one_database_are_two_devices,
+            restored::two_copies_that_cannot_be_told_apart_are_found_out_by_their_server,
+            restored::a_server_that_was_restored_gets_back_what_its_clients_know,
             resume::a_line_that_breaks_at_any_request_is_gone_on_over_from_there,
             resume::a_server_that_is_overloaded_for_a_moment_is_asked_again,
             resume::a_server_that_fails_is_not_asked_again,

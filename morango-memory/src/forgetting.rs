@@ -1,0 +1,172 @@
+//! What is taken off: a school, sessions that are long over, and certificates that nothing here hangs on.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use morango::counter::DatabaseMaxCounters;
+use morango::id::{CertificateId, SyncId, SyncSessionId};
+use morango::identity::Certificate;
+use morango::port::{Forgetting, Forgotten, Papers, Unsent};
+use morango::session::SyncSession;
+use morango::{Error, ErrorKind, Result};
+
+use crate::data::{Data, RowState};
+use crate::state::State;
+
+impl State {
+    /// Closed sessions, those first that were used longest ago, but for those in which a record came that waits.
+    pub(crate) fn forget_sessions(&mut self, unused_since: DateTime<Utc>, limit: usize) -> u64 {
+        let awaited = self.data.store.values().filter(|held| held.row != RowState::Settled);
+        let awaited: BTreeSet<_> = awaited.filter_map(|held| held.transfer).collect();
+        let is_awaited = |id: &SyncSessionId| {
+            let mut within = self.transfers.values().filter(|transfer| transfer.sync_session == *id);
+            within.any(|transfer| awaited.contains(&transfer.id))
+        };
+        let is_old = |session: &&SyncSession| {
+            !session.is_active && session.last_activity_at < unused_since && !is_awaited(&session.id)
+        };
+        let mut old: Vec<_> = self.syncs.values().filter(is_old).map(|it| (it.last_activity_at, it.id)).collect();
+        old.sort_unstable();
+        old.truncate(limit);
+        for (_, id) in &old {
+            self.forget_session(id);
+        }
+        self.forget_strangers();
+        old.len() as u64
+    }
+
+    fn forget_session(&mut self, id: &SyncSessionId) {
+        let within: Vec<_> = self
+            .transfers
+            .values()
+            .filter(|transfer| transfer.sync_session == *id)
+            .map(|transfer| transfer.id)
+            .collect();
+        for transfer in within {
+            self.delete_buffers(&transfer);
+            self.forget_memories(transfer.as_bytes());
+            self.rejections.retain(|(of, _)| *of != transfer);
+            self.transfers.remove(&transfer);
+        }
+        self.forget_memories(id.as_bytes());
+        self.syncs.remove(id);
+    }
+
+    /// The certificates below one of these, and they themselves.
+    fn below(&self, above: BTreeSet<CertificateId>) -> BTreeSet<CertificateId> {
+        let mut family = above;
+        loop {
+            let is_new = |it: &&Certificate| {
+                !family.contains(&it.id()) && it.parent_id().is_some_and(|parent| family.contains(&parent))
+            };
+            let new: Vec<CertificateId> = self.certificates.values().filter(is_new).map(Certificate::id).collect();
+            if new.is_empty() {
+                return family;
+            }
+            family.extend(new);
+        }
+    }
+
+    /// The certificates above these, and they themselves.
+    fn above(&self, below: impl IntoIterator<Item = CertificateId>) -> BTreeSet<CertificateId> {
+        let mut line = BTreeSet::new();
+        let mut next: Vec<CertificateId> = below.into_iter().collect();
+        while let Some(id) = next.pop() {
+            if line.insert(id) {
+                next.extend(self.certificates.get(&id).and_then(Certificate::parent_id));
+            }
+        }
+        line
+    }
+
+    fn forget_strangers(&mut self) {
+        let family = self.below(self.above(self.keys.keys().copied()));
+        let named = self.syncs.values().flat_map(|session| [session.client_certificate, session.server_certificate]);
+        let named = self.above(named);
+        self.certificates.retain(|id, _| family.contains(id) || named.contains(id));
+    }
+
+    /// Takes everything under a root off. Whoever calls this takes all of it back where it fails.
+    pub(crate) fn forget(&mut self, order: &Forgetting<'_>) -> Result<Forgotten> {
+        let operation = format!("take everything under {} off", order.root);
+        let here = self.certificates.contains_key(&order.root).then_some(order.root);
+        let family = self.below(here.into_iter().collect());
+        let is_of_root = |session: &&SyncSession| {
+            family.contains(&session.client_certificate) || family.contains(&session.server_certificate)
+        };
+        let sessions: Vec<SyncSession> = self.syncs.values().filter(is_of_root).cloned().collect();
+        if sessions.iter().any(|session| session.is_active) {
+            return Err(Error::new(ErrorKind::SessionConflict, format!("{operation}: a sync session of it is open")));
+        }
+        let root = order.root.to_string();
+        let own = self.data.own_counters()?;
+        let ids =
+            self.data.in_order(|held| held.record.profile == order.profile && held.record.partition.starts_with(&root));
+        let is_unsent = |id: &&SyncId| {
+            let saved = self.data.store[*id].record.last_saved;
+            saved.instance == own.instance && saved.counter > own.told
+        };
+        let unsent = ids.iter().filter(is_unsent).count() as u64;
+        if unsent > 0 && order.unsent == Unsent::Refused {
+            let message = format!("{operation}: {unsent} records hold changes that nobody was told of");
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
+        let rows = self.data.forget_rows(&operation, &ids)?;
+        for id in &ids {
+            self.data.store.remove(id);
+        }
+        self.data.forget_claims(&root);
+        for session in &sessions {
+            self.forget_session(&session.id);
+        }
+        let certificates = match order.papers {
+            Papers::Kept => 0,
+            Papers::Forgotten => {
+                self.certificates.retain(|id, _| !family.contains(id));
+                self.keys.retain(|id, _| !family.contains(id));
+                family.len() as u64
+            }
+        };
+        let renewed = self.renew_instance(&order.renewal)?.expect("nothing is said of when");
+        Ok(Forgotten::new([rows, ids.len() as u64, unsent, certificates], renewed))
+    }
+}
+
+impl Data {
+    /// Deletes the rows of these records, until none is left. What goes with them and is none of them is a change made here.
+    fn forget_rows(&mut self, operation: &str, ids: &[SyncId]) -> Result<u64> {
+        let place = |data: &Self, id: &SyncId| {
+            let record = &data.store[id].record;
+            data.application.number_of_name(&record.profile, &record.model_name).map(|number| (number, *id))
+        };
+        let mut left: Vec<_> = ids.iter().filter_map(|id| place(self, id)).collect();
+        let places = left.clone();
+        let rows = left.iter().filter(|place| self.application.rows.contains_key(place)).count() as u64;
+        loop {
+            let before = left.len();
+            left.retain(|place| self.application.remove(*place).is_err());
+            if left.is_empty() {
+                break;
+            }
+            if left.len() == before {
+                let message = format!("{operation}: {before} rows are held by others");
+                return Err(Error::new(ErrorKind::Storage, message));
+            }
+        }
+        self.application.marks.retain(|place, _| !places.contains(place));
+        Ok(rows)
+    }
+
+    /// Takes back every claim under the root and above it.
+    fn forget_claims(&mut self, root: &str) {
+        for claims in [&mut self.counters, &mut self.unclaimed] {
+            let mut left = DatabaseMaxCounters::new();
+            for (partition, claim) in claims.iter() {
+                if !partition.starts_with(root) && !root.starts_with(partition) {
+                    left.raise(partition, claim);
+                }
+            }
+            *claims = left;
+        }
+    }
+}

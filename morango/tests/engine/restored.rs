@@ -1,0 +1,148 @@
+//! Databases that were put back to an earlier state, and peers that say so though it is not true.
+//!
+//! Goal: no stamp ever stands for two contents, all devices end with the same, and a peer that lies does no harm. Method: devices
+//! around a hub that is always right, of which one after another is put back without a trace, in every dialect; and a client that
+//! makes the claims of a liar.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use morango::counter::{Fsic, Stamp};
+use morango::hook::RenewalCause;
+use morango::port::Storage as _;
+
+use super::dialects::every_set;
+use super::resume::HandClock;
+use super::*;
+
+/// A client of the laptop claims to know up to this counter of it.
+fn claim(pair: &Pair, counter: i64) {
+    let instance = pair.laptop.own_counters().expect("it has one").instance;
+    let sub = BTreeMap::from([(pair.notes(), BTreeMap::from([(instance, counter)]))]);
+    let told = Fsic { sub, ..Fsic::default() };
+    let request = pair.open(Capabilities::ours(), Direction::Pull);
+    let peer = pair.peer();
+    let id = peer.create_transfer_session(&request).expect("a pull").id;
+    let go = ProceedRequest { stage: Some(Stage::Serializing), client_fsic: Some(told), ..ProceedRequest::default() };
+    let mut answer = peer.proceed(&id, &go).expect("it is asked");
+    while answer.status != Some(StageStatus::Completed) {
+        assert_ne!(answer.status, Some(StageStatus::Errored), "a claim stops nothing");
+        answer = peer.transfer_session(&id).expect("it is open");
+    }
+    let told = answer.server_fsic.expect("it has serialized");
+    assert!(told.sub.values().flatten().all(|(of, counter)| *of != instance || *counter < 900), "nobody repeats it");
+    pair.responder.close_transfer_session(&id).expect("it is closed");
+}
+
+#[test]
+fn a_peer_that_lies_about_us_makes_one_instance_an_hour_and_does_no_harm() {
+    let (clock, renewals) = (HandClock::default(), Arc::new(Mutex::new(Vec::new())));
+    let (seen, hand) = (Arc::clone(&renewals), clock.clone());
+    let watch = move |event: &Event| {
+        if let Event::InstanceRenewed { former: Some(former), current, cause } = event {
+            seen.lock().expect("nobody panics with it").push((*former, *current, *cause));
+        }
+    };
+    let pair = Pair::built("whole-notebook", |laptop| laptop.clock(hand).on_event(watch), |phone| phone);
+    let first = pair.laptop.own_counters().expect("it has one").instance;
+    for number in 0..5 {
+        pair.laptop.save(&pair.notes(), &format!("{number}"), "milk");
+    }
+    pair.sync(SyncOptions::both_ways()).expect("a good sync");
+    pair.laptop.save(&pair.notes(), "0", "bread");
+
+    for counter in [900, 901, i64::from(u32::MAX)] {
+        claim(&pair, counter);
+    }
+    let second = pair.laptop.own_counters().expect("it has one").instance;
+    assert_ne!(first, second);
+    assert_eq!(
+        *renewals.lock().expect("a list"),
+        [(first, second, RenewalCause::KnownElsewhere)],
+        "once, whatever it says"
+    );
+    assert_eq!(pair.responder.info(&Caller::default()).instance_id, second.to_string());
+    let told = pair.laptop.own_counters().expect("it has one").told;
+    claim(&pair, told);
+    clock.advance(Duration::from_secs(2 * 60 * 60));
+    claim(&pair, told);
+    assert_eq!(renewals.lock().expect("a list").len(), 1, "a claim that can be true changes nothing");
+    claim(&pair, 900);
+    assert_eq!(renewals.lock().expect("a list").len(), 2, "an hour later it may be true again");
+
+    pair.sync(SyncOptions::both_ways()).expect("a good sync");
+    assert_eq!(pair.laptop.rows(), pair.phone.rows());
+    assert!(pair.phone.rows().values().any(|text| text == "bread"));
+    assert_eq!(pair.sync(SyncOptions::both_ways()).expect("a good sync").records_transferred(), 0);
+}
+
+/// Every content that ever stood under a stamp.
+type History = BTreeMap<(SyncId, Stamp), String>;
+
+fn check(history: &mut History, devices: &[Memory], told: &str) {
+    for device in devices {
+        for (id, record) in device.store() {
+            let stood = history.entry((id, record.last_saved)).or_insert_with(|| record.serialized.clone());
+            assert_eq!(*stood, record.serialized, "{told}: {} stands for two contents of {id}", record.last_saved);
+        }
+    }
+}
+
+#[test]
+fn whoever_is_put_back_without_a_trace_is_found_out_in_every_dialect_and_all_end_equal() {
+    let (laptop, _, certificates) = PREPARED.get_or_init(prepare);
+    let root = certificates[0].parent_id().expect("it is below the root");
+    let root = laptop.certificate(&root).expect("it can be read").expect("it is the laptop's").certificate;
+    for seed in [0x10_ad, 0xbead, 0xf00d, 0x5eed_u64] {
+        let mut dice = seed;
+        let mut below = |bound: usize| {
+            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(dice >> 33).expect("31 bits") % bound
+        };
+        let devices: Vec<Memory> = (0..4).map(|_| Memory::with_certificates_of(laptop)).collect();
+        let mut backups: Vec<Option<Memory>> = vec![None; devices.len()];
+        let (mut history, mut put_back, mut renewed) = (History::new(), 0, 0);
+        let clock = HandClock::default();
+        let meet = |client: usize, can: [Capabilities; 2]| {
+            clock.advance(Duration::from_secs(2 * 60 * 60));
+            let [client_can, hub_can] = can;
+            let engine = |device: usize, can| {
+                builder(&devices[device]).clock(clock.clone()).capabilities(can).build().expect("an engine")
+            };
+            let peer = LocalPeer::new(engine(0, hub_can).responder(Ada));
+            engine(client, client_can).sync(&peer, &root, SyncOptions::both_ways()).expect("a good sync")
+        };
+        for step in 0..80 {
+            let told = format!("seed {seed:#x}, step {step}");
+            for _ in 0..=below(3) {
+                let partition = format!("{}:{}", root.id(), ["a", "b"][below(2)]);
+                devices[below(4)].save(&partition, ["x", "y", "z"][below(3)], &told);
+            }
+            let client = 1 + below(3);
+            match below(6) {
+                0 => backups[client] = Some(devices[client].copied()),
+                1 => {
+                    if let Some(backup) = backups[client].take() {
+                        devices[client].put_back(&backup);
+                        put_back += 1;
+                    }
+                }
+                _ => {
+                    let can =
+                        [every_set()[below(every_set().len())].clone(), every_set()[below(every_set().len())].clone()];
+                    renewed += usize::from(meet(client, can).renewed().is_some());
+                    check(&mut history, &devices, &told);
+                }
+            }
+        }
+        let all = || [Capabilities::ours(), Capabilities::ours()];
+        let is_quiet =
+            (0..10).any(|_| (1..4).map(|client| meet(client, all()).records_transferred()).sum::<u64>() == 0);
+        assert!(is_quiet, "seed {seed:#x}: they go on for ever");
+        check(&mut history, &devices, "at rest");
+        for device in &devices[1..] {
+            assert_eq!(device.rows(), devices[0].rows(), "seed {seed:#x}");
+        }
+        assert!(put_back > 0 && renewed > 0 && renewed <= put_back, "seed {seed:#x}: {renewed} of {put_back}");
+    }
+}
