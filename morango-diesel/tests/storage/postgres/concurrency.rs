@@ -82,7 +82,7 @@ impl Act {
     }
 
     /// Does it, and says whether there was anything to do.
-    fn run(self, application: &mut PgConnection, book: &StoreRecord, shelf: SyncId, blurb: &str) -> bool {
+    fn run(self, application: &mut PgConnection, book: &StoreRecord, stands_on: SyncId, blurb: &str) -> bool {
         use library::books::dsl;
 
         let at = dsl::books.find(book.id);
@@ -92,7 +92,7 @@ impl Act {
             Self::Insert => diesel::insert_into(dsl::books)
                 .values((
                     dsl::id.eq(book.id),
-                    dsl::shelf_id.eq(shelf),
+                    dsl::shelf_id.eq(stands_on),
                     dsl::owner.eq("ada"),
                     dsl::title.eq(&book.source_id),
                     dsl::blurb.eq(blurb),
