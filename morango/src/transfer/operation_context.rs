@@ -180,7 +180,7 @@ impl<'a> OperationContext<'a> {
     }
 
     /// Does something once in this transfer and stage, however often the operation runs: what was done is remembered, in the
-    /// same transaction. Where it was done before, this leaves the stage to the next.
+    /// same transaction. Where it was done before, this answers as it did then; but a stage that it kept pending it leaves to the next.
     ///
     /// # Errors
     /// Those of the work, which is then not remembered; and [`ErrorKind::InvalidInput`] at initializing, before there is a
@@ -189,13 +189,13 @@ impl<'a> OperationContext<'a> {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<StageOutcome, GuestError>,
     ) -> Result<StageOutcome, GuestError> {
-        if self.was_done()? {
-            return Ok(StageOutcome::Next);
+        if let Some(outcome) = self.outcome_before()? {
+            return Ok(outcome);
         }
         let outcome = work(self)?;
         let (memory, name) = (self.own_memory()?, self.once_name());
         let owner = self.operation.to_owned();
-        self.in_memory(&mut |transaction| transaction.remember(memory, &owner, &name, Some("true")))?;
+        self.in_memory(&mut |transaction| transaction.remember(memory, &owner, &name, Some(code_of(outcome))))?;
         Ok(outcome)
     }
 
@@ -204,6 +204,11 @@ impl<'a> OperationContext<'a> {
     /// # Errors
     /// As [`once`](Self::once).
     pub fn was_done(&mut self) -> Result<bool> {
+        Ok(self.outcome_before()?.is_some())
+    }
+
+    /// What was answered for the stage when it was done before.
+    fn outcome_before(&mut self) -> Result<Option<StageOutcome>> {
         let (memory, name) = (self.own_memory()?, self.once_name());
         let owner = self.operation.to_owned();
         let mut value = None;
@@ -211,7 +216,7 @@ impl<'a> OperationContext<'a> {
             value = transaction.recall(memory, &owner, &name)?;
             Ok(())
         })?;
-        Ok(value.is_some())
+        Ok(value.map(|code| outcome_of(&code)))
     }
 
     /// Keeps a small value under a name, for every operation of this sync session, also when it is resumed; `Null` forgets it.
@@ -352,6 +357,22 @@ impl<'a> OperationContext<'a> {
             StagePart::Network => format!("network {}", self.scene.stage),
         }
     }
+}
+
+const COMPLETED: &str = "completed";
+
+/// How the outcome of what was done once is remembered.
+fn code_of(outcome: StageOutcome) -> &'static str {
+    match outcome {
+        StageOutcome::Completed => COMPLETED,
+        // What was done to keep the stage pending does not keep it so for ever.
+        StageOutcome::Next | StageOutcome::Pending => "next",
+    }
+}
+
+/// What is answered where it was done before. Earlier versions remembered only that it was.
+fn outcome_of(code: &str) -> StageOutcome {
+    if code == COMPLETED { StageOutcome::Completed } else { StageOutcome::Next }
 }
 
 impl std::fmt::Debug for OperationContext<'_> {

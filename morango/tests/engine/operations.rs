@@ -283,6 +283,28 @@ fn what_is_done_once_is_done_once_in_each_transfer_and_stage() {
     assert_eq!((once.get(), always.get()), (4, 8), "two stages of two transfers, each tried twice");
 }
 
+/// The operation closes the transfer there in its own way, in place of the engine.
+#[test]
+fn what_was_done_once_in_place_of_the_engine_stays_in_its_place() {
+    let (times, told) = (Times::default(), Log::default());
+    let counted = times.clone();
+    let instead = StageOperation::network("instead", Stage::Cleanup, move |context: &mut OperationContext<'_>| {
+        let outcome = context.once(|_| Ok(StageOutcome::Completed))?;
+        // The stage is tried again, as after a crash.
+        Ok(if counted.once_more() == 1 { StageOutcome::Pending } else { outcome })
+    });
+    let seen = told.clone();
+    let watch = move |event: &Event| {
+        if let Event::Stage { stage: Stage::Cleanup, .. } = event {
+            seen.note("closed");
+        }
+    };
+    let pair = pair(|laptop| laptop.on_event(watch), |phone| phone.operation(instead));
+    pair.sync(SyncOptions::pull()).expect("a good sync");
+    assert_eq!(times.get(), 2);
+    assert_eq!(told.read(), [""; 0], "the engine did not make the call which the operation was made for");
+}
+
 #[test]
 fn what_failed_is_not_remembered_as_done() {
     let times = Times::default();
