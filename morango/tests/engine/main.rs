@@ -16,7 +16,7 @@ use morango::engine::EngineBuilder;
 use morango::identity::SystemFacts;
 use morango::model::Registry;
 use morango::port::{
-    CertificateQuery, Peer, ProceedRequest, ReceivedRecord, SyncSessionRequest, TransferSessionRequest,
+    CertificateQuery, Peer, ProceedRequest, ReceivedRecord, Storage as _, SyncSessionRequest, TransferSessionRequest,
 };
 use morango::prelude::*;
 use morango::scope::ScopeDefinitionSource;
@@ -420,6 +420,30 @@ fn a_push_is_merged_only_when_all_that_was_promised_has_come() {
 
 #[test]
 fn bad_records_are_refused_one_by_one_and_the_good_ones_arrive() {
+/// The first chunk is refused whole; more may come, and then nothing else ever.
+#[test]
+fn what_comes_after_a_chunk_that_was_refused_whole_is_passed_on_though_nothing_claims_it() {
+    let pair = Pair::new();
+    let opened = pair.responder.create_transfer_session(&pair.open(Capabilities::ours(), Direction::Push));
+    let id = opened.expect("a push").id;
+    let filter = Filter::new([pair.notes()]).expect("a prefix");
+    pair.phone.save(&pair.notes(), "1", "milk");
+    pair.phone.serialize(PROFILE, &filter, &|_| std::ops::ControlFlow::Continue(())).expect("it serializes");
+    let claims = pair.phone.fsic(PROFILE, &filter, morango::session::Role::Producer).expect("its counters");
+    let promised = ProceedRequest {
+        stage: Some(Stage::Queuing),
+        client_fsic: Some(claims),
+        records_total: Some(3),
+        ..ProceedRequest::default()
+    };
+    pair.responder.proceed(&id, &promised).expect("three are promised");
+    let unreadable = ReceivedRecord::Unreadable { received: "?".to_owned(), reason: "it is no record".to_owned() };
+    pair.responder.receive_chunk(&id, Some(0), vec![unreadable]).expect("it is set aside");
+    let noted = pair.laptop.unclaimed(&filter).expect("the notes");
+    let phone = pair.engine.instance().id;
+    assert!(noted.values().any(|counters| counters.contains_key(&phone)), "more may come: {noted:?}");
+}
+
     let pair = Pair::new();
     pair.laptop.save(&pair.notes(), "1", "good");
     let bad = pair.laptop.save(&pair.notes(), "2", "bad");

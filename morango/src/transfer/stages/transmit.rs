@@ -69,9 +69,9 @@ fn look_for_ourselves(context: &mut Context<'_>, records: &[BufferRecord]) -> Re
 fn note_unclaimed(context: &Context<'_>, records: &[BufferRecord]) -> Result<()> {
     let session = &context.session;
     let sender = session.producer_fsic();
-    let is_first = session.records_transferred == 0 && !records.is_empty();
     let mut unclaimed = DatabaseMaxCounters::new();
-    if is_first {
+    // It is noted with the first chunk, also where all of that one was refused: more may come.
+    if session.records_transferred == 0 {
         unclaimed.raise_all(&session.completed_by());
     }
     for record in records.iter().map(BufferRecord::record) {
