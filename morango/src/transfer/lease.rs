@@ -1,8 +1,8 @@
 //! Who is at work in a sync session as its client: one at a time, whichever process or thread it is.
 //!
 //! The hold stands in the database, where every process sees it, and ends by itself unless it is renewed: whoever works renews
-//! it by working. A process that is known to have ended holds nothing. One whose hold was taken over stops at the next sign of
-//! life that it would give, and touches nothing any more.
+//! it by working. A process that is known to have ended holds nothing, and one that hangs holds no longer than one elsewhere. One
+//! whose hold was taken over stops at the next sign of life that it would give, and touches nothing any more.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -36,21 +36,22 @@ pub(crate) struct Lease<'a> {
 
 /// The hold of a run from now on.
 pub(crate) fn hold_of(run: &Run, now: DateTime<Utc>) -> SyncHolder {
-    SyncHolder { name: run.name().to_owned(), until: now + hold() }
+    SyncHolder { name: run.name().to_owned(), until: now + hold(limits::HOLD_SECONDS) }
 }
 
-fn hold() -> TimeDelta {
-    TimeDelta::seconds(limits::HOLD_SECONDS.cast_signed())
+fn hold(seconds: u64) -> TimeDelta {
+    TimeDelta::seconds(seconds.cast_signed())
 }
 
 /// Whether somebody must be believed to be at work.
 ///
-/// A hold that ends later than any could that begins now was written by a clock that was wrong.
+/// A hold that ends much later than any could that begins now was written by a clock that was wrong. No two clocks are quite alike.
 pub(crate) fn is_at_work(holder: &SyncHolder, now: DateTime<Utc>) -> bool {
     match liveness(&holder.name) {
-        Liveness::Running => true,
         Liveness::Ended => false,
-        Liveness::Unknown => holder.until > now && holder.until <= now + hold(),
+        Liveness::Running | Liveness::Unknown => {
+            holder.until > now && holder.until <= now + hold(limits::HOLD_SECONDS) * 2
+        }
     }
 }
 

@@ -258,7 +258,7 @@ impl HandClock {
     }
 
     /// Sets the time of day wrong, which no stopwatch notices.
-    fn jump(&self, seconds: i64) {
+    pub(crate) fn jump(&self, seconds: i64) {
         self.0.lock().expect("nobody panics with it").1 += seconds;
     }
 }
@@ -309,6 +309,33 @@ fn whoever_is_at_work_is_left_to_it_unless_another_takes_over() {
     outcome[1].as_ref().expect("the second one ended it well");
     assert_eq!(pair.laptop.rows(), pair.phone.rows());
     assert!(!pair.phone.has_leftovers() && !pair.laptop.has_leftovers());
+}
+
+/// A process that hangs gives no sign of life, and another one of the same machine sees that it runs.
+#[test]
+fn a_hold_of_a_process_that_hangs_ends_like_one_of_another_machine() {
+    let clock = HandClock::default();
+    let pair = pair();
+    let first = builder(&pair.phone).clock(clock.clone()).build().expect("an engine");
+    let second = builder(&pair.phone).clock(clock.clone()).build().expect("another one on the same storage");
+    let (peer, outcome) = (pair.peer(), Arc::new(Mutex::new(Vec::new())));
+    let (seen, inner_clock) = (Arc::clone(&outcome), clock.clone());
+    let hanging = options().on_event(move |event| {
+        let Event::Stage { stage: Stage::Transferring, direction: Direction::Pull, phase, .. } = event else { return };
+        let mut seen = seen.lock().expect("nobody panics with it");
+        if matches!(phase, Phase::InProgress(_)) && seen.is_empty() {
+            let id = second.unfinished().expect("the list")[0].sync_session;
+            seen.push(second.resume(&peer, id, options()).map(drop));
+            inner_clock.advance(Duration::from_secs(limits::HOLD_SECONDS));
+            assert!(!second.unfinished().expect("the list")[0].is_at_work);
+            seen.push(second.resume(&peer, id, options()).map(drop));
+        }
+    });
+    first.sync(&pair.peer(), &pair.certificate, hanging).expect_err("its place was taken");
+    let outcome = outcome.lock().expect("nobody panics with it");
+    assert_eq!(outcome[0].as_ref().expect_err("somebody is at work").kind(), ErrorKind::SessionHeld);
+    outcome[1].as_ref().expect("the second one ended it well");
+    assert_eq!(pair.laptop.rows(), pair.phone.rows());
 }
 
 #[test]
