@@ -29,8 +29,8 @@ use crate::transactions::Transactions;
 /// and the database max counters are raised. Only the others wait in the buffer for dequeuing, which may have to stamp what it merges.
 ///
 /// Before: the session is open. After: its chunk is in the store and the buffer, there in parts that one transaction of dequeuing can take;
-/// if it was there already, nothing has changed. The commit may be taken back by a power failure, together with the count by which the peer
-/// goes on: nothing in it carries a stamp of this instance.
+/// if it was there already, nothing has changed. What was committed within the last second may be taken back by a power failure, together with
+/// the count by which the peer goes on: nothing in it carries a stamp of this instance.
 pub(crate) fn receive_chunk(storage: &DieselStorage, chunk: &ReceivedChunk<'_>) -> morango::Result<u64> {
     let ReceivedChunk { session, digest, records, rejections, .. } = *chunk;
     let operation = format!("keep a received chunk of transfer session {session}");
@@ -39,7 +39,7 @@ pub(crate) fn receive_chunk(storage: &DieselStorage, chunk: &ReceivedChunk<'_>) 
         return Err(Error::new(ErrorKind::RecordRejected, message));
     }
     let lock = records.first().map_or(Lock::None, |first| Lock::Beside { profile: &first.record().profile });
-    storage.write_buffered_locked(&operation, lock, |connection| {
+    storage.write_received(&operation, lock, |connection| {
         let place = place(connection, session)?;
         for (number, part) in (0_u32..).zip(parts_of(records)) {
             if !keep_part(connection, session, &place, &part_digest(digest, number), part)? {

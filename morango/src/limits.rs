@@ -190,8 +190,14 @@ pub const REJECTIONS_BYTES_PER_SESSION_MAX: i64 = 64 * 1024 * 1024;
 /// Refused records that are kept for all transfer sessions together; the oldest give way.
 pub const REJECTIONS_MAX: i64 = 10_000;
 
-/// Chunks that wait between the network and the database during a transfer.
-pub const CHUNKS_IN_FLIGHT_MAX: usize = 2;
+/// Seconds of receiving that a receiver may lose with its power.
+pub const RECEIVED_LOST_SECONDS_MAX: u64 = 1;
+
+/// Chunks of a push that wait between the database and the network.
+pub const CHUNKS_READ_AHEAD_MAX: usize = 2;
+
+/// Times within one push that a peer may have lost what it was sent, as by losing power, and is sent it again.
+pub const TIMES_FALLEN_BACK_MAX: u32 = 3;
 
 /// Bytes of an error message that we quote from a peer's answer.
 pub const QUOTED_ANSWER_BYTES_MAX: usize = 500;

@@ -7,6 +7,7 @@ mod honesty;
 mod hooks;
 mod memory;
 mod operations;
+mod power;
 mod restored;
 mod resume;
 

@@ -116,6 +116,22 @@ impl Memory {
         self.state().fault = Some(kind);
     }
 
+    pub(crate) fn open_sync_sessions(&self) -> Vec<SyncSessionId> {
+        let state = self.state();
+        state.syncs.values().filter(|session| session.is_active).map(|session| session.id).collect()
+    }
+
+    /// A copy of all that is there now.
+    pub(crate) fn copy(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.state().clone())))
+    }
+
+    /// Loses power: all is as it was when this copy was made.
+    pub(crate) fn fall_back_to(&self, copy: &Self) {
+        let before = copy.state().clone();
+        *self.state() = before;
+    }
+
     /// Whether any session is open or any buffer is kept.
     pub(crate) fn has_leftovers(&self) -> bool {
         let state = self.state();

@@ -17,6 +17,7 @@ use crate::session::{Stage, StageStatus};
 use crate::transfer::cancel::CancelToken;
 use crate::transfer::context::Context;
 use crate::transfer::gate;
+use crate::transfer::lease;
 use crate::transfer::renewal;
 use crate::transfer::stages::has_operations_after;
 use crate::transfer::work::Work;
@@ -110,7 +111,9 @@ pub(in crate::transfer) fn pull(context: &mut Context<'_>, peer: &dyn Peer, chun
         }
         Ok(())
     };
-    overlap(fetch, |receiver| {
+    // What was fetched and is not kept goes with this process, should it end, and has to come again: so no chunk waits, and while one is
+    // kept only the next is fetched.
+    overlap(0, fetch, |receiver| {
         let mut told = Ok(());
         for records in receiver {
             context.check()?;
@@ -136,9 +139,37 @@ pub(in crate::transfer) fn push(context: &mut Context<'_>, peer: &dyn Peer, chun
     // How the peer stood before this is of no use after it.
     context.found = None;
     let total = context.session.records_total.unwrap_or(0);
-    let there = context.session.records_transferred.min(total);
-    let mut sent = there;
-    line.note(context, StageStatus::Started, sent)?;
+    let mut there = context.session.records_transferred.min(total);
+    line.note(context, StageStatus::Started, there)?;
+    let mut times_fallen_back = 0;
+    while let Sent::UpTo(known) = send_from(context, peer, &line, there, chunk_records)? {
+        times_fallen_back += 1;
+        if times_fallen_back > limits::TIMES_FALLEN_BACK_MAX {
+            let message = format!("push to {}: it loses again and again what it was sent", peer.location());
+            return Err(Error::new(ErrorKind::PeerStageFailed, message));
+        }
+        tracing::info!(from = known, "the peer has lost records that it was sent, and is sent them again");
+        there = known;
+    }
+    line.note(context, status_when_through(context), total)
+}
+
+/// How far the sending of chunks came.
+enum Sent {
+    All,
+    /// The peer has fallen back: so many are there.
+    UpTo(u64),
+}
+
+/// Sends the queued records from a place on.
+fn send_from(
+    context: &mut Context<'_>,
+    peer: &dyn Peer,
+    line: &Line<'_>,
+    there: u64,
+    chunk_records: usize,
+) -> Result<Sent> {
+    let total = context.session.records_total.unwrap_or(0);
     let (id, home, cancel): (_, _, CancelToken) = (context.session.id, context.home, context.cancel.clone());
     let read = |sender: SyncSender<Chunk>| -> Result<()> {
         let mut offset = there;
@@ -157,10 +188,14 @@ pub(in crate::transfer) fn push(context: &mut Context<'_>, peer: &dyn Peer, chun
         Ok(())
     };
     let mut noted = home.clock.elapsed();
-    overlap(read, |receiver| {
+    let (mut sent, mut outcome) = (there, Sent::All);
+    overlap(limits::CHUNKS_READ_AHEAD_MAX, read, |receiver| {
         for chunk in receiver {
             context.check()?;
-            peer.send_chunk(&id, sent, &chunk.records)?;
+            if let Err(error) = peer.send_chunk(&id, sent, &chunk.records) {
+                outcome = Sent::UpTo(fallen_back_to(context, peer, sent, error)?);
+                return Ok(());
+            }
             sent += chunk.records.len() as u64;
             context.session.records_transferred = sent;
             line.count(context);
@@ -173,7 +208,25 @@ pub(in crate::transfer) fn push(context: &mut Context<'_>, peer: &dyn Peer, chun
         }
         Ok(())
     })?;
-    line.note(context, status_when_through(context), sent)
+    Ok(outcome)
+}
+
+/// How many records are there with a peer that refused a chunk because records before it are missing: one that lost power has
+/// lost what it had not written to its disk. The receiver knows best what it has.
+///
+/// # Errors
+/// The refusal, where it has another reason; [`ErrorKind::SessionGone`] where the peer has lost more than records.
+fn fallen_back_to(context: &Context<'_>, peer: &dyn Peer, sent: u64, refusal: Error) -> Result<u64> {
+    if refusal.kind() != ErrorKind::SessionConflict {
+        return Err(refusal);
+    }
+    let found = peer.transfer_session(&context.session.id)?;
+    if found.stage.is_some_and(|stage| stage < Stage::Queuing) {
+        let why = format!("{} has fallen back behind what it had done", peer.location());
+        return Err(lease::gone(&context.session.sync_session, &why).with_source(refusal));
+    }
+    let is_behind = found.records_transferred < sent && found.status != Some(StageStatus::Errored);
+    if is_behind { Ok(found.records_transferred) } else { Err(refusal) }
 }
 
 /// How far transferring is once all chunks went over: operations may still have to run at it.
@@ -220,15 +273,16 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Lets one side fill a bounded channel on a thread of its own while the other empties it here.
+/// Lets one side fill a bounded channel, which holds `waiting_max`, on a thread of its own while the other empties it here.
 ///
 /// The first error of the emptying side counts; without one, that of the filling side.
 fn overlap<T: Send>(
+    waiting_max: usize,
     fill: impl FnOnce(SyncSender<T>) -> Result<()> + Send,
     empty: impl FnOnce(Receiver<T>) -> Result<()>,
 ) -> Result<()> {
     let span = tracing::Span::current();
-    let (sender, receiver) = sync_channel(limits::CHUNKS_IN_FLIGHT_MAX);
+    let (sender, receiver) = sync_channel(waiting_max);
     thread::scope(|scope| {
         let filling = scope.spawn(move || span.in_scope(|| fill(sender)));
         // The receiver goes away with `empty`, so a filling side that waits for room stops waiting.
