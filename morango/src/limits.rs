@@ -224,6 +224,9 @@ pub const STAGE_BEGUN_SECONDS: u64 = 2 * 60;
 /// Seconds after its last sign of life for which whoever works in a sync session is believed to be at work.
 pub const HOLD_SECONDS: u64 = 5 * 60;
 
+/// The same for a server process that works at a stage: it gives a sign of life with each transaction, and a client waits meanwhile.
+pub const WORK_HOLD_SECONDS: u64 = 60;
+
 /// Seconds between two notes of how far a push is.
 pub const PROGRESS_NOTED_SECONDS: u64 = 2;
 

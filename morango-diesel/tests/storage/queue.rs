@@ -66,6 +66,33 @@ fn chunks_cover_the_queue_wherever_they_begin_and_a_second_try_replaces_the_firs
     }
 }
 
+/// Another process comes late with the same stage, when records are being fetched already.
+#[test]
+fn what_is_queued_stays_once_it_is_noted_that_queuing_is_done() {
+    let device = Device::new("server");
+    device.dequeue((0..5).map(|number| foreign_shelf(&number.to_string(), None)).collect());
+    let session = device.session(Side::Server, Direction::Pull, &everything());
+    let lacks = [lack("", stamp("other", 0).instance, 0)];
+    assert_eq!(device.storage.queue(&session, &lacks).expect("it queues"), 5);
+    let stands = device.storage.transfer_session(&session.id).expect("it is read").expect("it is there");
+    assert_eq!(stands.records_total, Some(5), "the number is that of the queue, whoever tells it");
+    device.dequeue((5..9).map(|number| foreign_shelf(&number.to_string(), None)).collect());
+    assert_eq!(device.storage.queue(&session, &lacks).expect("it queues once more"), 9);
+    for (stage, status) in [
+        (Stage::Queuing, StageStatus::Completed),
+        (Stage::Queuing, StageStatus::Started),
+        (Stage::Transferring, StageStatus::Pending),
+    ] {
+        let noted = device.storage.update_transfer_session(&session.id, &mut |session| {
+            (session.stage, session.status) = (stage, status);
+        });
+        noted.expect("it is kept");
+        assert_eq!(device.storage.queue(&session, &[]).expect("it is there"), 9, "{stage} {status}");
+        let chunk = device.storage.queued_chunk(&session.id, 0, 500).expect("a chunk");
+        assert_eq!((chunk.records.len(), chunk.total), (9, 9), "{stage} {status}");
+    }
+}
+
 #[test]
 fn a_chunk_of_huge_records_ends_early_but_never_empty() {
     let device = Device::new("server");

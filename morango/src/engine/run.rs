@@ -155,7 +155,7 @@ impl<'a> Sync<'a> {
         {
             return Err(another_peer(self.peer, &session, info));
         }
-        let (lease, mut session) = Lease::take(self.home, id, self.options.takeover)?;
+        let (lease, mut session) = Lease::take(self.home, id, Side::Client, self.options.takeover)?;
         match self.prepare(&mut session) {
             Ok((client, server, tasks)) => self.work(&Opened { session, lease, client, server }, tasks),
             Err(error) => Err(self.end(&session, &lease, error)),

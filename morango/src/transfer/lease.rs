@@ -1,4 +1,5 @@
-//! Who is at work in a sync session as its client: one at a time, whichever process or thread it is.
+//! Who is at work in a sync session: one at a time, whichever process or thread it is. A client holds it from the beginning of a sync
+//! to its end, a server while it is at work at its stages.
 //!
 //! The hold stands in the database, where every process sees it, and ends by itself unless it is renewed: whoever works renews
 //! it by working. A process that is known to have ended holds nothing, and one that hangs holds no longer than one elsewhere. One
@@ -30,11 +31,13 @@ pub(crate) struct Lease<'a> {
     home: &'a Home,
     sync_session: SyncSessionId,
     run: Run,
+    /// How long it lasts without a sign of life.
+    seconds: u64,
     renewed: Mutex<Duration>,
     is_over: AtomicBool,
 }
 
-/// The hold of a run from now on.
+/// The hold of a client's run from now on.
 pub(crate) fn hold_of(run: &Run, now: DateTime<Utc>) -> SyncHolder {
     SyncHolder { name: run.name().to_owned(), until: now + hold(limits::HOLD_SECONDS) }
 }
@@ -56,25 +59,38 @@ pub(crate) fn is_at_work(holder: &SyncHolder, now: DateTime<Utc>) -> bool {
 }
 
 impl<'a> Lease<'a> {
-    /// The hold with which a new session was kept.
+    /// The hold with which a client kept a new session.
     pub(crate) fn of_new(home: &'a Home, sync_session: SyncSessionId, run: Run) -> Self {
         let renewed = Mutex::new(home.clock.elapsed());
-        Self { home, sync_session, run, renewed, is_over: AtomicBool::new(false) }
+        Self { home, sync_session, run, seconds: limits::HOLD_SECONDS, renewed, is_over: AtomicBool::new(false) }
     }
 
-    /// Takes hold of an open session, and says how it stands.
+    fn hold_from(&self, now: DateTime<Utc>) -> SyncHolder {
+        SyncHolder { name: self.run.name().to_owned(), until: now + hold(self.seconds) }
+    }
+
+    /// Takes hold of an open session in which we are this end, and says how it stands.
     ///
     /// # Errors
-    /// [`ErrorKind::SessionGone`] where none is open in which we are the client; [`ErrorKind::SessionHeld`] where somebody
+    /// [`ErrorKind::SessionGone`] where none is open in which we are that; [`ErrorKind::SessionHeld`] where somebody
     /// else is at work in it.
-    pub(crate) fn take(home: &'a Home, id: SyncSessionId, takeover: Takeover) -> Result<(Self, SyncSession)> {
-        let lease = Self::of_new(home, id, Run::begin());
+    pub(crate) fn take(
+        home: &'a Home,
+        id: SyncSessionId,
+        side: Side,
+        takeover: Takeover,
+    ) -> Result<(Self, SyncSession)> {
+        let is_ours = |session: &SyncSession| session.is_active && session.side == side;
+        let mut lease = Self::of_new(home, id, Run::begin());
+        if side == Side::Server {
+            lease.seconds = limits::WORK_HOLD_SECONDS;
+        }
         let now = home.clock.now();
         let mut refused = None;
         let taken = home.storage.update_sync_session(&id, &mut |session| {
             refused = session.holder.clone().filter(|holder| takeover == Takeover::Refused && is_at_work(holder, now));
             if refused.is_none() && is_ours(session) {
-                session.holder = Some(hold_of(&lease.run, now));
+                session.holder = Some(lease.hold_from(now));
                 session.last_activity_at = now;
             }
         })?;
@@ -98,13 +114,13 @@ impl<'a> Lease<'a> {
         }
         let elapsed = self.home.clock.elapsed();
         let mut renewed = self.renewed.lock().unwrap_or_else(PoisonError::into_inner);
-        if elapsed.saturating_sub(*renewed) < Duration::from_secs(limits::HOLD_SECONDS / 4) {
+        if elapsed.saturating_sub(*renewed) < Duration::from_secs(self.seconds / 4) {
             return Ok(());
         }
         let now = self.home.clock.now();
         let kept = self.home.storage.update_sync_session(&self.sync_session, &mut |session| {
             if self.is_holder(session) {
-                session.holder = Some(hold_of(&self.run, now));
+                session.holder = Some(self.hold_from(now));
                 session.last_activity_at = now;
             }
         })?;
@@ -155,10 +171,6 @@ impl Drop for Lease<'_> {
             tracing::debug!(sync_session = %self.sync_session, error = %error.report(), "could not give a hold back");
         }
     }
-}
-
-fn is_ours(session: &SyncSession) -> bool {
-    session.is_active && session.side == Side::Client
 }
 
 /// The sync session is not there any more.

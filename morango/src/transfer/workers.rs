@@ -1,7 +1,8 @@
 //! Who is at work in the background: at most one thread for each transfer, and not too many in all.
 //!
-//! What is at work is known here alone and never in the database. So a server that was restarted has forgotten it, and does
-//! a stage again that was under way: every stage may be done twice.
+//! Which stage is at work is known here alone. The database knows only that this process is at work in a sync session
+//! (`lease.rs`), and that ends with the process: a server that was restarted does a stage again that was under way, since every
+//! stage may be done twice.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -50,8 +51,10 @@ pub(super) struct Closing {
 }
 
 /// How long somebody waits for something.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Patience {
+    /// Not at all.
+    Now,
     /// As long as a server holds back an answer.
     OneAnswer,
     /// Until it is done.
@@ -61,6 +64,7 @@ pub(super) enum Patience {
 impl Patience {
     fn until(self) -> Option<Instant> {
         match self {
+            Self::Now => Some(Instant::now()),
             Self::OneAnswer => Some(Instant::now() + Duration::from_millis(limits::STAGE_ANSWER_WAIT_MILLISECONDS)),
             Self::Unlimited => None,
         }

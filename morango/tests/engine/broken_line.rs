@@ -25,7 +25,8 @@ pub(crate) enum Lost {
 /// A peer at the end of a line that breaks.
 #[derive(Debug)]
 pub(crate) struct BrokenLine {
-    honest: LocalPeer,
+    /// Those behind the one address, who answer in turn.
+    honest: Vec<LocalPeer>,
     breaks_at: usize,
     lost: Lost,
     calls: AtomicUsize,
@@ -36,7 +37,13 @@ pub(crate) struct BrokenLine {
 impl BrokenLine {
     /// A line that breaks at this call, counted from 0, and stays broken.
     pub(crate) fn new(honest: LocalPeer, breaks_at: usize, lost: Lost) -> Self {
-        Self { honest, breaks_at, lost, calls: AtomicUsize::new(0), chunks: Mutex::default() }
+        Self { honest: vec![honest], breaks_at, lost, calls: AtomicUsize::new(0), chunks: Mutex::default() }
+    }
+
+    /// A line that holds, to an address behind which several processes answer in turn.
+    pub(crate) fn to_several(honest: Vec<LocalPeer>) -> Self {
+        let (calls, chunks) = (AtomicUsize::new(0), Mutex::default());
+        Self { honest, breaks_at: usize::MAX, lost: Lost::Request, calls, chunks }
     }
 
     /// A line that holds.
@@ -57,10 +64,11 @@ impl BrokenLine {
 
     fn call<T>(&self, make: impl FnOnce(&LocalPeer) -> Result<T>) -> Result<T> {
         let call = self.calls.fetch_add(1, Ordering::SeqCst);
+        let honest = &self.honest[call % self.honest.len()];
         let lost = || Err(Error::new(ErrorKind::Connection, format!("make call {call}: the line is broken")));
         match call.cmp(&self.breaks_at) {
-            std::cmp::Ordering::Less => make(&self.honest),
-            std::cmp::Ordering::Equal if self.lost == Lost::Answer => make(&self.honest).and_then(|_| lost()),
+            std::cmp::Ordering::Less => make(honest),
+            std::cmp::Ordering::Equal if self.lost == Lost::Answer => make(honest).and_then(|_| lost()),
             _ => lost(),
         }
     }
@@ -72,7 +80,7 @@ impl BrokenLine {
 
 impl Peer for BrokenLine {
     fn location(&self) -> String {
-        self.honest.location()
+        self.honest[0].location()
     }
 
     fn info(&self) -> Result<PeerInfo> {
@@ -80,7 +88,7 @@ impl Peer for BrokenLine {
     }
 
     fn announce(&self, ours: &Capabilities) {
-        self.honest.announce(ours);
+        self.honest.iter().for_each(|peer| peer.announce(ours));
     }
 
     fn nonce(&self) -> Result<String> {
@@ -152,6 +160,6 @@ impl Peer for BrokenLine {
     }
 
     fn traffic(&self) -> Traffic {
-        self.honest.traffic()
+        self.honest[0].traffic()
     }
 }

@@ -10,6 +10,7 @@ mod operations;
 mod power;
 mod restored;
 mod resume;
+mod several;
 
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -419,8 +420,6 @@ fn a_push_is_merged_only_when_all_that_was_promised_has_come() {
     assert_eq!(error.kind(), ErrorKind::LimitExceeded);
 }
 
-#[test]
-fn bad_records_are_refused_one_by_one_and_the_good_ones_arrive() {
 /// The first chunk is refused whole; more may come, and then nothing else ever.
 #[test]
 fn what_comes_after_a_chunk_that_was_refused_whole_is_passed_on_though_nothing_claims_it() {
@@ -445,6 +444,8 @@ fn what_comes_after_a_chunk_that_was_refused_whole_is_passed_on_though_nothing_c
     assert!(noted.values().any(|counters| counters.contains_key(&phone)), "more may come: {noted:?}");
 }
 
+#[test]
+fn bad_records_are_refused_one_by_one_and_the_good_ones_arrive() {
     let pair = Pair::new();
     pair.laptop.save(&pair.notes(), "1", "good");
     let bad = pair.laptop.save(&pair.notes(), "2", "bad");

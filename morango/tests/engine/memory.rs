@@ -19,7 +19,7 @@ use morango::port::{
 };
 use morango::record::{Relation, StoreRecord, merge, merge_row, put_before, record_id, relation};
 use morango::scope::Filter;
-use morango::session::{Role, StageStatus, SyncSession, SyncSessionQuery, TransferSession};
+use morango::session::{Role, Stage, StageStatus, SyncSession, SyncSessionQuery, TransferSession};
 use morango::{Error, ErrorKind, Result};
 
 /// The only profile there is.
@@ -506,6 +506,11 @@ impl Storage for Memory {
             })
         };
         let queued: Vec<SyncId> = state.store.values().filter(is_lacking).map(|record| record.id).collect();
+        let at = &state.transfers[&session.id];
+        let is_done = (at.stage, at.status) == (Stage::Queuing, StageStatus::Completed) || at.stage > Stage::Queuing;
+        if let (true, Some(queued)) = (is_done, state.queued.get(&session.id)) {
+            return Ok(queued.len() as u64);
+        }
         let total = queued.len() as u64;
         state.queued.insert(session.id, queued);
         let stored = state.transfers.get_mut(&session.id).expect("an open session");
@@ -548,6 +553,9 @@ impl Storage for Memory {
             }
             Some(kind) => return Err(Error::new(kind, "dequeue: a fault for a test")),
             None => {}
+        }
+        if !state.transfers[&session.id].is_active {
+            return Err(Error::new(ErrorKind::SessionUnknown, "dequeue: the session is closed"));
         }
         let stamp = state.raise_counter();
         let mut report = DequeueReport::default();

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use super::transfer_sessions::check_total;
 use super::{Responder, telling};
 use crate::counter::Fsic;
-use crate::id::TransferSessionId;
+use crate::id::{SyncSessionId, TransferSessionId};
 use crate::port::ProceedRequest;
-use crate::session::{Capability, Direction, Role, Stage, StageStatus, TransferSession};
+use crate::session::{Capability, Direction, Role, Side, Stage, StageStatus, SyncSession, TransferSession};
 use crate::transfer::context::{Context, Home, update};
 use crate::transfer::guests::Guests;
+use crate::transfer::lease::{Lease, Takeover};
 use crate::transfer::operation::StagePart;
 use crate::transfer::operations::Lineup;
 use crate::transfer::pauses::Pauses;
@@ -104,9 +105,11 @@ impl Responder {
             return Ok(session);
         }
         let noted = update(&self.home, &session.id, |stored| {
-            stored.records_total = session.records_total;
-            if session.direction == Direction::Pull {
-                stored.records_transferred = session.records_transferred;
+            match session.direction {
+                Direction::Push => stored.records_total = session.records_total,
+                Direction::Pull => {
+                    stored.records_transferred = stored.records_transferred.max(session.records_transferred);
+                }
             }
             stored.bytes_sent = session.bytes_sent;
             stored.bytes_received = session.bytes_received;
@@ -187,8 +190,11 @@ fn work_off(
     if !session.is_active {
         return;
     }
-    let Ok(Some(sync_session)) = home.storage.sync_session(&session.sync_session) else { return };
+    let Some((lease, sync_session)) = hold(home, &session.sync_session, claim, patience) else { return };
+    // Whoever held it before may have gone further.
+    let Ok(Some(session)) = home.storage.transfer_session(&id) else { return };
     let mut context = Context::new(home, sync_session, session, Guests::NONE, claim.cancel.clone());
+    context.lease = Some(&lease);
     context.told = client_fsic;
     for stage in stages::ahead(&context.session, target) {
         if context.session.is_beyond(stage, StageStatus::Started) {
@@ -203,10 +209,32 @@ fn work_off(
             Ok(Performed::Done) if context.session.status == StageStatus::Completed => {}
             Ok(Performed::Done | Performed::Pending) => return,
             Err(error) if error.kind() == ErrorKind::Cancelled => return,
+            // The session was closed under this work, or another process has taken it over: nothing more is said of it here.
+            Err(error) if lease.is_over() || error.kind() == ErrorKind::SessionUnknown => {
+                tracing::info!(transfer_session = %id, %stage, error = %error.report(), "left a stage to others");
+                return;
+            }
             Err(error) => {
                 note_failure(home, &id, stage, &error);
                 return;
             }
+        }
+    }
+}
+
+/// Takes hold of a sync session for its stages, so that other processes on this database leave them to us; none where one of them
+/// is at work itself. Who needs the end of the work waits for it.
+fn hold<'a>(home: &'a Home, id: &SyncSessionId, claim: &Claim, patience: Patience) -> Option<(Lease<'a>, SyncSession)> {
+    let mut pauses = Pauses::new(&*home.clock, limits::STAGE_SECONDS_MAX);
+    loop {
+        let error = match Lease::take(home, *id, Side::Server, Takeover::Refused) {
+            Ok(held) => return Some(held),
+            Err(error) => error,
+        };
+        let may_wait = patience == Patience::Unlimited && error.is_retryable();
+        if !may_wait || claim.cancel.is_cancelled() || pauses.pause("wait for another process").is_err() {
+            tracing::debug!(sync_session = %id, error = %error.report(), "leaving the stages to others");
+            return None;
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::transfer::certificates;
 use crate::transfer::context::{Context, unknown_transfer};
 use crate::transfer::guests::Guests;
 use crate::transfer::hooks;
+use crate::transfer::lease::is_at_work;
 use crate::transfer::operations::Beginning;
 use crate::transfer::order::Widening;
 use crate::transfer::stages::{self, Performed, cleanup, initialize};
@@ -160,10 +161,13 @@ impl Responder {
         session.filter(|session| session.is_active && session.side == Side::Server).ok_or_else(|| unknown_transfer(id))
     }
 
-    /// An open transfer session as it is told to a caller: what is at work is known only here.
+    /// An open transfer session as it is told to a caller: with the stage that is at work, here or in another process.
     pub(super) fn standing(&self, id: &TransferSessionId) -> Result<TransferSession> {
         // Who is at work is asked first: whoever has finished since has left the truth in the store.
-        let at_work = self.home.workers.at_work(id);
+        let at_work = match self.home.workers.at_work(id) {
+            Some(stage) => Some(stage),
+            None => self.at_work_elsewhere(id)?,
+        };
         let mut session = self.open_transfer(id)?;
         if let Some(stage) = at_work.filter(|stage| *stage >= session.stage && session.status != StageStatus::Errored) {
             let is_done = stage == session.stage && session.status == StageStatus::Completed;
@@ -173,6 +177,18 @@ impl Responder {
             }
         }
         Ok(session)
+    }
+
+    /// The stage at which another process is at work, as far as its hold and what it noted tell.
+    fn at_work_elsewhere(&self, id: &TransferSessionId) -> Result<Option<Stage>> {
+        let session = self.open_transfer(id)?;
+        let Some(sync_session) = self.home.storage.sync_session(&session.sync_session)? else { return Ok(None) };
+        let now = self.home.clock.now();
+        if !sync_session.holder.is_some_and(|holder| is_at_work(&holder, now)) {
+            return Ok(None);
+        }
+        let next = stages::ahead(&session, Stage::Deserializing).into_iter().next();
+        Ok(next.filter(|stage| stages::has_long_work(session.role(), *stage) || self.has_operations(*stage)))
     }
 
     /// Each direction needs leave to write where records come from, and to read where they go to.
