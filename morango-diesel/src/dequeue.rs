@@ -7,6 +7,7 @@
 //!   since a record that was merged is from then on already seen;
 //! - until the counters are raised, this database claims no more than it had before: whatever was merged by then is had without
 //!   being claimed, and if the work is never finished it is merely sent again;
+//! - each of them holds the session: once it is closed, what was buffered is gone and nothing may be claimed, so the work ends;
 //! - the counters are raised when no chunk is left, so that what they claim is there. Each entry is true by itself, so raising many
 //!   of them is cut as well.
 //!
@@ -53,9 +54,13 @@ pub(crate) fn dequeue(
     let operation = format!("dequeue what transfer session {} received", session.id);
     let models = storage.models()?;
     let mut report = DequeueReport::default();
-    let mut waiting = storage.read(&operation, |connection| waiting_records(connection, &session.id))?;
+    let mut waiting = storage.read(&operation, |connection| {
+        sessions::check_open(connection, &session.id)?;
+        waiting_records(connection, &session.id)
+    })?;
     let mut progress = Progress { done: 0, total: Some(waiting.iter().sum()) };
-    while !waiting.is_empty() {
+    // A chunk that was sent twice may come late.
+    while !waiting.is_empty() || raise_counters(storage, session, &operation)? == Raised::MoreCame {
         let merged = storage
             .write_locked(&operation, lock_of(session), |connection| merge_chunks(connection, session, &models))?;
         report.new += merged.report.new;
@@ -68,7 +73,6 @@ pub(crate) fn dequeue(
         }
         waiting = storage.read(&operation, |connection| waiting_records(connection, &session.id))?;
     }
-    raise_counters(storage, session, &operation)?;
     Ok(report)
 }
 
@@ -99,6 +103,7 @@ fn merge_chunks(
     session: &TransferSession,
     models: &InstalledModels,
 ) -> Result<Step, Fault> {
+    sessions::lock_open_transfer(connection, &session.id)?;
     let saved = raise_counter(connection)?;
     let mut rejections = Rejections::of(&session.id);
     let mut merged = Step::default();
@@ -348,18 +353,19 @@ fn set_aside(
 
 /// Raises the database max counters to what the producer sent. Where nothing is higher than ours, nothing is written.
 ///
-/// Before: every chunk of the session is merged. After: the entries under the filter are at least the producer's.
-///
-/// Chunks also go when a session is closed, which another process on the same database may do at any moment: of a session that is not
-/// open nothing is claimed.
-fn raise_counters(storage: &Transactions<'_>, session: &TransferSession, operation: &str) -> morango::Result<()> {
+/// Before: every chunk of the session is merged. After: the entries under the filter are at least the producer's; or another chunk
+/// has come, which is to be merged first.
+fn raise_counters(storage: &Transactions<'_>, session: &TransferSession, operation: &str) -> morango::Result<Raised> {
     let raising = storage.read(operation, |connection| {
         let ours = current_stamp(connection)?;
         counters::raising(connection, &session.filter, ours, &session.completed_by())
     })?;
     for entries in raising.chunks(ENTRIES_RAISED_MAX) {
-        storage.write_locked(operation, lock_of(session), |connection| {
+        let raised = storage.write_locked(operation, lock_of(session), |connection| {
             sessions::lock_open_transfer(connection, &session.id)?;
+            if !waiting_records(connection, &session.id)?.is_empty() {
+                return Ok(Raised::MoreCame);
+            }
             let has_notes = unclaimed::is_any(connection)?;
             for (partition, stamp) in entries {
                 counters::raise(connection, partition, *stamp)?;
@@ -367,8 +373,19 @@ fn raise_counters(storage: &Transactions<'_>, session: &TransferSession, operati
                     unclaimed::forget(connection, partition, *stamp)?;
                 }
             }
-            Ok(())
+            Ok(Raised::All)
         })?;
+        if raised == Raised::MoreCame {
+            return Ok(raised);
+        }
     }
-    Ok(())
+    Ok(Raised::All)
+}
+
+/// Whether the counters were raised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Raised {
+    All,
+    /// A chunk waits again.
+    MoreCame,
 }

@@ -312,14 +312,15 @@ pub(crate) fn clean_up(
     now: DateTime<Utc>,
 ) -> morango::Result<()> {
     storage.write_buffered(&format!("clean up transfer session {session}"), |connection| {
-        delete_queue(connection, session)?;
-        sql("DELETE FROM morango_incoming WHERE transfer_session = ").bind(session).execute(connection)?;
-        sql("DELETE FROM morango_session_memory WHERE session = ").bind(session).execute(connection)?;
+        // The session first: whoever is at work in it holds it, and finds it closed after.
         sql("UPDATE morango_transfer_session SET is_active = 0, last_activity_at = ")
             .bind(now.timestamp_millis())
             .sql(" WHERE id = ")
             .bind(session)
             .execute(connection)?;
+        delete_queue(connection, session)?;
+        sql("DELETE FROM morango_incoming WHERE transfer_session = ").bind(session).execute(connection)?;
+        sql("DELETE FROM morango_session_memory WHERE session = ").bind(session).execute(connection)?;
         Ok(())
     })
 }

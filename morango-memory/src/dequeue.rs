@@ -13,6 +13,7 @@ impl State {
     /// The counter moves by one if anything was received, whether or not it changes anything; each record is merged by
     /// [`relation`] and [`merge`].
     pub(crate) fn dequeue(&mut self, session: &TransferSession) -> Result<DequeueReport> {
+        self.open_transfer(&session.id)?;
         let mut report = DequeueReport::default();
         let chunks = self.incoming.remove(&session.id).unwrap_or_default();
         if !chunks.is_empty() {

@@ -168,19 +168,7 @@ pub(crate) fn close_sync_session(
     now: DateTime<Utc>,
 ) -> morango::Result<()> {
     storage.write_buffered("close a sync session", |connection| {
-        for buffer in ["DELETE FROM morango_outgoing", "DELETE FROM morango_incoming"] {
-            sql(buffer)
-                .sql(" WHERE transfer_session IN (SELECT id FROM morango_transfer_session WHERE sync_session = ")
-                .bind(id)
-                .sql(")")
-                .execute(connection)?;
-        }
-        sql("DELETE FROM morango_session_memory WHERE session = ")
-            .bind(id)
-            .sql(" OR session IN (SELECT id FROM morango_transfer_session WHERE sync_session = ")
-            .bind(id)
-            .sql(")")
-            .execute(connection)?;
+        // The sessions first: whoever is at work in one holds it, and finds it closed after.
         for (update, key) in [
             ("UPDATE morango_transfer_session SET is_active = 0", "sync_session"),
             ("UPDATE morango_sync_session SET is_active = 0, holder = NULL, held_until = NULL", "id"),
@@ -194,6 +182,19 @@ pub(crate) fn close_sync_session(
                 .bind(id)
                 .execute(connection)?;
         }
+        for buffer in ["DELETE FROM morango_outgoing", "DELETE FROM morango_incoming"] {
+            sql(buffer)
+                .sql(" WHERE transfer_session IN (SELECT id FROM morango_transfer_session WHERE sync_session = ")
+                .bind(id)
+                .sql(")")
+                .execute(connection)?;
+        }
+        sql("DELETE FROM morango_session_memory WHERE session = ")
+            .bind(id)
+            .sql(" OR session IN (SELECT id FROM morango_transfer_session WHERE sync_session = ")
+            .bind(id)
+            .sql(")")
+            .execute(connection)?;
         Ok(())
     })
 }

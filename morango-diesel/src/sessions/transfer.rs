@@ -103,13 +103,26 @@ pub(crate) fn lock_open_transfer(
         .returns::<(Text, Text, Nullable<BigInt>)>()
         .get_result::<(String, String, Option<i64>)>(connection)
         .optional()?;
-    let (stage, status, total) = found.ok_or_else(|| {
-        let message = format!("find the transfer session {id}: there is none, or it was closed meanwhile");
-        Error::new(ErrorKind::SessionUnknown, message)
-    })?;
+    let (stage, status, total) = found.ok_or_else(|| closed(id))?;
     let stage = stage.parse().map_err(|_| damaged("stage", &stage))?;
     let status = status.parse().map_err(|_| damaged("status", &status))?;
     Ok(((stage, status), total.map(number).transpose()?))
+}
+
+/// Whether a transfer session is open, as far as one who only reads can tell.
+///
+/// # Errors
+/// [`ErrorKind::SessionUnknown`] where there is none, or it is closed.
+pub(crate) fn check_open(connection: &mut Connection<'_>, id: &TransferSessionId) -> Result<(), Fault> {
+    match load(connection, id)? {
+        Some(session) if session.is_active => Ok(()),
+        _ => Err(closed(id).into()),
+    }
+}
+
+fn closed(id: &TransferSessionId) -> Error {
+    let message = format!("find the transfer session {id}: there is none, or it was closed meanwhile");
+    Error::new(ErrorKind::SessionUnknown, message)
 }
 
 /// Notes how many records were queued for a session, and for which counters.

@@ -10,7 +10,7 @@ use morango::port::{DequeueReport, ReceivedChunk, Rejection, Storage as _};
 use morango::record::{BufferRecord, StoreRecord};
 use morango::scope::Filter;
 
-use super::library::{Device, PROFILE, everything, foreign, foreign_shelf, go_on, stamp, time};
+use super::library::{Device, PROFILE, changed, everything, foreign, foreign_shelf, go_on, stamp, take, time};
 
 fn note(text: &str, stamps: &[Stamp]) -> StoreRecord {
     foreign("note", "lib:notes", "1", text, stamps)
@@ -193,6 +193,57 @@ fn a_call_that_was_stopped_between_transactions_goes_on_and_claims_only_at_the_e
     assert_eq!(device.storage.dequeue(&session, &go_on).expect("it goes on").fast_forwarded, 3_000);
     assert_eq!(newer(&device), 4_500);
     assert_eq!(claims(&device), Some(9));
+}
+
+/// Another process closes the session: before anything is merged, after a part, and after all of it.
+#[test]
+fn of_a_session_that_was_closed_nothing_more_is_merged_or_claimed() {
+    for closed_after in 0..3 {
+        let mut device = Device::new("laptop");
+        let mut session = device.receiving(&everything());
+        session.server_fsic.sub.insert(String::new(), [(stamp("other", 0).instance, 9)].into());
+        // What is in the store already has to be merged, in a transaction for each chunk.
+        device.dequeue((0..4_000).map(|number| foreign_shelf(&number.to_string(), None)).collect());
+        let newer = |number: u32| changed(&foreign_shelf(&number.to_string(), None), 9, |_| {});
+        for chunk in 0..2 {
+            device.take(&session, (chunk * 2_000..(chunk + 1) * 2_000).map(newer).collect());
+        }
+        let close = || device.storage.close_sync_session(&session.sync_session, time()).expect("it is closed");
+        if closed_after == 0 {
+            close();
+        }
+        let transactions = std::sync::atomic::AtomicU32::new(0);
+        let watch = |_| {
+            if transactions.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1 == closed_after {
+                close();
+            }
+            ControlFlow::Continue(())
+        };
+        let error = device.storage.dequeue(&session, &watch).expect_err("it is closed");
+        assert_eq!(error.kind(), ErrorKind::SessionUnknown, "{}", error.report());
+        let claims = device.number("SELECT count(*) FROM morango_database_max_counter WHERE counter = 9");
+        assert_eq!(claims, 0, "closed after {closed_after}");
+    }
+}
+
+/// The same chunk was sent twice, and the second comes when the first is merged already.
+#[test]
+fn a_chunk_that_comes_late_is_merged_before_anything_is_claimed() {
+    let mut device = Device::new("laptop");
+    let mut session = device.receiving(&everything());
+    session.server_fsic.sub.insert(String::new(), [(stamp("other", 0).instance, 9)].into());
+    device.take(&session, vec![foreign_shelf("first", None)]);
+    let late = std::sync::atomic::AtomicBool::new(true);
+    let watch = |_| {
+        if late.swap(false, std::sync::atomic::Ordering::SeqCst) {
+            take(&device.storage, &session, vec![foreign_shelf("first", None), foreign_shelf("second", None)]);
+        }
+        ControlFlow::Continue(())
+    };
+    let report = device.storage.dequeue(&session, &watch).expect("it dequeues");
+    assert_eq!((report.new, report.already_seen), (2, 1), "{report:?}");
+    assert_eq!(device.number("SELECT count(*) FROM morango_incoming"), 0);
+    assert_eq!(device.number("SELECT counter FROM morango_database_max_counter WHERE counter = 9"), 9);
 }
 
 #[test]

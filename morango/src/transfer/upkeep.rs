@@ -10,6 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::context::Home;
 use super::lease::is_at_work;
+use super::workers::Patience;
 use crate::id::{InstanceId, SyncSessionId};
 use crate::scope::Filter;
 use crate::session::{Direction, Side, SyncSession, SyncSessionQuery, TransferSession};
@@ -159,17 +160,20 @@ fn close_idle(
     let now = home.clock.now();
     let transfers = home.storage.transfer_sessions(&session.id, limits::TRANSFERS_LISTED_MAX)?;
     let last_activity_at = transfers.iter().map(|transfer| transfer.last_activity_at).max();
-    let (idle, busy): (Vec<_>, Vec<_>) = transfers
-        .iter()
-        .filter(|transfer| transfer.is_active)
-        .partition(|transfer| selection.takes(transfer, idle_since) && !home.workers.is_claimed(&transfer.id));
-    for transfer in idle {
+    let mut has_busy = false;
+    for transfer in transfers.iter().filter(|transfer| transfer.is_active) {
+        // Nobody begins anything in it while it is closed. What another process has begun since finds it closed, and stops.
+        let claim = home.workers.claim(transfer.id, session.id, Patience::Now);
+        if claim.is_none() || !selection.takes(transfer, idle_since) {
+            has_busy = true;
+            continue;
+        }
         report.records_freed += home.storage.buffered(&transfer.id)?;
         home.storage.clean_up(&transfer.id, now)?;
         report.transfer_sessions += 1;
     }
     let last_activity_at = last_activity_at.unwrap_or(session.last_activity_at).max(session.last_activity_at);
-    if busy.is_empty() && last_activity_at <= idle_since {
+    if !has_busy && last_activity_at <= idle_since {
         home.storage.close_sync_session(&session.id, now)?;
         report.sync_sessions.push(session.id);
     }

@@ -132,11 +132,6 @@ impl Workers {
         Closing { workers: self.clone(), id }
     }
 
-    /// Whether somebody has a claim to a transfer.
-    pub(super) fn is_claimed(&self, id: &TransferSessionId) -> bool {
-        self.state().claims.contains_key(id)
-    }
-
     /// The stage that is at work in a transfer.
     pub(super) fn at_work(&self, id: &TransferSessionId) -> Option<Stage> {
         self.state().claims.get(id).and_then(|held| held.stage)
