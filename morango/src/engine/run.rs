@@ -16,7 +16,7 @@ use crate::port::{Peer, PeerInfo, Traffic};
 use crate::scope::Filter;
 use crate::session::{Direction, Side, Stage, StageStatus, SyncPlan, SyncSession, SyncSessionQuery, TransferSession};
 use crate::transfer::{
-    Home, Lease, Order, TransferReport, Widening, certificates, gone, is_at_work, look_after, transfer,
+    Home, Lease, Order, TransferReport, Widening, certificates, closing, gone, is_at_work, look_after, transfer,
 };
 use crate::{Error, ErrorKind, Result, limits};
 
@@ -212,7 +212,7 @@ impl<'a> Sync<'a> {
         };
         if self.options.ending == Ending::Close {
             close_there(self.peer, &id);
-            self.close_here(&id, &opened.lease)?;
+            self.close_here(&opened.session, &opened.lease)?;
         }
         let report = SyncReport {
             sync_session: id,
@@ -298,16 +298,17 @@ impl<'a> Sync<'a> {
             return error.leaving_open(id);
         }
         close_there(self.peer, &id);
-        if let Err(error) = self.close_here(&id, lease) {
+        if let Err(error) = self.close_here(session, lease) {
             tracing::warn!(sync_session = %id, error = %error.report(), "could not close the sync session here");
         }
         error
     }
 
-    fn close_here(&self, id: &SyncSessionId, lease: &Lease<'_>) -> Result<()> {
-        self.home.storage.close_sync_session(id, self.home.clock.now())?;
+    fn close_here(&self, session: &SyncSession, lease: &Lease<'_>) -> Result<()> {
+        let close = || self.home.storage.close_sync_session(&session.id, self.home.clock.now());
+        closing(self.home, &self.options.guests, session, close)?;
         lease.forget();
-        self.tell(&Event::SessionClosed { sync_session: *id, side: Side::Client });
+        self.tell(&Event::SessionClosed { sync_session: session.id, side: Side::Client });
         Ok(())
     }
 }

@@ -20,7 +20,8 @@ pub type GuestError = Box<dyn std::error::Error + Send + Sync>;
 /// Somebody who is told before and after each transfer, on the side that calls and on the side that is called.
 ///
 /// For each transfer `before_transfer` is called once, and `after_transfer` once where the transfer came to an end that this
-/// side learnt of. They run on the engine's threads, outside of any transaction, and the transfer waits for them.
+/// side learnt of; closing its sync session, or cleaning up, is such an end too. A transfer that is broken off and stays open has not
+/// ended: neither is called again until it is taken up and ends. They run on the engine's threads, outside of any transaction, and the transfer waits for them.
 pub trait Hook: Send + Sync + 'static {
     /// What it is called in reports and logs.
     fn name(&self) -> &str;

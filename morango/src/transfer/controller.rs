@@ -24,7 +24,8 @@ use crate::{Error, ErrorKind, Result, limits};
 /// Whatever fails first, on this side or the other. Unless the transfer may be taken up again, its session is then closed on
 /// both sides as far as they can be reached. [`ErrorKind::SessionGone`] where one that was begun is not there any more.
 pub(crate) fn transfer(home: &Home, peer: &dyn Peer, order: &Order<'_>) -> Result<TransferReport> {
-    let mut failures = hooks::before_it_begins(home, order);
+    // One that is taken up again was told of when it began.
+    let mut failures = if order.begun.is_none() { hooks::before_it_begins(home, order) } else { Vec::new() };
     let (mut context, found) = match &order.begun {
         Some(begun) => take_up(home, peer, order, begun),
         None => match open(home, peer, order) {
@@ -37,10 +38,11 @@ pub(crate) fn transfer(home: &Home, peer: &dyn Peer, order: &Order<'_>) -> Resul
     };
     let outcome =
         found.and_then(|()| begin(&mut context, peer)).and_then(|()| lead(&mut context, peer, order.chunk_records));
-    if let Err(error) = &outcome
-        && !order.lease.is_over()
-        && !order.breaking_off.leaves_open(error)
-    {
+    if let Err(error) = &outcome {
+        // It has not ended: it goes on when it is taken up again, or in the hands of whoever took the session over.
+        if order.lease.is_over() || order.breaking_off.leaves_open(error) {
+            return outcome.map(|()| TransferReport::of(context, failures));
+        }
         abandon(&context, peer, error);
     }
     let failure = outcome.as_ref().err().map(Error::report);

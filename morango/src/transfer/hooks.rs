@@ -7,10 +7,10 @@ use super::context::Home;
 use super::guests::Guests;
 use super::info;
 use super::order::Order;
-use crate::Result;
 use crate::hook::{Event, GuestError, Hook, HookFailure, HookMoment, Totals, TransferEnd, TransferInfo};
 use crate::id::{SyncSessionId, TransferSessionId};
 use crate::session::{Stage, SyncSession, TransferSession};
+use crate::{Result, limits};
 
 /// Tells the hooks that a client's transfer is about to begin.
 pub(super) fn before_it_begins(home: &Home, order: &Order<'_>) -> Vec<HookFailure> {
@@ -58,6 +58,33 @@ pub(super) fn ended(
         storage: &*home.storage,
     };
     call.make(|| info::of(home, sync_session, session), |hook, info| hook.after_transfer(info, &end))
+}
+
+/// Tells the hooks of a transfer that was open, and was closed with its sync session before it came to its end.
+pub(crate) fn closed_unfinished(home: &Home, guests: &Guests, sync_session: &SyncSession, session: &TransferSession) {
+    let failure = session.error.clone().unwrap_or_else(|| format!("it was closed at the stage {}", session.stage));
+    ended(home, guests, sync_session, session, Some(failure));
+}
+
+/// Closes a sync session by `close`, and tells the hooks of the transfers that were still open in it.
+///
+/// # Errors
+/// Those of `close`, or the storage's: then nobody is told.
+pub(crate) fn closing(
+    home: &Home,
+    guests: &Guests,
+    sync_session: &SyncSession,
+    close: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    if home.guests.hooks.is_empty() && guests.hooks.is_empty() {
+        return close();
+    }
+    let transfers = home.storage.transfer_sessions(&sync_session.id, limits::TRANSFERS_LISTED_MAX)?;
+    close()?;
+    for transfer in transfers.iter().filter(|transfer| transfer.is_active) {
+        closed_unfinished(home, guests, sync_session, transfer);
+    }
+    Ok(())
 }
 
 struct Call<'a> {

@@ -42,6 +42,7 @@ pub use upkeep::{CleanUpReport, SessionSelection};
 pub(crate) use context::{Home, Occasion};
 pub(crate) use controller::transfer;
 pub(crate) use guests::Guests;
+pub(crate) use hooks::closing;
 pub(crate) use info::SingleUserScope;
 pub(crate) use lease::{Lease, Takeover, gone, hold_of, is_at_work};
 pub(crate) use order::{BreakingOff, Order, Widening};

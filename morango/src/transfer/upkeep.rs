@@ -9,6 +9,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::context::Home;
+use super::guests::Guests;
+use super::hooks;
 use super::lease::is_at_work;
 use super::workers::Patience;
 use crate::id::{InstanceId, SyncSessionId};
@@ -171,6 +173,7 @@ fn close_idle(
         report.records_freed += home.storage.buffered(&transfer.id)?;
         home.storage.clean_up(&transfer.id, now)?;
         report.transfer_sessions += 1;
+        hooks::closed_unfinished(home, Guests::NONE, session, transfer);
     }
     let last_activity_at = last_activity_at.unwrap_or(session.last_activity_at).max(session.last_activity_at);
     if !has_busy && last_activity_at <= idle_since {

@@ -3,11 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use morango::ErrorKind;
+use morango::engine::SessionSelection;
 use morango::hook::{Event, GuestError, HookMoment, Phase, Totals, TransferEnd, TransferInfo};
 use morango::prelude::*;
-use morango::session::{Role, Side};
+use morango::session::{Capabilities, Role, Side};
 
-use super::Pair;
+use super::broken_line::{BrokenLine, Lost};
+use super::{Pair, builder};
 
 /// What a hook was told.
 #[derive(Debug, Clone)]
@@ -174,6 +176,62 @@ fn a_transfer_that_fails_is_told_with_its_reason_on_both_sides() {
         let [Told::Before(_), Told::After(_, end)] = &told[..] else { panic!("told otherwise: {told:#?}") };
         assert!(end.failure.is_some(), "{end:?}");
     }
+}
+
+#[test]
+fn a_transfer_that_is_broken_off_and_taken_up_again_is_told_of_once() {
+    let mut broke = 0;
+    for call in 0.. {
+        let (server, client) = (Diary::default(), Diary::default());
+        let pair =
+            Pair::built("whole-notebook", |laptop| laptop.hook(server.clone()), |phone| phone.hook(client.clone()));
+        for number in 0..5 {
+            pair.laptop.save(&pair.notes(), &number.to_string(), "milk");
+        }
+        let options = || SyncOptions::pull().chunk_size(2);
+        let line = BrokenLine::new(pair.peer(), call, Lost::Request);
+        let outcome = pair.engine.sync(&line, &pair.certificate, options());
+        if !line.broke() {
+            break;
+        }
+        let Some(id) = outcome.err().and_then(|error| error.sync_session()) else { continue };
+        // Where the line broke before there was a session, that try has ended, and there is another one.
+        let was_open = line.records("fetch") > 0;
+        if was_open {
+            assert_eq!(client.read().len(), 1, "call {call}: it has begun, and has not ended: {:#?}", client.read());
+        }
+        pair.engine.resume(&pair.peer(), id, options()).expect("it goes on");
+        if was_open {
+            broke += 1;
+            for told in [server.read(), client.read()] {
+                let [Told::Before(_), Told::After(_, end)] = &told[..] else { panic!("call {call}: {told:#?}") };
+                assert_eq!(end.failure, None, "call {call}");
+            }
+        }
+    }
+    assert!(broke > 3, "it broke at {broke} calls");
+}
+
+#[test]
+fn a_transfer_that_is_closed_with_its_session_is_told_to_have_ended() {
+    let diary = Diary::default();
+    let pair = Pair::built("whole-notebook", |laptop| laptop.hook(diary.clone()), |phone| phone);
+    for by_upkeep in [false, true] {
+        let request = pair.open(Capabilities::ours(), Direction::Pull);
+        pair.responder.create_transfer_session(&request).expect("a pull");
+        if by_upkeep {
+            let server = builder(&pair.laptop).hook(diary.clone()).build().expect("an engine");
+            let all = SessionSelection::idle_for(std::time::Duration::ZERO);
+            assert_eq!(server.clean_up_sessions(&all).expect("it cleans up").transfer_sessions, 1);
+        } else {
+            pair.responder.close_sync_session(&request.sync_session).expect("it is closed");
+        }
+    }
+    let told = diary.read();
+    let [Told::Before(_), Told::After(_, closed), Told::Before(_), Told::After(_, cleaned_up)] = &told[..] else {
+        panic!("told otherwise: {told:#?}")
+    };
+    assert!(closed.failure.is_some() && cleaned_up.failure.is_some());
 }
 
 #[test]

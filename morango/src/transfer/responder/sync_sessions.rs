@@ -12,7 +12,7 @@ use crate::identity::{Certificate, PrivateKey, UnverifiedCertificate, session_ch
 use crate::port::{SyncSessionAnswer, SyncSessionRequest};
 use crate::session::{Side, SyncSession};
 use crate::transfer::context::unknown_sync;
-use crate::transfer::{certificates, look_after};
+use crate::transfer::{Guests, certificates, closing, look_after};
 use crate::{Error, ErrorKind, Result, limits};
 
 impl Responder {
@@ -88,10 +88,11 @@ impl Responder {
     /// # Errors
     /// [`ErrorKind::SessionUnknown`] where there is none, or it is closed.
     pub fn close_sync_session(&self, id: &SyncSessionId) -> Result<()> {
-        self.sync_session(id)?;
-        let closing = self.home.workers.close(*id);
-        self.home.storage.close_sync_session(id, self.home.clock.now())?;
-        drop(closing);
+        let session = self.sync_session(id)?;
+        let claim = self.home.workers.close(*id);
+        let close = || self.home.storage.close_sync_session(id, self.home.clock.now());
+        closing(&self.home, Guests::NONE, &session, close)?;
+        drop(claim);
         self.home.tell(&Event::SessionClosed { sync_session: *id, side: Side::Server });
         Ok(())
     }
