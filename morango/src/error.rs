@@ -62,6 +62,9 @@ pub enum ErrorKind {
     PeerAnswerUnexpected,
     /// The peer answered that it refuses or fails.
     PeerRefused,
+    /// Whoever answers at the peer's address cannot show by TLS that it is the peer: its certificate is not one that is trusted here,
+    /// is another host's, or has expired.
+    PeerUntrusted,
     /// The connection could not be made, or was lost.
     Connection,
     /// The peer did not answer in time.
@@ -110,6 +113,7 @@ impl ErrorKind {
             Self::LimitExceeded => "limit-exceeded",
             Self::PeerAnswerUnexpected => "peer-answer-unexpected",
             Self::PeerRefused => "peer-refused",
+            Self::PeerUntrusted => "peer-untrusted",
             Self::Connection => "connection",
             Self::Timeout => "timeout",
             Self::StorageBusy => "storage-busy",

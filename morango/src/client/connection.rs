@@ -231,7 +231,9 @@ impl Connection {
     }
 
     fn connection_error(&self, call: Call, error: reqwest::Error) -> Error {
-        let (kind, what) = if error.is_connect() {
+        let (kind, what) = if tls::is_untrusted(&error) {
+            (ErrorKind::PeerUntrusted, "is not trusted")
+        } else if error.is_connect() {
             (ErrorKind::Connection, "cannot be reached")
         } else if error.is_timeout() {
             (ErrorKind::Timeout, "does not answer in time")
@@ -239,7 +241,13 @@ impl Connection {
             (ErrorKind::Connection, "was lost")
         };
         let error = error.without_url();
-        Error::new(kind, format!("{}: the peer at {} {what}", call.as_str(), self.base)).with_source(error)
+        let told = Error::new(kind, format!("{}: the peer at {} {what}", call.as_str(), self.base)).with_source(error);
+        match kind {
+            ErrorKind::PeerUntrusted => told.with_hint(
+                "look whether the address is the peer's and the clock is right; `HttpPeerBuilder::trust_only` trusts an authority of one's own",
+            ),
+            _ => told,
+        }
     }
 
     fn reading_error(&self, call: Call, error: std::io::Error) -> Error {

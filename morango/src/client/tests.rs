@@ -302,3 +302,59 @@ fn a_peer_may_be_made_and_dropped_inside_an_async_program() {
         drop(peer);
     });
 }
+
+/// A certificate that signed itself, for `127.0.0.1` and a hundred years, and its key: made for these tests, and used nowhere else.
+const SELF_SIGNED: &str = include_str!("tests/self_signed.pem");
+
+/// A server behind TLS, and how often somebody came to it.
+fn behind_tls() -> (String, Arc<Mutex<usize>>) {
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+    let certificate = CertificateDer::from_pem_slice(SELF_SIGNED.as_bytes()).expect("a certificate");
+    let key = PrivateKeyDer::from_pem_slice(SELF_SIGNED.as_bytes()).expect("a key");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the versions of TLS")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .expect("they belong together");
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = format!("https://{}/", listener.local_addr().expect("it listens"));
+    let came = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&came);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            *counted.lock().expect("no holder panics") += 1;
+            let connection = rustls::ServerConnection::new(Arc::clone(&config)).expect("a connection");
+            let mut stream = rustls::StreamOwned::new(connection, stream.expect("a connection"));
+            let mut asked = [0; 4096];
+            // A client that trusts nobody hangs up.
+            if stream.read(&mut asked).is_ok_and(|read| read > 0) {
+                let _ = stream
+                    .write_all(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                let _ = stream.flush();
+            }
+        }
+    });
+    (address, came)
+}
+
+#[test]
+fn a_certificate_that_is_not_trusted_is_told_and_not_tried_again() {
+    let (address, came) = behind_tls();
+    let builder = || HttpPeer::builder(&address).timeouts(Duration::from_secs(5), Duration::from_secs(5));
+    let another_authority = include_str!("tests/another_authority.pem");
+    for peer in [builder(), builder().trust_only(another_authority)] {
+        *came.lock().expect("no holder panics") = 0;
+        let error = peer.build().expect("a good address").info().expect_err("nobody vouches for it");
+        assert_eq!(error.kind(), ErrorKind::PeerUntrusted, "{}", error.report());
+        assert!(!error.is_retryable() && error.hint().is_some_and(|hint| hint.contains("trust_only")), "{error:?}");
+        assert_eq!(*came.lock().expect("no holder panics"), 1, "it is refused again however often it is tried");
+    }
+    let trusting = builder().trust_only(SELF_SIGNED).retry(RetryPolicy::NONE).build().expect("a good address");
+    let error = trusting.info().expect_err("the server is busy");
+    assert_eq!(error.kind(), ErrorKind::PeerRefused, "{}", error.report());
+}

@@ -39,6 +39,23 @@ pub(super) fn config(url: &Url, trust: &Trust) -> Result<ClientConfig> {
     Ok(config)
 }
 
+/// Whether a request failed because the other end's certificate was refused. The same certificate is refused again the next time.
+pub(super) fn is_untrusted(error: &reqwest::Error) -> bool {
+    let mut below = std::error::Error::source(error);
+    while let Some(cause) = below {
+        let mut refused = cause;
+        // An I/O error passes over what it wraps when it is asked for its source.
+        while let Some(wrapped) = refused.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            refused = wrapped;
+        }
+        if let Some(refused) = refused.downcast_ref::<rustls::Error>() {
+            return matches!(refused, rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented);
+        }
+        below = cause.source();
+    }
+    false
+}
+
 fn authorities(pem: &[u8]) -> Result<RootCertStore> {
     const WHAT: &str = "read the authorities to trust";
     let mut store = RootCertStore::empty();

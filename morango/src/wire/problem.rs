@@ -34,6 +34,7 @@ pub const fn status_of(kind: ErrorKind) -> u16 {
         | ErrorKind::PeerStageFailed
         | ErrorKind::PeerAnswerUnexpected
         | ErrorKind::PeerRefused
+        | ErrorKind::PeerUntrusted
         | ErrorKind::Connection
         | ErrorKind::Timeout
         | ErrorKind::StorageCorrupt
@@ -71,6 +72,7 @@ const fn concerns_both(kind: ErrorKind) -> bool {
         | ErrorKind::SessionHeld
         | ErrorKind::PeerAnswerUnexpected
         | ErrorKind::PeerRefused
+        | ErrorKind::PeerUntrusted
         | ErrorKind::Connection
         | ErrorKind::Timeout
         | ErrorKind::StorageBusy
