@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
+use morango::counter::Stamp;
 use morango::id::TransferSessionId;
 use morango::port::{ReceivedChunk, Rejection};
 use morango::record::{BufferRecord, StoreRecord};
@@ -21,6 +22,7 @@ use crate::incoming::{encode, encoded_length};
 use crate::queue::delete_queue;
 use crate::statement::{Statement, Value, sql};
 use crate::storage::DieselStorage;
+use crate::transaction::current_stamp;
 use crate::transactions::Transactions;
 
 /// Keeps a received chunk and what was refused of it, counts both as transferred, and returns how many were so far.
@@ -41,13 +43,14 @@ pub(crate) fn receive_chunk(storage: &DieselStorage, chunk: &ReceivedChunk<'_>) 
     let lock = records.first().map_or(Lock::None, |first| Lock::Beside { profile: &first.record().profile });
     storage.write_received(&operation, lock, |connection| {
         let place = place(connection, session)?;
-        for (number, part) in (0_u32..).zip(parts_of(records)) {
+        let (believed, unbelieved) = believed(records, current_stamp(connection)?);
+        for (number, part) in (0_u32..).zip(parts_of(&believed)) {
             if !keep_part(connection, session, &place, &part_digest(digest, number), part)? {
                 return transferred(connection, session);
             }
         }
         let mut kept = Rejections::of(session);
-        for rejection in rejections {
+        for rejection in rejections.iter().chain(&unbelieved) {
             kept.keep(connection, rejection)?;
         }
         let bytes = records.iter().map(|received| encoded_length(received.record())).sum();
@@ -57,6 +60,26 @@ pub(crate) fn receive_chunk(storage: &DieselStorage, chunk: &ReceivedChunk<'_>) 
             None => Ok(chunk.count(transferred(connection, session)?)?),
         }
     })
+}
+
+/// The records as this instance believes them at its count, and what it refuses of them. Next to always that is all of them, as they are.
+fn believed(records: &[BufferRecord], own: Stamp) -> (Cow<'_, [BufferRecord]>, Vec<Rejection>) {
+    let mut refused = Vec::new();
+    if !records.iter().any(|received| received.exceeds(own)) {
+        return (Cow::Borrowed(records), refused);
+    }
+    let mut taken = Vec::with_capacity(records.len());
+    for received in records {
+        match received.clone().believed_by(own) {
+            Ok(believed) => taken.push(believed),
+            Err(error) => refused.push(Rejection {
+                claimed_id: received.record().id.to_string(),
+                reason: error.to_string(),
+                received: received.record().serialized.clone(),
+            }),
+        }
+    }
+    (Cow::Owned(taken), refused)
 }
 
 /// Where the records of an open session belong. The same chunk may come twice at one time: the second waits for the first here.
@@ -328,7 +351,7 @@ pub(crate) fn clean_up(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use morango::counter::{RecordMaxCounters, Stamp};
+    use morango::counter::RecordMaxCounters;
     use morango::id::{InstanceId, SyncId};
 
     fn received(bytes: usize) -> BufferRecord {

@@ -2,7 +2,7 @@
 
 use morango::id::TransferSessionId;
 use morango::port::{ReceivedChunk, Rejection};
-use morango::record::{BufferRecord, StoreRecord};
+use morango::record::StoreRecord;
 use morango::{Error, ErrorKind, Result, limits};
 
 use crate::data::RowState;
@@ -40,18 +40,31 @@ impl State {
             return Err(Error::new(ErrorKind::LimitExceeded, format!("{operation}: too many bytes have come")));
         }
         self.received_bytes.insert(*chunk.session, received);
+        let own = self.data.current_stamp()?;
         let mut incoming = Incoming { digest: *chunk.digest, inserted: 0, others: Vec::new() };
-        for record in chunk.records.iter().map(BufferRecord::record) {
+        let mut unbelieved = Vec::new();
+        for received in chunk.records {
+            let record = match received.clone().believed_by(own) {
+                Ok(believed) => believed.into_record(),
+                Err(error) => {
+                    unbelieved.push(Rejection {
+                        claimed_id: received.record().id.to_string(),
+                        reason: error.to_string(),
+                        received: received.record().serialized.clone(),
+                    });
+                    continue;
+                }
+            };
             let belongs = record.profile == session.profile && session.filter.contains(&record.partition);
             if belongs && !self.data.store.contains_key(&record.id) {
-                self.data.insert(record.clone(), RowState::Waits, Some(session.id));
+                self.data.insert(record, RowState::Waits, Some(session.id));
                 incoming.inserted += 1;
             } else {
-                incoming.others.push(record.clone());
+                incoming.others.push(record);
             }
         }
         self.incoming.entry(session.id).or_default().push(incoming);
-        for rejection in chunk.rejections {
+        for rejection in chunk.rejections.iter().chain(&unbelieved) {
             self.keep_rejection(session.id, rejection.clone());
         }
         let session = self.transfers.get_mut(chunk.session).expect("it is open");

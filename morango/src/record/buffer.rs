@@ -5,6 +5,7 @@
 use super::length::is_longer_in_json;
 use super::uid::record_partition_template;
 use super::{RecordError, StoreRecord};
+use crate::counter::Stamp;
 use crate::id::{SyncId, TransferSessionId, excerpt};
 use crate::limits;
 use crate::model::{IdRule, record_id};
@@ -62,6 +63,25 @@ impl BufferRecord {
         }
         record.counters.raise(record.last_saved.checked()?);
         Ok(Self { transfer_session_id: gate.transfer_session_id, record })
+    }
+
+    /// Whether the record says more of an instance than that one has counted.
+    pub fn exceeds(&self, own: Stamp) -> bool {
+        self.record.counters.get(&own.instance).is_some_and(|counter| counter > own.counter)
+    }
+
+    /// The record as it is believed by the instance that has counted so far: its history holds what that one saved, and nothing that
+    /// is yet to be saved. Otherwise every change that is made to it here would count as known wherever the record goes.
+    ///
+    /// # Errors
+    /// [`RecordError::OwnFuture`] where the record itself was saved in that future.
+    pub fn believed_by(mut self, own: Stamp) -> Result<Self, RecordError> {
+        let last_saved = self.record.last_saved;
+        if last_saved.instance == own.instance && last_saved.counter > own.counter {
+            return Err(RecordError::OwnFuture { counter: last_saved.counter });
+        }
+        self.record.counters.lower(own);
+        Ok(self)
     }
 
     /// A record of our own store on its way out, or one that comes back out of a buffer for which it was checked.
@@ -133,7 +153,7 @@ fn check_fields(record: &StoreRecord) -> Result<(), RecordError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::counter::{RecordMaxCounters, Stamp};
+    use crate::counter::RecordMaxCounters;
     use crate::id::InstanceId;
     use crate::record::record_partition;
 
@@ -229,6 +249,24 @@ mod tests {
             let error = check(None, change).expect_err("not to be kept");
             assert!(matches!(error, RecordError::Field { .. } | RecordError::Counter(_)), "{error}");
         }
+    }
+
+    #[test]
+    fn nobody_knows_what_this_instance_is_yet_to_save() {
+        let (us, them) = (InstanceId::hash_of("us"), InstanceId::hash_of("laptop"));
+        let own = Stamp::new(us, 7);
+        let claiming = |counter| check(None, |record| record.counters.raise(Stamp::new(us, counter))).expect("genuine");
+        for (claimed, believed) in [(6, 6), (7, 7), (8, 7), (limits::COUNTER_MAX, 7)] {
+            let received = claiming(claimed);
+            assert_eq!(received.exceeds(own), claimed > 7, "{claimed}");
+            let record = received.believed_by(own).expect("somebody else saved it").into_record();
+            assert_eq!((record.counters.get(&us), record.counters.get(&them)), (Some(believed), Some(3)), "{claimed}");
+        }
+        let nothing_yet = claiming(5).believed_by(Stamp::new(us, 0)).expect("somebody else saved it");
+        assert_eq!(nothing_yet.record().counters.get(&us), None);
+        let saved = |counter| check(None, |record| record.last_saved = Stamp::new(us, counter)).expect("genuine");
+        assert_eq!(saved(8).believed_by(own), Err(RecordError::OwnFuture { counter: 8 }));
+        assert_eq!(saved(7).believed_by(own), Ok(saved(7)));
     }
 
     #[test]

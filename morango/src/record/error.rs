@@ -43,6 +43,11 @@ pub enum RecordError {
     CounterElsewhere,
     /// A counter is out of range, or there are too many.
     Counter(CounterError),
+    /// The record says that this instance saved it at a count to which it has not come.
+    OwnFuture {
+        /// The record's counter.
+        counter: i64,
+    },
 }
 
 impl RecordError {
@@ -72,6 +77,12 @@ impl fmt::Display for RecordError {
                 formatter.write_str("take a record: one of its counters is of another record or transfer session")
             }
             Self::Counter(_) => formatter.write_str("take a record for its counters"),
+            Self::OwnFuture { counter } => {
+                write!(
+                    formatter,
+                    "take a record that this instance saved at its count {counter}: it has not come to that"
+                )
+            }
         }
     }
 }
@@ -85,7 +96,8 @@ impl std::error::Error for RecordError {
             | Self::Profile { .. }
             | Self::Displaced { .. }
             | Self::Field { .. }
-            | Self::CounterElsewhere => None,
+            | Self::CounterElsewhere
+            | Self::OwnFuture { .. } => None,
         }
     }
 }

@@ -16,6 +16,7 @@ mod bad_input {
     mod databases;
     mod exhaustion;
     mod filters;
+    mod future;
     mod nonces;
     mod papers;
     mod peers;
