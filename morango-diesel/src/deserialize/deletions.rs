@@ -26,7 +26,8 @@ pub(super) struct Deletions {
     open: Vec<Open>,
     /// Those that were ever open: what claims to be its own ancestor is not opened twice.
     opened: HashSet<SyncId>,
-    /// Those whose deletion was refused in the end. A child of an open one may come before its turn: it has had it then.
+    /// Those whose deletion was refused in the end. A child is also met below its parent: one of the two
+    /// times is enough.
     pub(super) refused: HashSet<SyncId>,
 }
 
@@ -60,9 +61,6 @@ impl Deletions {
             let outside = page.seen - page.records.len();
             for record in page.records {
                 self.before = record.sequence;
-                if self.refused.contains(&record.id) {
-                    continue;
-                }
                 self.meet(batch, record)?;
                 self.go_down(batch)?;
                 if batch.budget.is_spent() {
@@ -94,6 +92,9 @@ impl Deletions {
     }
 
     fn meet(&mut self, batch: &mut Batch<'_>, record: Gone) -> Result<(), Fault> {
+        if self.refused.contains(&record.id) {
+            return Ok(());
+        }
         match batch.delete(&record)? {
             Outcome::Settled => Ok(()),
             Outcome::Waits(failure) if self.may_open(&record, &failure) => {

@@ -216,16 +216,19 @@ fn a_deletion_that_the_database_refuses_waits_with_its_reason() {
 
 #[test]
 fn deletions_in_a_tree_that_the_database_refuses_are_told_once_each() {
-    let device = Device::new("laptop");
     let upper = foreign_shelf("upper", None);
     let lower = foreign_shelf("lower", Some(upper.id));
-    // The lower one came first: so the upper one is met first, and the lower one before its own turn.
-    device.dequeue(vec![lower.clone(), upper.clone(), foreign_book("Emma", lower.id)]);
-    device.deserialize();
-    device.dequeue([&lower, &upper].map(|shelf| changed(shelf, 2, |record| record.deleted = true)).to_vec());
-    let report = device.deserialize();
-    assert_eq!((report.deleted, report.failures_total), (0, 2), "{report:?}");
-    assert_eq!(kinds(&report.failures), [WaitingKind::Constraint; 2]);
+    let books = [foreign_book("Emma", lower.id), foreign_book("Dune", upper.id)];
+    // What came last is met first: the lower one is met below the upper one before its own turn, or after it.
+    for shelves in [[&lower, &upper], [&upper, &lower]] {
+        let device = Device::new("laptop");
+        device.dequeue(shelves.into_iter().chain(&books).cloned().collect());
+        device.deserialize();
+        device.dequeue(shelves.map(|shelf| changed(shelf, 2, |record| record.deleted = true)).to_vec());
+        let report = device.deserialize();
+        assert_eq!((report.deleted, report.failures_total), (0, 2), "{report:?}");
+        assert_eq!(kinds(&report.failures), [WaitingKind::Constraint; 2]);
+    }
 }
 
 #[test]
