@@ -30,6 +30,10 @@ struct Moving {
     parked: HashSet<(SyncId, usize)>,
     /// All that are part of it.
     sequences: Vec<i64>,
+    /// Those of them that were written.
+    written: HashSet<SyncId>,
+    /// Whether one was in the way that was written just for this: without the first of them the others may still change places.
+    is_in_its_own_way: bool,
     bytes: usize,
 }
 
@@ -53,6 +57,9 @@ impl Batch<'_> {
             Err(failure) => {
                 undo_savepoint(&mut self.connection)?;
                 self.return_to(before);
+                if moving.is_in_its_own_way {
+                    moving.sequences.truncate(1);
+                }
                 self.stuck.extend(moving.sequences);
                 Ok(Outcome::Waits(failure))
             }
@@ -77,7 +84,10 @@ impl Batch<'_> {
             }
             self.budget.take(record.serialized.len());
             let written = match self.write_row(&record)? {
-                Outcome::Settled => Ok(()),
+                Outcome::Settled => {
+                    moving.written.insert(record.id);
+                    Ok(())
+                }
                 Outcome::Waits(failure) if failure.is_clash => self.write_in_place(&record, failure, moving)?,
                 Outcome::Waits(failure) => Err(failure),
             };
@@ -103,7 +113,10 @@ impl Batch<'_> {
                 return Ok(Err(why));
             }
             match self.write_row(record)? {
-                Outcome::Settled => return Ok(Ok(())),
+                Outcome::Settled => {
+                    moving.written.insert(record.id);
+                    return Ok(Ok(()));
+                }
                 Outcome::Waits(failure) if failure.is_clash => clash = failure,
                 Outcome::Waits(failure) => return Ok(Err(failure)),
             }
@@ -128,6 +141,7 @@ impl Batch<'_> {
             let found = self.apart(|rows, connection| rows.rivals(connection, record.id, &fields, &columns))?;
             let Ok(rivals) = found else { return Ok(Err(clash.clone())) };
             for rival in rivals {
+                moving.is_in_its_own_way |= moving.written.contains(&rival);
                 if moving.parked.contains(&(rival, number)) {
                     continue;
                 }

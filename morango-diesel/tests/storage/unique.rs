@@ -40,6 +40,17 @@ fn two_books_that_swap_their_titles_in_one_transfer_both_get_them() {
 }
 
 #[test]
+fn two_books_swap_their_titles_though_a_third_that_came_first_wants_one_of_them() {
+    let (mut device, _, books) = shelved(&["Solaris", "Emma", "Dune"]);
+    let moves = vec![retitled(&books[0], 2, "Emma"), retitled(&books[1], 2, "Dune"), retitled(&books[2], 2, "Emma")];
+    device.dequeue(moves);
+    let report = device.deserialize();
+    assert_eq!((report.written, kinds(&report.failures)), (2, vec![WaitingKind::Constraint]), "{report:?}");
+    let titles: Vec<String> = books.iter().map(|book| title_of(&mut device, book)).collect();
+    assert_eq!(titles, ["Solaris", "Dune", "Emma"]);
+}
+
+#[test]
 fn titles_go_round_a_ring_of_books() {
     let titles: Vec<String> = (0..40).map(|number| format!("title {number}")).collect();
     let (mut device, _, books) = shelved(&titles.iter().map(String::as_str).collect::<Vec<_>>());
