@@ -31,7 +31,6 @@ pub(crate) enum Target {
 
 /// Which of all files is at a place, whatever its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "a server has no file that we could look at"))]
 pub(crate) struct Occupant {
     /// The file system that it is on.
     pub(crate) device: u64,

@@ -5,6 +5,7 @@
 //! verbs once more without the type, as a [`TableModel`], which is what the storage works by. This room knows nothing of
 //! the tables of ours: what has to be remembered beside a row it asks of [`RecordConnection`].
 
+mod broken;
 mod connection;
 pub mod field;
 mod postgres;
