@@ -298,7 +298,7 @@ fn a_certificate_that_differs_from_the_one_asked_for_is_not_kept() {
             body.id = morango::identity::certificate_id(key, &body.profile, body.salt.as_deref());
         }),
         ("another learner", |body, _| {
-            body.scope_params = body.scope_params.replace("ada", "ben");
+            body.scope_params = body.scope_params.replace("\"ada\"", "\"ben\"");
         }),
         ("another scope", |body, _| body.scope_definition_id = FULL_FACILITY.to_owned()),
         ("another id", |body, _| body.id = Papers::root().id()),
