@@ -65,6 +65,8 @@ mod transaction;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod transactions;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod turn;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod unclaimed;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod verbs;

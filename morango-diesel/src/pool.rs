@@ -1,27 +1,19 @@
 //! The storage's own connections: a bounded number of them, and one turn at a time for those that write.
 //!
-//! SQLite lets one connection write. Our own threads queue here for that turn, so that none of them meets a locked
-//! database; against other programs there is the time to wait, and the pause that a long verb makes between its
-//! transactions. This room knows nothing of what is written.
+//! SQLite lets one connection write. Our own threads queue for that [`Turn`], so that none of them meets a locked database;
+//! against other programs there is the time to wait. This room knows nothing of what is written.
 
 use std::collections::HashSet;
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::ThreadId;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use morango::{Error, ErrorKind};
 
 use crate::backend::{self, Occupant, Target, Transaction};
 use crate::connection::{AsConnection as _, Connection, OwnedConnection};
 use crate::error::Fault;
-
-/// How long transactions may follow one another before others get a turn. SQLite has no queue: whoever waits asks again
-/// after pauses that grow from 1 to 25 ms within the first 128 ms, and to 100 ms later. So it is given a gap of 25 ms
-/// before 100 ms are over, and never waits for much longer than that.
-const STREAK_MAX: Duration = Duration::from_millis(100);
-
-/// See [`STREAK_MAX`].
-const GAP: Duration = Duration::from_millis(25);
+use crate::turn::{Callers, Seen, Turn};
 
 /// The connections to one database.
 pub(crate) struct Pool {
@@ -30,33 +22,33 @@ pub(crate) struct Pool {
     returned: Condvar,
     /// What was there when the first connection was made.
     occupant: OnceLock<Option<Occupant>>,
-    turn: Mutex<Streak>,
+    turn: Turn,
     /// The threads that are in a write transaction.
     writers: Mutex<HashSet<ThreadId>>,
 }
 
 #[derive(Default)]
 struct Connections {
-    idle: Vec<OwnedConnection>,
+    idle: Vec<Pooled>,
     open: usize,
 }
 
-/// Write transactions that followed one another with hardly a gap.
-struct Streak {
-    held: Duration,
-    ended: Instant,
+/// A connection of the pool.
+struct Pooled {
+    connection: OwnedConnection,
+    /// What it saw when it last had the turn to write.
+    seen: Option<Seen>,
 }
 
 impl Pool {
     /// The pool of this database; the first connection is opened when it is needed.
     pub(crate) fn new(target: Target) -> Self {
-        let turn = Mutex::new(Streak { held: Duration::ZERO, ended: Instant::now() });
         Self {
             target,
             connections: Mutex::default(),
             returned: Condvar::new(),
             occupant: OnceLock::new(),
-            turn,
+            turn: Turn::new(),
             writers: Mutex::default(),
         }
     }
@@ -85,13 +77,18 @@ impl Pool {
             let outcome = backend::write_transaction(&mut lease.connection(), transaction, work);
             return lease.give_back_after(outcome);
         }
-        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        turn.let_others_in();
+        let mut turn = self.turn.take();
         let mut lease = self.lease()?;
-        let began = Instant::now();
+        let version = backend::version_seen(&mut lease.connection())?;
+        turn.look(version, lease.pooled().seen);
         let outcome = backend::write_transaction(&mut lease.connection(), transaction, work);
-        turn.add(began);
+        lease.pooled().seen = Some(turn.end(version));
         lease.give_back_after(outcome)
+    }
+
+    /// The connections that the application was given.
+    pub(crate) fn callers(&self) -> &Callers {
+        self.turn.callers()
     }
 
     /// Checks that the database is still the one that was opened.
@@ -136,7 +133,7 @@ impl Pool {
         drop(connections);
         let mut lease = Lease { pool: self, connection: None };
         // A failure to open gives the place back when the lease is dropped.
-        lease.connection = Some(self.target.connect()?);
+        lease.connection = Some(Pooled { connection: self.target.connect()?, seen: None });
         self.occupant.get_or_init(|| self.target.occupant());
         Ok(lease)
     }
@@ -177,28 +174,11 @@ impl Drop for Writer<'_> {
     }
 }
 
-impl Streak {
-    fn let_others_in(&mut self) {
-        let idle = self.ended.elapsed();
-        if idle >= GAP {
-            self.held = Duration::ZERO;
-        } else if self.held >= STREAK_MAX {
-            std::thread::sleep(GAP);
-            self.held = Duration::ZERO;
-        }
-    }
-
-    fn add(&mut self, began: Instant) {
-        self.ended = Instant::now();
-        self.held += self.ended - began;
-    }
-}
-
 /// A connection on loan. One that is given back in the middle of a transaction, as after a panic, is closed instead,
 /// which undoes what it began.
 struct Lease<'a> {
     pool: &'a Pool,
-    connection: Option<OwnedConnection>,
+    connection: Option<Pooled>,
 }
 
 impl Lease<'_> {
@@ -216,18 +196,22 @@ impl Lease<'_> {
         outcome
     }
 
+    fn pooled(&mut self) -> &mut Pooled {
+        self.connection.as_mut().expect("a lease holds its connection until it is dropped")
+    }
+
     fn connection(&mut self) -> Connection<'_> {
-        self.connection.as_mut().expect("a lease holds its connection until it is dropped").as_connection()
+        self.pooled().connection.as_connection()
     }
 }
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        let is_idle = |connection: &mut OwnedConnection| !connection.as_connection().is_in_transaction();
-        let sound = self.connection.take().and_then(|mut connection| is_idle(&mut connection).then_some(connection));
+        let is_idle = |pooled: &mut Pooled| !pooled.connection.as_connection().is_in_transaction();
+        let sound = self.connection.take().and_then(|mut pooled| is_idle(&mut pooled).then_some(pooled));
         let mut connections = self.pool.lock();
         match sound {
-            Some(connection) => connections.idle.push(connection),
+            Some(pooled) => connections.idle.push(pooled),
             None => connections.open -= 1,
         }
         drop(connections);

@@ -76,7 +76,7 @@ impl SqliteStorage {
     /// Those of [`SqliteStorage::open`].
     pub fn connect(&self) -> Result<SqliteConnection> {
         self.0.check_occupant()?;
-        self.0.target().connect_sqlite()
+        self.0.connect_sqlite()
     }
 
     /// Looks for rows that vanished without a trace and marks them as deleted; returns how many there are.

@@ -45,6 +45,16 @@ impl DieselStorage {
         self.0.pool.check_occupant()
     }
 
+    /// A connection for the application's own use, which says when the application is at work.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn connect_sqlite(&self) -> Result<diesel::sqlite::SqliteConnection> {
+        use diesel::Connection as _;
+
+        let mut connection = self.target().connect_sqlite()?;
+        connection.set_instrumentation(self.0.pool.callers().watch());
+        Ok(connection)
+    }
+
     /// The database.
     pub(crate) fn target(&self) -> &Target {
         self.0.pool.target()

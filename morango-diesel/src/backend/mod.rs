@@ -348,6 +348,16 @@ pub(crate) fn write_transaction<R>(
     }
 }
 
+/// A number that is another one when another connection has written since, where writers queue for one turn.
+pub(crate) fn version_seen(connection: &mut Connection<'_>) -> Result<i64, Fault> {
+    match connection {
+        #[cfg(feature = "sqlite")]
+        Connection::Sqlite(_) => sqlite::version_seen(connection),
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(_) => postgres::version_seen(connection),
+    }
+}
+
 /// What there is under the name of one of the application's tables.
 pub(crate) fn table(connection: &mut Connection<'_>, name: &str) -> Result<Table, Fault> {
     match connection {

@@ -141,6 +141,11 @@ pub(crate) fn write_transaction<R>(
     connection.immediate_transaction(work)
 }
 
+/// A number that is another one when another connection has written since.
+pub(crate) fn version_seen(connection: &mut Connection<'_>) -> Result<i64, Fault> {
+    Ok(sql("PRAGMA data_version").returns::<BigInt>().get_result(connection)?)
+}
+
 /// What there is under a name. Names are the same in upper and lower case.
 pub(crate) fn table(connection: &mut Connection<'_>, name: &str) -> Result<Table, Fault> {
     let kinds = sql("SELECT type FROM sqlite_schema WHERE type IN ('table', 'view') AND lower(name) = lower(")
