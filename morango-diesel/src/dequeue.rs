@@ -246,9 +246,10 @@ fn insert_new(
     session: &TransferSessionId,
     theirs: &StoreRecord,
 ) -> Result<bool, Fault> {
-    let inserted = sql(INSERT).sql("(");
-    let inserted = values(inserted, session, theirs).sql(") ON CONFLICT (record_id) DO NOTHING").execute(connection)?;
-    Ok(inserted == 1)
+    struct InsertNew;
+
+    let insert = values(sql(INSERT).sql("("), session, theirs).sql(") ON CONFLICT (record_id) DO NOTHING");
+    Ok(insert.execute_as::<InsertNew>(connection)? == 1)
 }
 
 /// Inserts received records, to become rows, and says which were new. Of two with the same id only the first can be.

@@ -145,6 +145,20 @@ impl<Row> Statement<'_, Row> {
         }
     }
 
+    /// Runs a statement whose text is the same each time, and says how many rows it changed. The type `Name` stands for the text: by
+    /// it the prepared statement is found without the text being put together anew, which is much of what a small statement costs.
+    ///
+    /// The name is declared in the function that makes the statement, so that no other one can bear it.
+    pub(crate) fn execute_as<Name: 'static>(self, connection: &mut Connection<'_>) -> QueryResult<usize> {
+        let named = Named::<Name> { rendered: Rendered(self.parts), name: PhantomData };
+        match connection {
+            #[cfg(feature = "sqlite")]
+            Connection::Sqlite(connection) => connection.execute_returning_count(&named),
+            #[cfg(feature = "postgres")]
+            Connection::Postgres(connection) => connection.execute_returning_count(&named),
+        }
+    }
+
     /// Runs the statement and hands over its rows, one after another, until it is told to stop.
     pub(crate) fn for_each<Loaded, Error>(
         self,
@@ -352,6 +366,27 @@ where
 impl QueryId for Rendered<'_> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+/// A statement that is known by a name.
+struct Named<'a, Name> {
+    rendered: Rendered<'a>,
+    name: PhantomData<fn() -> Name>,
+}
+
+impl<Name, Db: Backend> QueryFragment<Db> for Named<'_, Name>
+where
+    for<'a> Rendered<'a>: QueryFragment<Db>,
+{
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Db>) -> QueryResult<()> {
+        self.rendered.walk_ast(out)
+    }
+}
+
+/// Its name is its key in the cache of prepared statements.
+impl<Name: 'static> QueryId for Named<'_, Name> {
+    type QueryId = Named<'static, Name>;
+    const HAS_STATIC_QUERY_ID: bool = true;
 }
 
 /// What its rows hold is known where they are read.

@@ -146,6 +146,17 @@ impl DieselStorage {
         self.run(operation, Transaction { durability: Durability::Buffered, lock: Lock::None }, work)
     }
 
+    /// Runs one of several transactions of a verb, kept apart from others. It is on the disk with the next durable commit, which the
+    /// verb ends with: a power failure takes back the later parts of the work and never a part from the middle.
+    pub(crate) fn write_part<R>(
+        &self,
+        operation: &str,
+        lock: Lock<'_>,
+        work: impl FnMut(&mut Connection<'_>) -> Result<R, Fault>,
+    ) -> Result<R> {
+        self.run(operation, Transaction { durability: Durability::Buffered, lock }, work)
+    }
+
     /// Runs work that keeps what can be sent again: a power failure takes back no more than what came last; see [`Flush`].
     pub(crate) fn write_received<R>(
         &self,

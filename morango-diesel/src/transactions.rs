@@ -9,6 +9,7 @@ use crate::backend::Lock;
 use crate::connection::Connection;
 use crate::error::Fault;
 use crate::models::InstalledModels;
+use crate::statement::sql;
 use crate::storage::DieselStorage;
 
 /// Where a verb's transactions run. A verb that is cut into transactions works alike in both.
@@ -27,6 +28,12 @@ impl<'a> Transactions<'a> {
     /// All of them as savepoints of the transaction that is open on this connection.
     pub(crate) fn within(storage: &'a DieselStorage, connection: Connection<'a>) -> Self {
         Self { storage, open: Some(RefCell::new(connection)) }
+    }
+
+    /// The storage, where another connection of its sees, while a transaction of this one writes, all that there is but what that
+    /// transaction itself has done: each runs by itself, and nobody else can write meanwhile.
+    pub(crate) fn reads_beside(&self) -> Option<&'a DieselStorage> {
+        (self.open.is_none() && self.storage.target().has_one_writer()).then_some(self.storage)
     }
 
     /// As [`DieselStorage::models`].
@@ -72,6 +79,28 @@ impl<'a> Transactions<'a> {
             None => self.storage.write_locked(operation, lock, work),
             Some(_) => self.write(operation, work),
         }
+    }
+
+    /// As [`DieselStorage::write_part`]. Within another transaction its commit decides.
+    pub(crate) fn write_part<R>(
+        &self,
+        operation: &str,
+        lock: Lock<'_>,
+        work: impl FnMut(&mut Connection<'_>) -> Result<R, Fault>,
+    ) -> Result<R> {
+        match &self.open {
+            None => self.storage.write_part(operation, lock, work),
+            Some(_) => self.write(operation, work),
+        }
+    }
+
+    /// Has on the disk what was committed in parts.
+    pub(crate) fn make_durable(&self, operation: &str) -> Result<()> {
+        self.write(operation, |connection| {
+            // A commit is on the disk with everything before it, and one that changes nothing would not be written at all.
+            sql("UPDATE morango_instance SET counter = counter WHERE is_current = 1").execute(connection)?;
+            Ok(())
+        })
     }
 
     /// As [`DieselStorage::write_buffered`]. Within another transaction its commit decides.

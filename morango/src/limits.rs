@@ -6,6 +6,13 @@
 /// Records in one chunk, unless an application chooses otherwise. Python peers use the same number.
 pub const CHUNK_RECORDS_DEFAULT: usize = 500;
 
+/// Records in one chunk on a line that is quick, unless an application chooses otherwise: as many as one write transaction takes.
+pub const CHUNK_RECORDS_GROWN_MAX: usize = TRANSACTION_RECORDS_MAX;
+
+/// Milliseconds within which a chunk has to go over for the next one to be twice as long; where one takes four times as long, the next
+/// is half as long.
+pub const CHUNK_QUICK_MILLISECONDS: u64 = 250;
+
 /// Records that we serve in one page of a buffer, whatever a peer asks for.
 pub const CHUNK_RECORDS_MAX: usize = 5_000;
 
@@ -151,6 +158,9 @@ pub const CLOSING_QUIET_SECONDS_MAX: u64 = 10;
 pub const POLL_PAUSE_FIRST_MILLISECONDS: u64 = 20;
 /// See [`POLL_PAUSE_FIRST_MILLISECONDS`].
 pub const POLL_PAUSE_MAX_MILLISECONDS: u64 = 2_000;
+
+/// The part of what was waited so far for which such a pause lasts.
+pub const POLL_PAUSE_PART: u32 = 8;
 
 /// Records that one write transaction of a long stage takes, so that other writers get their turn.
 pub const TRANSACTION_RECORDS_MAX: usize = 2_000;

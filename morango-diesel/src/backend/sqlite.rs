@@ -55,6 +55,10 @@ pub(crate) const CONNECTIONS_MAX: usize = 8;
 /// Pages of the cache of one connection, in KiB: what one connection may keep in memory.
 const CACHE_KIBIBYTES: u32 = 8 * 1024;
 
+/// Bytes of the write-ahead log after which it is copied into the database. Long work changes the same pages of its indices again and
+/// again, and each of them is copied once for all of that.
+const CHECKPOINT_BYTES: i64 = 32 * 1024 * 1024;
+
 /// Bytes of the write-ahead log after which it is cut back at the next checkpoint.
 const JOURNAL_BYTES_KEPT_MAX: u32 = 64 * 1024 * 1024;
 
@@ -240,7 +244,9 @@ fn prepare(connection: &mut SqliteConnection, busy_timeout: Duration) -> QueryRe
          PRAGMA journal_size_limit = {JOURNAL_BYTES_KEPT_MAX};
          PRAGMA temp_store = MEMORY;"
     ))?;
-    use_write_ahead_log(connection, busy_timeout)
+    use_write_ahead_log(connection, busy_timeout)?;
+    let page_bytes = sql("PRAGMA page_size").returns::<BigInt>().get_result::<i64>(&mut connection.as_connection())?;
+    connection.batch_execute(&format!("PRAGMA wal_autocheckpoint = {}", CHECKPOINT_BYTES / page_bytes.max(512)))
 }
 
 /// Readers and a writer at the same time need the write-ahead log. SQLite does not wait while it changes to it.

@@ -325,10 +325,12 @@ impl<'a> Batch<'a> {
 
     /// The record does not wait any more.
     fn settle(&mut self, sequence: i64) -> Result<(), Fault> {
+        struct Settle;
+
         sql("UPDATE morango_store SET is_dirty = 0, failure_kind = NULL, failure_reason = NULL, waiting_since = NULL
              WHERE sequence = ")
         .bind(sequence)
-        .execute(&mut self.connection)?;
+        .execute_as::<Settle>(&mut self.connection)?;
         Ok(())
     }
 

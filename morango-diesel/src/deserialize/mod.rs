@@ -84,6 +84,9 @@ pub(crate) fn deserialize(
     for model in &waiting {
         run.write(*model, Try::Last)?;
     }
+    if !waiting.is_empty() {
+        storage.make_durable(&run.operation)?;
+    }
     Ok(run.report)
 }
 
@@ -183,7 +186,7 @@ impl<'a, 't> Run<'a, 't> {
             let refused: Option<Failure> = refusal.take();
             // The transaction may be run more than once: each time it begins with the work as it was.
             let lock = Lock::PartitionsAndRows { profile: self.scene.profile, filter: self.scene.filter };
-            let done = self.storage.write_locked(&self.operation, lock, |connection| {
+            let done = self.storage.write_part(&self.operation, lock, |connection| {
                 let mut work = work.clone();
                 let serialized = serialize_new_changes(connection, &self.scene.models)?;
                 without_capture(connection, |connection| {

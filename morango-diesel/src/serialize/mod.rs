@@ -5,7 +5,8 @@
 //! and what this database claims to have is raised only for the prefixes of the filter, by the next serialization of
 //! which it is claimed too.
 //!
-//! A long serialization is cut into transactions, each of which raises the counter before it stamps.
+//! A long serialization is cut into transactions, each of which raises the counter before it stamps. They are on the disk together
+//! with the claim at its end: nothing that bears their stamps leaves before that.
 
 mod claim;
 mod decide;
@@ -14,6 +15,9 @@ mod stored;
 pub(crate) mod trace;
 
 use std::collections::{HashMap, HashSet};
+use std::panic::resume_unwind;
+use std::sync::mpsc::sync_channel;
+use std::thread;
 
 use morango::counter::Stamp;
 use morango::id::SyncId;
@@ -33,11 +37,15 @@ use crate::connection::Connection;
 use crate::error::Fault;
 use crate::models::{InstalledModel, InstalledModels};
 use crate::rows::LoadedRow;
+use crate::storage::DieselStorage;
 use crate::transaction::raise_counter;
 use crate::transactions::Transactions;
 
 /// Marks whose rows and records are in memory at one time.
 const PAGE_MARKS: usize = 100;
+
+/// Pages that wait, read and decided about, for the one before them to be written.
+const PAGES_AHEAD: usize = 2;
 
 /// Brings every changed row of the profile into the store, and then raises this instance's own database max counters.
 ///
@@ -58,8 +66,14 @@ pub(crate) fn serialize(
     let mut has_stamped = false;
     let mut done = 0;
     while total > 0 && position.model < models.len() {
-        let step = storage.write_locked(&operation, Lock::Profile { profile }, |connection| {
-            Step::new(Which::All, position.clone()).run(connection, &models)
+        // While a transaction of ours is open nobody else writes to a file: another connection sees there what this one does.
+        let beside = storage.reads_beside().filter(|_| total > PAGE_MARKS as u64);
+        let step = storage.write_part(&operation, Lock::Profile { profile }, |connection| {
+            let step = Step::new(Which::All, position.clone());
+            match beside {
+                Some(storage) => step.run_ahead(connection, &models, (storage, &operation)),
+                None => step.run(connection, &models),
+            }
         })?;
         add(&mut report, step.report);
         has_stamped |= step.stamp.is_some();
@@ -112,6 +126,13 @@ struct Position {
     after: Option<RowId>,
 }
 
+impl Position {
+    /// Behind the last mark of all.
+    fn end(models: &[InstalledModel]) -> Self {
+        Self { model: models.len(), after: None }
+    }
+}
+
 /// What one transaction does.
 struct Step {
     which: Which,
@@ -129,36 +150,63 @@ impl Step {
     }
 
     fn run(mut self, connection: &mut Connection<'_>, models: &[InstalledModel]) -> Result<Self, Fault> {
-        while let Some(model) = models.get(self.position.model) {
-            let marks = mark::page(connection, model, self.which, self.position.after.as_ref(), PAGE_MARKS)?;
-            self.marks += marks.len();
-            match marks.last() {
-                Some(last) => self.position.after = Some(last.row_id.clone()),
-                None => self.position = Position { model: self.position.model + 1, after: None },
-            }
-            self.take_page(connection, model, &marks)?;
-            if self.marks >= limits::TRANSACTION_RECORDS_MAX || self.bytes >= limits::TRANSACTION_BYTES_MAX {
-                break;
+        while let Some(page) = Page::read(connection, models, self.which, &self.position)? {
+            self.take(connection, page)?;
+            if self.is_full() {
+                return Ok(self);
             }
         }
+        self.position = Position::end(models);
         Ok(self)
     }
 
-    fn take_page(
-        &mut self,
+    /// The same, while the next pages are read and decided about through another connection on a thread of its own. What is read
+    /// beyond what this transaction takes is read again by the next: the thread ends when nobody takes its pages any more.
+    fn run_ahead(
+        mut self,
         connection: &mut Connection<'_>,
-        model: &InstalledModel,
-        marks: &[Mark],
-    ) -> Result<(), Fault> {
-        let mut ids: Vec<SyncId> = marks.iter().filter_map(|mark| mark.row_id.record_id()).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let stored = stored::load(connection, &ids)?;
-        let mut decisions = decide_all(connection, model, marks, &ids, &stored)?;
-        let mut handled = HashSet::with_capacity(ids.len());
+        models: &[InstalledModel],
+        (storage, operation): (&DieselStorage, &str),
+    ) -> Result<Self, Fault> {
+        let (which, mut position) = (self.which, self.position.clone());
+        let (sender, receiver) = sync_channel(PAGES_AHEAD);
+        let read = move || {
+            storage.read(operation, |connection| {
+                while let Some(page) = Page::read(connection, models, which, &position)? {
+                    position = page.next.clone();
+                    if sender.send(page).is_err() {
+                        break;
+                    }
+                }
+                Ok(())
+            })
+        };
+        thread::scope(|scope| {
+            let reading = scope.spawn(read);
+            for page in receiver {
+                self.take(connection, page)?;
+                if self.is_full() {
+                    return Ok(self);
+                }
+            }
+            reading.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+            self.position = Position::end(models);
+            Ok(self)
+        })
+    }
+
+    fn is_full(&self) -> bool {
+        self.marks >= limits::TRANSACTION_RECORDS_MAX || self.bytes >= limits::TRANSACTION_BYTES_MAX
+    }
+
+    fn take(&mut self, connection: &mut Connection<'_>, page: Page) -> Result<(), Fault> {
+        let Page { model, marks, stored, mut decisions, next } = page;
+        self.marks += marks.len();
+        self.position = next;
+        let mut handled = HashSet::with_capacity(marks.len());
         let mut done = Vec::with_capacity(marks.len());
         let mut new = Vec::new();
-        for mark in marks {
+        for mark in &marks {
             let id = mark.row_id.record_id();
             // A row may be marked twice, under its id as text and as bytes, where its column changed its type.
             if id.is_some_and(|id| !handled.insert(id)) {
@@ -167,12 +215,12 @@ impl Step {
             }
             let decision = match id.and_then(|id| decisions.remove(&id)) {
                 Some(decision) => decision,
-                None if mark::has_row(connection, model, &mark.row_id)? => Decision::unreachable_row(),
-                None => decide::without_row(mark, id.and_then(|id| stored.get(&id)), model),
+                None if mark::has_row(connection, &model, &mark.row_id)? => Decision::unreachable_row(),
+                None => decide::without_row(mark, id.and_then(|id| stored.get(&id)), &model),
             };
             match decision {
                 Decision::SetAside(reason) => {
-                    self.set_aside(connection, model, mark, reason)?;
+                    self.set_aside(connection, &model, mark, reason)?;
                     continue;
                 }
                 Decision::Insert(origin, content) => new.push((origin, content)),
@@ -180,8 +228,8 @@ impl Step {
             }
             done.push(&mark.row_id);
         }
-        self.insert(connection, model, &new)?;
-        mark::remove_all(connection, model, &done)
+        self.insert(connection, &model, &new)?;
+        mark::remove_all(connection, &model, &done)
     }
 
     /// Rows that have no record yet get one each.
@@ -252,7 +300,45 @@ impl Step {
     }
 }
 
-/// Loads the rows and decides about each while it is in memory. An id without a row gets no decision.
+/// Some marks of one model, with what they stand for and what becomes of it: read, and not written yet.
+struct Page {
+    model: InstalledModel,
+    marks: Vec<Mark>,
+    stored: HashMap<SyncId, Stored>,
+    /// What becomes of the rows that are there. An id without a row has no decision.
+    decisions: HashMap<SyncId, Decision>,
+    /// Where the next page begins.
+    next: Position,
+}
+
+impl Page {
+    /// Reads the marks from a position on, with their rows and records. None where no more are there.
+    fn read(
+        connection: &mut Connection<'_>,
+        models: &[InstalledModel],
+        which: Which,
+        position: &Position,
+    ) -> Result<Option<Self>, Fault> {
+        let mut position = position.clone();
+        while let Some(model) = models.get(position.model) {
+            let marks = mark::page(connection, model, which, position.after.as_ref(), PAGE_MARKS)?;
+            let Some(last) = marks.last() else {
+                position = Position { model: position.model + 1, after: None };
+                continue;
+            };
+            let next = Position { model: position.model, after: Some(last.row_id.clone()) };
+            let mut ids: Vec<SyncId> = marks.iter().filter_map(|mark| mark.row_id.record_id()).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            let stored = stored::load(connection, &ids)?;
+            let decisions = decide_all(connection, model, &marks, &ids, &stored)?;
+            return Ok(Some(Self { model: *model, marks, stored, decisions, next }));
+        }
+        Ok(None)
+    }
+}
+
+/// Loads the rows and decides about each while it is in memory.
 fn decide_all(
     connection: &mut Connection<'_>,
     model: &InstalledModel,

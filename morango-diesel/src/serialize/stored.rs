@@ -128,6 +128,8 @@ pub(super) fn insert_all(
     records: &[(Origin, Content)],
     stamp: Stamp,
 ) -> Result<(), Fault> {
+    struct InsertOne;
+
     let mut counters = RecordMaxCounters::new();
     counters.raise(stamp);
     for page in records.chunks(backend::rows_inserted_max(connection)) {
@@ -156,7 +158,12 @@ pub(super) fn insert_all(
                 .bind(Value::content(&content.serialized))
                 .sql(", '', 0, 0, 0)");
         }
-        if insert.sql(" ON CONFLICT (record_id) DO NOTHING").execute(connection)? < page.len() {
+        let insert = insert.sql(" ON CONFLICT (record_id) DO NOTHING");
+        let inserted = match page {
+            [_] => insert.execute_as::<InsertOne>(connection)?,
+            _ => insert.execute(connection)?,
+        };
+        if inserted < page.len() {
             return Err(met_another());
         }
     }

@@ -101,7 +101,10 @@ fn changing(session: &SyncSession) -> [(&'static str, Value<'static>); 5] {
     [
         ("left_directions", text(plan.map(|plan| names(&plan.left)))),
         ("wanted_filter", text(plan.and_then(|plan| plan.filter.as_ref()).map(Filter::to_wire))),
-        ("chunk_records", plan.map(|plan| i64::try_from(plan.chunk_records).unwrap_or(i64::MAX)).into()),
+        (
+            "chunk_records",
+            plan.and_then(|plan| plan.chunk_records).map(|records| i64::try_from(records).unwrap_or(i64::MAX)).into(),
+        ),
         ("holder", text(holder.map(|holder| holder.name.clone()))),
         ("held_until", holder.map(|holder| milliseconds(holder.until)).into()),
     ]
@@ -284,10 +287,9 @@ fn plan(
     let Some(directions) = directions else { return Ok(None) };
     let filter =
         filter.map(|filter| Filter::from_wire(&filter).map_err(|error| damaged("filter", error))).transpose()?;
-    let chunk_records = chunk_records.and_then(|records| usize::try_from(records).ok());
     Ok(Some(SyncPlan {
         left: directions.split_whitespace().map(direction).collect::<Result<_, _>>()?,
         filter,
-        chunk_records: chunk_records.ok_or_else(|| damaged("plan", "without the size of its chunks"))?,
+        chunk_records: chunk_records.and_then(|records| usize::try_from(records).ok()),
     }))
 }

@@ -166,14 +166,14 @@ fn of_a_sync_session_its_plan_its_holder_and_its_activity_change_and_nothing_els
     session.plan = Some(SyncPlan {
         left: vec![Direction::Pull, Direction::Push],
         filter: Some(Filter::new(["a", "b:c"]).expect("a filter")),
-        chunk_records: 7,
+        chunk_records: Some(7),
     });
     storage.create_sync_session(&session).expect("create");
     assert_eq!(storage.sync_session(&session.id).expect("read").as_ref(), Some(&session));
 
     let later = noon() + TimeDelta::seconds(5);
     let holder = SyncHolder { name: "here/1/2#3".to_owned(), until: later };
-    let plan = SyncPlan { left: Vec::new(), filter: Some(Filter::everything()), chunk_records: 500 };
+    let plan = SyncPlan { left: Vec::new(), filter: Some(Filter::everything()), chunk_records: None };
     let changed = storage.update_sync_session(&session.id, &mut |open| {
         open.plan = Some(plan.clone());
         open.holder = Some(holder.clone());

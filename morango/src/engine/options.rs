@@ -79,7 +79,8 @@ impl SyncOptions {
         self
     }
 
-    /// How many records go over at a time: between 1 and [`limits::CHUNK_RECORDS_MAX`], to which other numbers are brought.
+    /// How many records go over at a time: between 1 and [`limits::CHUNK_RECORDS_MAX`], to which other numbers are brought. Unless
+    /// it is said, [`limits::CHUNK_RECORDS_DEFAULT`], and more and more, up to [`limits::CHUNK_RECORDS_GROWN_MAX`], on a quick line.
     #[must_use]
     pub fn chunk_size(mut self, records: usize) -> Self {
         self.chunk_records = Some(records.clamp(1, limits::CHUNK_RECORDS_MAX));

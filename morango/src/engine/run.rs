@@ -77,7 +77,7 @@ pub(super) fn sync(
     let plan = SyncPlan {
         left: options.directions.to_vec(),
         filter: options.filter.clone(),
-        chunk_records: options.chunk_records.unwrap_or(limits::CHUNK_RECORDS_DEFAULT),
+        chunk_records: options.chunk_records,
     };
     let (session, lease) = open(home, peer, &client, &server, &capabilities, plan)?;
     let tasks = tasks(options.directions, agreement, Vec::new());
@@ -173,17 +173,13 @@ impl<'a> Sync<'a> {
             }
             _ => error,
         })?;
-        let plan = session.plan.get_or_insert_with(|| SyncPlan {
-            left: Vec::new(),
-            filter: None,
-            chunk_records: limits::CHUNK_RECORDS_DEFAULT,
-        });
+        let plan = session.plan.get_or_insert_with(|| SyncPlan { left: Vec::new(), filter: None, chunk_records: None });
         let wanted: Vec<Direction> =
             options.directions.iter().copied().filter(|direction| plan.left.contains(direction)).collect();
         let wanted = if wanted.is_empty() { options.directions.to_vec() } else { wanted };
         plan.left.extend(wanted.iter().filter(|direction| !plan.left.contains(direction)).collect::<Vec<_>>());
         plan.filter = options.filter.clone().or(plan.filter.take());
-        plan.chunk_records = options.chunk_records.unwrap_or(plan.chunk_records);
+        plan.chunk_records = options.chunk_records.or(plan.chunk_records);
 
         let begun: Vec<TransferSession> = home
             .storage

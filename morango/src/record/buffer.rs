@@ -29,6 +29,15 @@ pub struct BufferRecord {
     record: StoreRecord,
 }
 
+/// A record that did not pass the gate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The record.
+    pub record: StoreRecord,
+    /// Why it did not.
+    pub error: RecordError,
+}
+
 impl BufferRecord {
     /// Checks a received record. `id_rule` is that of its model, or `None` for a model that this application does not know.
     ///
@@ -39,19 +48,28 @@ impl BufferRecord {
     /// A record has at least its own stamp in its history: where a peer left that out of the counters, it is put in.
     ///
     /// # Errors
-    /// A [`RecordError`] that says why the record is to be set aside.
+    /// The record with a [`RecordError`] that says why it is to be set aside.
     ///
     /// # Source
     /// Protocol, end of chapter 4.
-    pub fn check(gate: &Gate<'_>, id_rule: Option<IdRule>, mut record: StoreRecord) -> Result<Self, RecordError> {
-        check_fields(&record)?;
+    pub fn check(gate: &Gate<'_>, id_rule: Option<IdRule>, mut record: StoreRecord) -> Result<Self, Box<Refused>> {
+        match Self::examine(gate, id_rule, &record) {
+            Ok(last_saved) => record.counters.raise(last_saved),
+            Err(error) => return Err(Box::new(Refused { record, error })),
+        }
+        Ok(Self { transfer_session_id: gate.transfer_session_id, record })
+    }
+
+    /// Looks at everything that must hold, and gives the record's own stamp.
+    fn examine(gate: &Gate<'_>, id_rule: Option<IdRule>, record: &StoreRecord) -> Result<Stamp, RecordError> {
+        check_fields(record)?;
         if record.profile != gate.profile {
             return Err(RecordError::Profile { profile: excerpt(&record.profile) });
         }
         if !gate.filter.contains(&record.partition) {
             return Err(RecordError::outside_filter(&record.partition));
         }
-        let is_calculated = || record.id == calculated_id(&record);
+        let is_calculated = || record.id == calculated_id(record);
         let is_source_id = || record.id.hex().as_str() == record.source_id;
         let is_genuine = match id_rule {
             Some(IdRule::Calculated) => is_calculated(),
@@ -61,8 +79,7 @@ impl BufferRecord {
         if !is_genuine {
             return Err(RecordError::Forged { id: record.id });
         }
-        record.counters.raise(record.last_saved.checked()?);
-        Ok(Self { transfer_session_id: gate.transfer_session_id, record })
+        Ok(record.last_saved.checked()?)
     }
 
     /// Whether the record says more of an instance than that one has counted.
@@ -182,7 +199,8 @@ mod tests {
         let transfer_session_id = TransferSessionId::hash_of("session");
         let mut record = note();
         change(&mut record);
-        BufferRecord::check(&Gate { transfer_session_id, profile: "notebook", filter: &filter }, id_rule, record)
+        let gate = Gate { transfer_session_id, profile: "notebook", filter: &filter };
+        BufferRecord::check(&gate, id_rule, record).map_err(|refused| refused.error)
     }
 
     #[test]

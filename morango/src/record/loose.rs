@@ -56,13 +56,21 @@ pub struct LooseCounter {
     pub counter: i64,
 }
 
+/// The ids and counters of a record, read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heading {
+    id: SyncId,
+    last_saved: Stamp,
+    counters: RecordMaxCounters,
+}
+
 impl LooseRecord {
-    /// Reads the ids and counters. What else there is to check is [`BufferRecord::check`](super::BufferRecord::check)'s.
+    /// Reads the ids and counters.
     ///
     /// # Errors
     /// [`RecordError::Field`] for what is no id or another session's, [`RecordError::CounterElsewhere`] for a counter of
     /// another record or session, [`RecordError::Counter`] for one that cannot be believed.
-    pub fn into_store_record(self, session: TransferSessionId) -> Result<StoreRecord, RecordError> {
+    pub fn heading(&self, session: TransferSessionId) -> Result<Heading, RecordError> {
         let session = session.hex();
         if self.transfer_session != session.as_str() {
             return Err(RecordError::Field { field: "transfer_session", problem: "is another session's" });
@@ -77,8 +85,14 @@ impl LooseRecord {
             let instance: InstanceId = parse("rmcb_list", &counter.instance_id)?;
             stamps.push(Stamp::new(instance, counter.counter));
         }
-        Ok(StoreRecord {
-            id,
+        let last_saved = last_saved.checked()?;
+        Ok(Heading { id, last_saved, counters: RecordMaxCounters::from_stamps(stamps)? })
+    }
+
+    /// The record, under a heading that was read of it.
+    pub fn under(self, heading: Heading) -> StoreRecord {
+        StoreRecord {
+            id: heading.id,
             profile: self.profile,
             model_name: self.model_name,
             partition: self.partition,
@@ -87,10 +101,19 @@ impl LooseRecord {
             conflicting_serialized_data: self.conflicting_serialized_data,
             deleted: self.deleted,
             hard_deleted: self.hard_deleted,
-            last_saved: last_saved.checked()?,
+            last_saved: heading.last_saved,
             self_ref_fk: self.self_ref_fk,
-            counters: RecordMaxCounters::from_stamps(stamps)?,
-        })
+            counters: heading.counters,
+        }
+    }
+
+    /// Reads the ids and counters. What else there is to check is [`BufferRecord::check`](super::BufferRecord::check)'s.
+    ///
+    /// # Errors
+    /// Those of [`heading`](Self::heading).
+    pub fn into_store_record(self, session: TransferSessionId) -> Result<StoreRecord, RecordError> {
+        let heading = self.heading(session)?;
+        Ok(self.under(heading))
     }
 
     /// The record as this session's buffer holds it, before it is written for the wire.

@@ -14,11 +14,11 @@ mod uid;
 mod union;
 
 pub use crate::model::{ID_PLACEHOLDER, IdRule, record_id};
-pub use buffer::{BufferRecord, Gate};
+pub use buffer::{BufferRecord, Gate, Refused};
 pub use conflict::{Conflict, ConflictPage, Resolution, Version};
 pub use error::RecordError;
 pub use length::is_longer_in_json;
-pub use loose::{LooseCounter, LooseRecord};
+pub use loose::{Heading, LooseCounter, LooseRecord};
 pub use merge::{Merged, MergedRow, Relation, merge, merge_row, put_before, relation};
 pub use store::StoreRecord;
 pub use uid::{record_partition, record_partition_template};

@@ -64,8 +64,8 @@ pub struct SyncPlan {
     pub left: Vec<Direction>,
     /// What is synced; without one, all that both certificates allow.
     pub filter: Option<Filter>,
-    /// How many records go over at a time.
-    pub chunk_records: usize,
+    /// How many records go over at a time; without a number, as many as the line is good for.
+    pub chunk_records: Option<usize>,
 }
 
 /// Who is at work in a sync session, and until when that is believed without a further sign of life.

@@ -150,7 +150,7 @@ fn find(peer: &dyn Peer, begun: &TransferSession) -> Result<RemoteTransfer> {
 }
 
 /// Takes both sides through the stages that are ahead.
-fn lead(context: &mut Context<'_>, peer: &dyn Peer, chunk_records: usize) -> Result<()> {
+fn lead(context: &mut Context<'_>, peer: &dyn Peer, chunk_records: Option<usize>) -> Result<()> {
     for stage in stages::ahead(&context.session, Stage::Cleanup) {
         if is_left_out(context, stage) {
             continue;
@@ -195,7 +195,7 @@ fn close(context: &mut Context<'_>, peer: &dyn Peer) -> Result<Performed> {
 }
 
 /// Lets the chunks travel, which is the work of both sides at once.
-fn exchange(context: &mut Context<'_>, peer: &dyn Peer, chunk_records: usize) -> Result<Performed> {
+fn exchange(context: &mut Context<'_>, peer: &dyn Peer, chunk_records: Option<usize>) -> Result<Performed> {
     let stage = Stage::Transferring;
     let run =
         |place| move |context: &mut Context<'_>| stages::perform_operations(context, stage, place).map(Performed::from);
@@ -214,7 +214,7 @@ fn exchange(context: &mut Context<'_>, peer: &dyn Peer, chunk_records: usize) ->
 
 /// Tries something again as long as an operation keeps it pending, with growing pauses.
 fn patiently(context: &mut Context<'_>, mut attempt: impl FnMut(&mut Context<'_>) -> Result<Performed>) -> Result<()> {
-    let mut pauses = Pauses::new(&*context.home.clock, limits::STAGE_SECONDS_MAX);
+    let pauses = Pauses::new(&*context.home.clock, limits::STAGE_SECONDS_MAX);
     while attempt(context)? == Performed::Pending {
         context.check()?;
         pauses.pause("wait for an operation that keeps a stage pending")?;

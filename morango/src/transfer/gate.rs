@@ -11,8 +11,7 @@ use super::context::Home;
 use crate::limits;
 use crate::model::IdRule;
 use crate::port::{ReceivedRecord, Rejection};
-use crate::record::{BufferRecord, Gate, ID_PLACEHOLDER, LooseRecord, RecordError};
-use crate::session::TransferSession;
+use crate::record::{BufferRecord, Gate, ID_PLACEHOLDER, LooseRecord, RecordError, Refused, StoreRecord};
 
 /// A chunk whose records have been looked at.
 pub(super) struct CheckedChunk {
@@ -22,15 +21,16 @@ pub(super) struct CheckedChunk {
     pub(super) rejections: Vec<Rejection>,
 }
 
-/// Checks a chunk that came for a transfer session. `offset` says where in the queue it began, where that is known: two chunks of
-/// unreadable records may look alike.
-pub(super) fn check(
-    home: &Home,
-    session: &TransferSession,
-    offset: Option<u64>,
-    received: Vec<ReceivedRecord>,
-) -> CheckedChunk {
-    let gate = Gate { transfer_session_id: session.id, profile: &session.profile, filter: &session.filter };
+impl CheckedChunk {
+    /// How many records came, whatever became of them.
+    pub(super) fn len(&self) -> usize {
+        self.records.len() + self.rejections.len()
+    }
+}
+
+/// Checks a chunk that came. `offset` says where in the queue it began, where that is known: two chunks of unreadable records may look
+/// alike.
+pub(super) fn check(home: &Home, gate: &Gate<'_>, offset: Option<u64>, received: Vec<ReceivedRecord>) -> CheckedChunk {
     let digest = digest_of(offset, &received);
     let mut records = Vec::with_capacity(received.len());
     let mut rejections = Vec::new();
@@ -43,21 +43,30 @@ pub(super) fn check(
             }
             ReceivedRecord::Readable(loose) => loose,
         };
-        // The copy is for a record that is refused: it is kept as it came.
-        match check_record(home, &gate, (*loose).clone()) {
+        let heading = match loose.heading(gate.transfer_session_id) {
+            Ok(heading) => heading,
+            Err(error) => {
+                rejections.push(reject(&loose, error.to_string()));
+                continue;
+            }
+        };
+        match check_record(home, gate, loose.under(heading)) {
             Ok(record) if seen.insert(record.record().id) => records.push(record),
-            Ok(_) => rejections.push(reject(&loose, "take the record: it is in the chunk twice".to_owned())),
-            Err(error) => rejections.push(reject(&loose, error.to_string())),
+            Ok(twice) => {
+                let reason = "take the record: it is in the chunk twice";
+                rejections.push(reject_read(gate, twice.into_record(), reason.to_owned()));
+            }
+            Err(refused) => rejections.push(reject_read(gate, refused.record, refused.error.to_string())),
         }
     }
     CheckedChunk { digest, records, rejections }
 }
 
-fn check_record(home: &Home, gate: &Gate<'_>, loose: LooseRecord) -> Result<BufferRecord, RecordError> {
-    let record = loose.into_store_record(gate.transfer_session_id)?;
+fn check_record(home: &Home, gate: &Gate<'_>, record: StoreRecord) -> Result<BufferRecord, Box<Refused>> {
     let model = home.registry.model(&record.profile, &record.model_name);
     if record.partition.contains(ID_PLACEHOLDER) {
-        return Err(RecordError::Field { field: "partition", problem: "has the placeholder of the id in it" });
+        let error = RecordError::Field { field: "partition", problem: "has the placeholder of the id in it" };
+        return Err(Box::new(Refused { record, error }));
     }
     // An id that is its source id proves nothing by itself; the model's partition begins with it where its template does.
     if let Some(model) = model
@@ -65,9 +74,14 @@ fn check_record(home: &Home, gate: &Gate<'_>, loose: LooseRecord) -> Result<Buff
         && model.partition.starts_with(ID_PLACEHOLDER)
         && !record.partition.starts_with(record.id.hex().as_str())
     {
-        return Err(RecordError::Forged { id: record.id });
+        let error = RecordError::Forged { id: record.id };
+        return Err(Box::new(Refused { record, error }));
     }
     BufferRecord::check(gate, model.map(|model| model.id_rule), record)
+}
+
+fn reject_read(gate: &Gate<'_>, record: StoreRecord, reason: String) -> Rejection {
+    reject(&LooseRecord::from_store_record(record, gate.transfer_session_id), reason)
 }
 
 fn reject(loose: &LooseRecord, reason: String) -> Rejection {

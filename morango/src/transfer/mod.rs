@@ -6,6 +6,7 @@
 
 mod cancel;
 pub(crate) mod certificates;
+mod chunk_size;
 mod context;
 mod controller;
 mod fsic;

@@ -24,7 +24,7 @@ pub(crate) struct Order<'a> {
     pub(crate) filter: &'a Filter,
     /// How far a peer may widen the filter.
     pub(crate) widening: Widening<'a>,
-    pub(crate) chunk_records: usize,
+    pub(crate) chunk_records: Option<usize>,
     pub(crate) guests: &'a Guests,
     pub(crate) failed_before: FailedBefore,
     pub(crate) cancel: &'a CancelToken,

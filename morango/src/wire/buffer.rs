@@ -1,5 +1,6 @@
-//! `buffers/`: records in chunks. Every record of a transfer passes through here, so it writes in one pass and reads in two:
-//! one that finds where each record begins and ends, one that reads it. So a record that is wrong spoils no other.
+//! `buffers/`: records in chunks. Every record of a transfer passes through here, so it writes in one pass and reads in one. Only where
+//! that fails it reads in two, one that finds where each record begins and ends, one that reads it: so a record that is wrong spoils
+//! no other.
 
 use std::fmt;
 
@@ -143,10 +144,36 @@ pub fn write_page(
 /// # Errors
 /// The body is no JSON, or there are more than [`limits::CHUNK_RECORDS_ACCEPTED_MAX`] records.
 pub fn read_chunk(body: &[u8]) -> Result<Vec<ReceivedRecord>, WireError> {
+    match read_at_once(body) {
+        Some(records) => Ok(records),
+        None => read_one_by_one(body),
+    }
+}
+
+fn is_list(body: &[u8]) -> bool {
+    body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
+}
+
+/// The records of a list or a page, where nothing is wrong with any of them.
+fn read_at_once(body: &[u8]) -> Option<Vec<ReceivedRecord>> {
+    #[derive(Deserialize)]
+    struct Page {
+        results: Records<ReadRecord>,
+    }
+
+    let Records(records) = if is_list(body) {
+        serde_json::from_slice(body).ok()?
+    } else {
+        serde_json::from_slice::<Page>(body).ok()?.results
+    };
+    Some(records.into_iter().map(ReceivedRecord::from).collect())
+}
+
+fn read_one_by_one(body: &[u8]) -> Result<Vec<ReceivedRecord>, WireError> {
     #[derive(Deserialize)]
     struct Page<'a> {
         #[serde(borrow)]
-        results: Option<RawRecords<'a>>,
+        results: Option<Records<&'a RawValue>>,
         model_uuid: Option<IgnoredAny>,
     }
 
@@ -154,14 +181,13 @@ pub fn read_chunk(body: &[u8]) -> Result<Vec<ReceivedRecord>, WireError> {
         // A list that is too long stops the reader by an error of its own, which is told apart by its text.
         if problem.to_string().starts_with(TOO_MANY) { too_many() } else { WireError::malformed(WHAT, &problem) }
     };
-    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
-    if first == Some(&b'[') {
-        let RawRecords(records) = serde_json::from_slice(body).map_err(malformed)?;
+    if is_list(body) {
+        let Records(records) = serde_json::from_slice(body).map_err(malformed)?;
         return Ok(records.into_iter().map(read_record).collect());
     }
     let page: Page<'_> = serde_json::from_slice(body).map_err(malformed)?;
     match (page.results, page.model_uuid) {
-        (Some(RawRecords(records)), _) => Ok(records.into_iter().map(read_record).collect()),
+        (Some(Records(records)), _) => Ok(records.into_iter().map(read_record).collect()),
         (None, Some(_)) => {
             let record: &RawValue = serde_json::from_slice(body).map_err(malformed)?;
             Ok(vec![read_record(record)])
@@ -177,16 +203,16 @@ fn too_many() -> WireError {
     WireError::TooMuch { what: "records in one chunk", max: limits::CHUNK_RECORDS_ACCEPTED_MAX }
 }
 
-/// Records as the pieces of text that they are. The bound holds while they are taken: a body of millions of empty records
-/// must not become a list of millions.
-struct RawRecords<'a>(Vec<&'a RawValue>);
+/// Records, each read as a whole or as the piece of text that it is. The bound holds while they are taken: a body of millions of empty
+/// records must not become a list of millions.
+struct Records<Record>(Vec<Record>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for RawRecords<'a> {
+impl<'de, Record: Deserialize<'de>> Deserialize<'de> for Records<Record> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Records<'a>(std::marker::PhantomData<&'a ()>);
+        struct Taking<Record>(std::marker::PhantomData<Record>);
 
-        impl<'de: 'a, 'a> Visitor<'de> for Records<'a> {
-            type Value = RawRecords<'a>;
+        impl<'de, Record: Deserialize<'de>> Visitor<'de> for Taking<Record> {
+            type Value = Records<Record>;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str("a list of records")
@@ -197,17 +223,17 @@ impl<'de: 'a, 'a> Deserialize<'de> for RawRecords<'a> {
                 while records.len() < limits::CHUNK_RECORDS_ACCEPTED_MAX {
                     match list.next_element()? {
                         Some(record) => records.push(record),
-                        None => return Ok(RawRecords(records)),
+                        None => return Ok(Records(records)),
                     }
                 }
                 match list.next_element::<IgnoredAny>()? {
                     Some(_) => Err(serde::de::Error::custom(TOO_MANY)),
-                    None => Ok(RawRecords(records)),
+                    None => Ok(Records(records)),
                 }
             }
         }
 
-        deserializer.deserialize_seq(Records(std::marker::PhantomData))
+        deserializer.deserialize_seq(Taking(std::marker::PhantomData))
     }
 }
 
@@ -248,7 +274,7 @@ struct ReadCounter {
 
 fn read_record(raw: &RawValue) -> ReceivedRecord {
     match serde_json::from_str::<ReadRecord>(raw.get()) {
-        Ok(record) => ReceivedRecord::Readable(Box::new(record.into())),
+        Ok(record) => record.into(),
         Err(problem) => ReceivedRecord::Unreadable {
             received: cut(raw.get(), limits::SERIALIZED_BYTES_MAX).to_owned(),
             reason: WireError::malformed("a record", &problem).to_string(),
@@ -262,9 +288,9 @@ pub(super) fn cut(text: &str, bytes_max: usize) -> &str {
     &text[..end.expect("every text has a boundary at its start")]
 }
 
-impl From<ReadRecord> for LooseRecord {
+impl From<ReadRecord> for ReceivedRecord {
     fn from(record: ReadRecord) -> Self {
-        Self {
+        Self::Readable(Box::new(LooseRecord {
             transfer_session: record.transfer_session,
             model_uuid: record.model_uuid,
             profile: record.profile,
@@ -279,7 +305,7 @@ impl From<ReadRecord> for LooseRecord {
             last_saved_instance: record.last_saved_instance,
             last_saved_counter: record.last_saved_counter,
             counters: record.rmcb_list.into_iter().map(Into::into).collect(),
-        }
+        }))
     }
 }
 

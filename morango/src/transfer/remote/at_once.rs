@@ -15,6 +15,7 @@ use crate::session::{Direction, Stage, StageStatus};
 use crate::transfer::context::{Context, Home, Occasion};
 use crate::transfer::fsic;
 use crate::transfer::order::Order;
+use crate::transfer::pauses;
 use crate::transfer::work::Work;
 use crate::{ErrorKind, Result};
 
@@ -79,13 +80,12 @@ fn close(context: &Context<'_>, peer: &dyn Peer) -> Result<()> {
 /// Watches a session whose closing was asked for, until it is closed, or until nothing happens in it any more.
 fn is_closed(context: &Context<'_>, peer: &dyn Peer) -> Result<bool> {
     let (clock, id) = (&context.home.clock, &context.session.id);
-    let mut pause = Duration::from_millis(limits::POLL_PAUSE_FIRST_MILLISECONDS);
+    let began = clock.elapsed();
     let mut last = (None, None);
     let mut since = clock.elapsed();
     loop {
         context.cancel.check()?;
-        clock.pause(pause);
-        pause = (pause * 2).min(Duration::from_millis(limits::POLL_PAUSE_MAX_MILLISECONDS));
+        clock.pause(pauses::after(clock.elapsed().saturating_sub(began)));
         let answer = match peer.transfer_session(id) {
             Ok(answer) => answer,
             Err(error) if error.kind() == ErrorKind::SessionUnknown => return Ok(true),

@@ -13,6 +13,7 @@ use crate::port::{Peer, ProceedRequest, RemoteTransfer};
 use crate::session::{Direction, FsicForm, Stage, StageStatus};
 use crate::transfer::context::Context;
 use crate::transfer::order::BreakingOff;
+use crate::transfer::pauses;
 use crate::{Error, ErrorKind, Result};
 
 /// Has the peer do its part of a stage.
@@ -97,7 +98,6 @@ fn drive(
 struct Wait<'a, 'b> {
     context: &'a Context<'b>,
     began: Duration,
-    pause: Duration,
     has_asked: bool,
     /// When somebody asked for the stage who did not hear the answer: it may be at work.
     begun_at: Option<Duration>,
@@ -108,13 +108,12 @@ struct Wait<'a, 'b> {
 impl<'a, 'b> Wait<'a, 'b> {
     fn begin(context: &'a Context<'b>) -> Self {
         let began = context.home.clock.elapsed();
-        let pause = Duration::from_millis(limits::POLL_PAUSE_FIRST_MILLISECONDS);
-        Self { context, began, pause, has_asked: false, begun_at: None, last: (None, None, began) }
+        Self { context, began, has_asked: false, begun_at: None, last: (None, None, began) }
     }
 
-    fn pause(&mut self) {
-        self.context.home.clock.pause(self.pause);
-        self.pause = (self.pause * 2).min(Duration::from_millis(limits::POLL_PAUSE_MAX_MILLISECONDS));
+    fn pause(&self) {
+        let clock = &self.context.home.clock;
+        clock.pause(pauses::after(clock.elapsed().saturating_sub(self.began)));
     }
 
     /// Asks the peer to go on. Where its answer is lost it may be at work all the same: then it is only asked how it stands.

@@ -225,7 +225,7 @@ fn work_off(
 /// Takes hold of a sync session for its stages, so that other processes on this database leave them to us; none where one of them
 /// is at work itself. Who needs the end of the work waits for it.
 fn hold<'a>(home: &'a Home, id: &SyncSessionId, claim: &Claim, patience: Patience) -> Option<(Lease<'a>, SyncSession)> {
-    let mut pauses = Pauses::new(&*home.clock, limits::STAGE_SECONDS_MAX);
+    let pauses = Pauses::new(&*home.clock, limits::STAGE_SECONDS_MAX);
     loop {
         let error = match Lease::take(home, *id, Side::Server, Takeover::Refused) {
             Ok(held) => return Some(held),
@@ -263,7 +263,7 @@ pub(super) fn do_stage(
     patience: Patience,
 ) -> Result<Performed> {
     let clock = Arc::clone(&context.home.clock);
-    let mut pauses = Pauses::new(&*clock, limits::STAGE_ANSWER_SECONDS_MAX);
+    let pauses = Pauses::new(&*clock, limits::STAGE_ANSWER_SECONDS_MAX);
     loop {
         let performed = context.stage(stage, |context| try_stage(context, stage, target))?;
         let waits_for_chunks = stage == Stage::Transferring && !has_arrived(&context.session);

@@ -1,6 +1,6 @@
 //! *Transmit*: chunks travel, while the database and the network work at the same time.
 //!
-//! Two threads with a short, bounded channel between them. On a pull one fetches while the other checks and keeps; on a push
+//! Two threads with a short, bounded channel between them. On a pull one fetches and checks while the other keeps; on a push
 //! one reads while the other sends. Whichever is slower sets the pace, and never more than a few chunks are in memory.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,11 +12,12 @@ use crate::counter::DatabaseMaxCounters;
 use crate::hook::Phase;
 use crate::limits;
 use crate::port::{Chunk, Peer, ProceedRequest, Progress, ReceivedChunk, ReceivedRecord, Traffic};
-use crate::record::BufferRecord;
-use crate::session::{Stage, StageStatus};
+use crate::record::{BufferRecord, Gate};
+use crate::session::{Stage, StageStatus, TransferSession};
 use crate::transfer::cancel::CancelToken;
+use crate::transfer::chunk_size::ChunkSize;
 use crate::transfer::context::Context;
-use crate::transfer::gate;
+use crate::transfer::gate::{self, CheckedChunk};
 use crate::transfer::lease;
 use crate::transfer::renewal;
 use crate::transfer::stages::has_operations_after;
@@ -29,8 +30,17 @@ pub(in crate::transfer) fn keep(
     offset: Option<u64>,
     received: Vec<ReceivedRecord>,
 ) -> Result<u64> {
+    let checked = gate::check(context.home, &gate_of(&context.session), offset, received);
+    keep_checked(context, offset, checked)
+}
+
+/// What every record of this session must fit.
+fn gate_of(session: &TransferSession) -> Gate<'_> {
+    Gate { transfer_session_id: session.id, profile: &session.profile, filter: &session.filter }
+}
+
+fn keep_checked(context: &mut Context<'_>, offset: Option<u64>, checked: CheckedChunk) -> Result<u64> {
     let home = context.home;
-    let checked = gate::check(home, &context.session, offset, received);
     if !checked.rejections.is_empty() {
         tracing::warn!(refused = checked.rejections.len(), "records were refused at the gate");
     }
@@ -88,7 +98,11 @@ fn note_unclaimed(context: &Context<'_>, records: &[BufferRecord]) -> Result<()>
 
 /// Fetches the queued records of the peer that are not here yet, and keeps them. After each chunk the peer is told, which Python
 /// peers wait for.
-pub(in crate::transfer) fn pull(context: &mut Context<'_>, peer: &dyn Peer, chunk_records: usize) -> Result<()> {
+pub(in crate::transfer) fn pull(
+    context: &mut Context<'_>,
+    peer: &dyn Peer,
+    chunk_records: Option<usize>,
+) -> Result<()> {
     let line = Line::begin(context, peer);
     let total = context.session.records_total.unwrap_or(0);
     let here = context.session.records_transferred.min(total);
@@ -98,14 +112,19 @@ pub(in crate::transfer) fn pull(context: &mut Context<'_>, peer: &dyn Peer, chun
     } else {
         context.note(Stage::Transferring, StageStatus::Started)?;
     }
-    let (id, cancel, has_failed) = (context.session.id, context.cancel.clone(), AtomicBool::new(false));
-    let fetch = |sender: SyncSender<Vec<ReceivedRecord>>| -> Result<()> {
+    let (session, cancel, has_failed) = (context.session.clone(), context.cancel.clone(), AtomicBool::new(false));
+    let (home, gate) = (context.home, gate_of(&session));
+    let size = ChunkSize::new(chunk_records);
+    let fetch = |sender: SyncSender<CheckedChunk>| -> Result<()> {
         let mut offset = here;
         while offset < total && !cancel.is_cancelled() && !has_failed.load(Ordering::Relaxed) {
-            let records = peer.fetch_chunk(&id, offset, chunk_records)?;
+            let began = home.clock.elapsed();
+            let records = peer.fetch_chunk(&session.id, offset, size.records())?;
+            size.took(home.clock.elapsed().saturating_sub(began));
             check_length(records.len(), offset, total)?;
-            offset += records.len() as u64;
-            if sender.send(records).is_err() {
+            let checked = gate::check(home, &gate, Some(offset), records);
+            offset += checked.len() as u64;
+            if sender.send(checked).is_err() {
                 break;
             }
         }
@@ -115,11 +134,11 @@ pub(in crate::transfer) fn pull(context: &mut Context<'_>, peer: &dyn Peer, chun
     // kept only the next is fetched.
     overlap(0, fetch, |receiver| {
         let mut told = Ok(());
-        for records in receiver {
+        for checked in receiver {
             context.check()?;
             let offset = kept;
-            kept += records.len() as u64;
-            keep(context, Some(offset), records)?;
+            kept += checked.len() as u64;
+            keep_checked(context, Some(offset), checked)?;
             line.count(context);
             context.tell(Stage::Transferring, progress(kept, total));
             // What has come already is kept also where the peer cannot be told, so that it need not come again.
@@ -134,7 +153,11 @@ pub(in crate::transfer) fn pull(context: &mut Context<'_>, peer: &dyn Peer, chun
 }
 
 /// Sends the records that were queued for the peer and have not gone over yet.
-pub(in crate::transfer) fn push(context: &mut Context<'_>, peer: &dyn Peer, chunk_records: usize) -> Result<()> {
+pub(in crate::transfer) fn push(
+    context: &mut Context<'_>,
+    peer: &dyn Peer,
+    chunk_records: Option<usize>,
+) -> Result<()> {
     let line = Line::begin(context, peer);
     // How the peer stood before this is of no use after it.
     context.found = None;
@@ -142,7 +165,8 @@ pub(in crate::transfer) fn push(context: &mut Context<'_>, peer: &dyn Peer, chun
     let mut there = context.session.records_transferred.min(total);
     line.note(context, StageStatus::Started, there)?;
     let mut times_fallen_back = 0;
-    while let Sent::UpTo(known) = send_from(context, peer, &line, there, chunk_records)? {
+    let size = ChunkSize::new(chunk_records);
+    while let Sent::UpTo(known) = send_from(context, peer, &line, there, &size)? {
         times_fallen_back += 1;
         if times_fallen_back > limits::TIMES_FALLEN_BACK_MAX {
             let message = format!("push to {}: it loses again and again what it was sent", peer.location());
@@ -167,14 +191,14 @@ fn send_from(
     peer: &dyn Peer,
     line: &Line<'_>,
     there: u64,
-    chunk_records: usize,
+    size: &ChunkSize,
 ) -> Result<Sent> {
     let total = context.session.records_total.unwrap_or(0);
     let (id, home, cancel): (_, _, CancelToken) = (context.session.id, context.home, context.cancel.clone());
     let read = |sender: SyncSender<Chunk>| -> Result<()> {
         let mut offset = there;
         while offset < total && !cancel.is_cancelled() {
-            let chunk = home.storage.queued_chunk(&id, offset, chunk_records)?;
+            let chunk = home.storage.queued_chunk(&id, offset, size.records())?;
             if chunk.records.is_empty() {
                 let message =
                     format!("read the queued records from {offset} on: {total} were queued, but no more are there");
@@ -192,10 +216,12 @@ fn send_from(
     overlap(limits::CHUNKS_READ_AHEAD_MAX, read, |receiver| {
         for chunk in receiver {
             context.check()?;
+            let began = home.clock.elapsed();
             if let Err(error) = peer.send_chunk(&id, sent, &chunk.records) {
                 outcome = Sent::UpTo(fallen_back_to(context, peer, sent, error)?);
                 return Ok(());
             }
+            size.took(home.clock.elapsed().saturating_sub(began));
             sent += chunk.records.len() as u64;
             context.session.records_transferred = sent;
             line.count(context);
