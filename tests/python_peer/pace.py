@@ -10,6 +10,19 @@ from contextlib import contextmanager
 NAP_SECONDS = 0.002
 
 _pausing = False
+_slept_seconds = 0.0
+
+
+def count():
+    """Count from now on how long the package pauses. Call it before `hurry`."""
+    import morango.sync.controller
+
+    morango.sync.controller.sleep = _sleep_as_told
+
+
+def slept_seconds():
+    """How long the package has paused so far."""
+    return _slept_seconds
 
 
 def hurry():
@@ -33,7 +46,14 @@ def pauses(wanted):
 
 
 def _sleep(seconds):
-    time.sleep(seconds if _pausing else min(seconds, NAP_SECONDS))
+    _sleep_as_told(seconds if _pausing else min(seconds, NAP_SECONDS))
+
+
+def _sleep_as_told(seconds):
+    global _slept_seconds
+    started = time.monotonic()
+    time.sleep(seconds)
+    _slept_seconds += time.monotonic() - started
 
 
 def _load_unchecked(key, private_key_text):

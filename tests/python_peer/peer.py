@@ -29,6 +29,7 @@ def main():
         verbose=arguments.verbose,
         hurried=not arguments.unhurried,
     )
+    pace.count()
     if not arguments.unhurried:
         pace.hurry()
     project.prepare_database()

@@ -1,5 +1,6 @@
 """Meeting another peer as its client, and the two steps that need no other peer."""
 
+import time
 from contextlib import contextmanager
 
 from morango.models.certificates import Certificate
@@ -11,6 +12,7 @@ import older
 import pace
 
 PROFILE = "school"
+STAGES = ("initializing", "serializing", "queuing", "transferring", "dequeuing", "deserializing", "cleanup")
 
 
 class StoppedOnPurpose(Exception):
@@ -41,17 +43,21 @@ def sync(
     close=True,
 ):
     """Pull from or push to a server, as the package's own client does it."""
+    slept_before = pace.slept_seconds()
     with connect(url, retries=retries) as connection, pace.pauses(pauses):
         if resume is None:
             session_client = begin(connection, client_certificate, server_certificate, chunk_size)
         else:
             session_client = connection.resume_sync_session(resume, chunk_size=chunk_size)
         client = transfer_client(session_client, direction)
+        stages = stages_of(client)
         sync_session = session_client.sync_session
         transfer, stopped = run(client, filter_of(filter) or usual_filter(sync_session, direction), stop_after_chunks)
         if close and not stopped:
             connection.close_sync_session(sync_session)
-    return report(sync_session, transfer, stopped)
+    told = report(sync_session, transfer, stopped)
+    told.update(stages=stages, seconds_paused=pace.slept_seconds() - slept_before)
+    return told
 
 
 def begin(connection, client_certificate, server_certificate, chunk_size):
@@ -70,6 +76,32 @@ def transfer_client(session_client, direction):
     if direction == "push":
         return session_client.get_push_client()
     raise LookupError("direction is `pull` or `push`, not {!r}".format(direction))
+
+
+def stages_of(client):
+    """The seconds of each stage, both sides' part of it, filled in while the client runs. Versions without stages tell none."""
+    seconds, begun = {}, {}
+    # The stage at which a session already stands is not told to begin: it does so now.
+    watched_since = time.monotonic()
+    signals = getattr(getattr(client, "controller", None), "signals", None)
+
+    def watch(stage):
+        signal = getattr(signals, stage, None)
+        if signal is None:
+            return
+
+        def begin(**_):
+            begun.setdefault(stage, time.monotonic())
+
+        def end(**_):
+            seconds[stage] = time.monotonic() - begun.get(stage, watched_since)
+
+        signal.started.connect(begin)
+        signal.completed.connect(end)
+
+    for stage in STAGES:
+        watch(stage)
+    return seconds
 
 
 def usual_filter(sync_session, direction):
