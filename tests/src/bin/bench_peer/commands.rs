@@ -4,10 +4,11 @@ use morango::client::HttpPeer;
 use morango::id::CertificateId;
 use morango::port::Credentials;
 use morango::prelude::*;
-use morango_diesel::{SqliteStorage, Syncable};
+use morango_diesel::Syncable;
 use morango_examples::school::{self, Dataset};
 use serde_json::{Value, json};
 
+use crate::home::{Home, over};
 use crate::writer::Writer;
 use crate::{Outcome, capture, data, floor, partitions};
 
@@ -16,14 +17,14 @@ const COMPRESSION_LEVEL: u32 = 2;
 
 /// A device and what goes on in it.
 pub(crate) struct Peer {
-    storage: SqliteStorage,
+    home: Home,
     engine: Engine,
     writer: Option<Writer>,
 }
 
 impl Peer {
-    pub(crate) fn new(storage: SqliteStorage, engine: Engine) -> Self {
-        Self { storage, engine, writer: None }
+    pub(crate) fn new(home: Home, engine: Engine) -> Self {
+        Self { home, engine, writer: None }
     }
 
     /// Does what a command says. Of what it does not name, nothing is assumed.
@@ -34,15 +35,15 @@ impl Peer {
             "request_certificate" => self.request_certificate(command),
             "fill" => {
                 let (dataset, records) = (text(command, "dataset")?.parse()?, number(command, "records")?);
-                data::fill(&self.storage, dataset, records, number(command, "learners")?)?;
+                let learners = number(command, "learners")?;
+                over!(&mut self.home.connect()?, connection => data::fill(connection, dataset, records, learners))?;
                 Ok(Value::Null)
             }
-            "change" => {
-                data::change(&self.storage, number(command, "records")?, text(command, "mark")?).map(Value::from)
-            }
+            "change" => data::change(&mut self.home.connect()?, number(command, "records")?, text(command, "mark")?)
+                .map(Value::from),
             "receive_partitions" => {
                 let (dataset, partitions) = (text(command, "dataset")?.parse()?, number(command, "partitions")?);
-                partitions::receive(&self.storage, dataset, partitions)?;
+                partitions::receive(self.engine.storage().as_ref(), dataset, partitions)?;
                 Ok(Value::Null)
             }
             "serialize" => {
@@ -51,11 +52,11 @@ impl Peer {
             }
             "sync" => self.sync(command),
             "start_writer" => {
-                self.writer = Some(Writer::start(&self.storage)?);
+                self.writer = Some(Writer::start(&self.home, text(command, "dataset")?.parse()?)?);
                 Ok(Value::Null)
             }
             "stop_writer" => self.writer.take().ok_or("no writer writes")?.stop(),
-            "floor" => floor::measure(text(command, "folder")?, number(command, "records")?),
+            "floor" => floor::measure(text(command, "database")?, number(command, "records")?),
             "capture" => capture::measure(text(command, "folder")?, number(command, "records")?),
             other => Err(format!("no command {other:?}").into()),
         }
@@ -64,7 +65,7 @@ impl Peer {
     fn create_root(&self) -> Outcome<Value> {
         let root = self.engine.create_root_certificate(school::PROFILE, school::FULL_FACILITY, &[])?;
         let row = Dataset { id: root.id().into(), description: "measured".to_owned(), allow_guests: false };
-        row.create(&mut self.storage.connect()?)?;
+        over!(&mut self.home.connect()?, connection => row.create(connection))?;
         Ok(json!({"certificate": {"id": root.id().to_string()}}))
     }
 

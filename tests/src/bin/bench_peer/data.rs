@@ -5,18 +5,23 @@ use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Text};
 use morango::prelude::*;
-use morango_diesel::{SqliteStorage, Syncable};
+use morango_diesel::{RecordConnection, Rows, Syncable};
 use morango_examples::school::{ContentLog, User};
 use serde_json::json;
 
 use crate::Outcome;
+use crate::home::Connection;
 
 /// Rows that are made in one transaction.
 const ROWS_AT_ONCE: u64 = 10_000;
 
 /// Makes so many records in all: learners, each with a partition of their own, and logs for the rest.
-pub(crate) fn fill(storage: &SqliteStorage, dataset_id: SyncId, records: u64, learners: u64) -> Outcome {
-    let connection = &mut storage.connect()?;
+pub(crate) fn fill<C>(connection: &mut C, dataset_id: SyncId, records: u64, learners: u64) -> Outcome
+where
+    C: RecordConnection,
+    User: Rows<C>,
+    ContentLog: Rows<C>,
+{
     let people = (0..learners).map(|number| User {
         id: SyncId::unset(),
         dataset_id,
@@ -59,10 +64,22 @@ fn started(number: u64) -> DateTime<Utc> {
 }
 
 /// Changes the first logs, in the order of their ids, so that two peers told the same change the same. How many it were.
-pub(crate) fn change(storage: &SqliteStorage, records: u64, mark: &str) -> Outcome<usize> {
-    let changed =
-        sql_query("UPDATE contentlog SET content = ? WHERE id IN (SELECT id FROM contentlog ORDER BY id LIMIT ?)")
-            .bind::<Text, _>(mark)
-            .bind::<BigInt, _>(i64::try_from(records)?);
-    Ok(changed.execute(&mut storage.connect()?)?)
+pub(crate) fn change(connection: &mut Connection, records: u64, mark: &str) -> Outcome<usize> {
+    let records = i64::try_from(records)?;
+    let changed = match connection {
+        Connection::Sqlite(connection) => {
+            sql_query("UPDATE contentlog SET content = ? WHERE id IN (SELECT id FROM contentlog ORDER BY id LIMIT ?)")
+                .bind::<Text, _>(mark)
+                .bind::<BigInt, _>(records)
+                .execute(connection)
+        }
+        // The ids are sorted as bytes, as SQLite does, whatever the language of the server.
+        Connection::Postgres(connection) => sql_query(
+            "UPDATE contentlog SET content = $1 WHERE id IN (SELECT id FROM contentlog ORDER BY id COLLATE \"C\" LIMIT $2)",
+        )
+        .bind::<Text, _>(mark)
+        .bind::<BigInt, _>(records)
+        .execute(connection),
+    };
+    Ok(changed?)
 }

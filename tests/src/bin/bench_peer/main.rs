@@ -5,7 +5,8 @@
 //! with its standard input. What is measured from outside, time between two commands and memory, it knows nothing of.
 //!
 //! ```text
-//! bench_peer --database PATH
+//! bench_peer --database DATABASE        a file, which is made if it is not there, or a postgres:// URL of what is there
+//! bench_peer --create-database URL      makes an empty database of a PostgreSQL server, and ends
 //! ```
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program speaks on its standard output")]
 
@@ -13,22 +14,20 @@ mod capture;
 mod commands;
 mod data;
 mod floor;
+mod home;
 mod partitions;
 mod writer;
 
 use std::error::Error;
 use std::io::BufRead;
-use std::path::Path;
 use std::process::ExitCode;
 
-use morango::prelude::*;
 use morango::server::Server;
-use morango_diesel::SqliteStorage;
-use morango_examples::school;
 use morango_tests::device::SchoolAccounts;
 use serde_json::{Value, json};
 
 use commands::Peer;
+use home::Home;
 
 /// What everything here may fail with.
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -36,8 +35,9 @@ type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["--database", database] => serve(Path::new(database)),
-        other => Err(format!("{other:?} is not understood; `--database PATH` is").into()),
+        ["--database", database] => serve(database),
+        ["--create-database", url] => home::create_database(url),
+        other => Err(format!("{other:?} is not understood; `--database` and `--create-database` are").into()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -49,13 +49,11 @@ fn main() -> ExitCode {
 }
 
 /// Opens the database, answers on loopback, and obeys until standard input ends.
-fn serve(database: &Path) -> Outcome {
-    let storage = SqliteStorage::open(database)?;
-    school::create_tables(&mut storage.connect()?)?;
-    morango_tests::sampler::create_table(&mut storage.connect()?)?;
-    let engine = Engine::builder(storage.clone()).build()?;
+fn serve(database: &str) -> Outcome {
+    let home = Home::open(database)?;
+    let engine = home.engine()?;
     let server = Server::bind(engine.router(SchoolAccounts::admin()), "127.0.0.1:0")?;
-    let mut peer = Peer::new(storage, engine);
+    let mut peer = Peer::new(home, engine);
     println!("{}", json!({"ready": true, "url": server.url()}));
     for line in std::io::stdin().lock().lines() {
         let answer = match obey(&mut peer, &line?) {

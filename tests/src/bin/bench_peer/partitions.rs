@@ -7,11 +7,10 @@ use std::ops::ControlFlow;
 use chrono::Utc;
 use morango::counter::{Fsic, RecordMaxCounters, Stamp};
 use morango::id::{CertificateId, InstanceId, SyncSessionId, TransferSessionId};
-use morango::port::{DeserializeOrder, FailedBefore, ReceivedChunk, Storage as _};
+use morango::port::{DeserializeOrder, FailedBefore, ReceivedChunk, Storage};
 use morango::prelude::*;
 use morango::record::{BufferRecord, ID_PLACEHOLDER, StoreRecord, record_id, record_partition};
 use morango::session::{Capabilities, Direction, Side, Stage, StageStatus, SyncSession, TransferSession};
-use morango_diesel::SqliteStorage;
 use morango_examples::school;
 use serde_json::json;
 
@@ -21,7 +20,7 @@ use crate::Outcome;
 const CHUNK: usize = 500;
 
 /// Receives one record from each of so many devices, as the engine does when they push.
-pub(crate) fn receive(storage: &SqliteStorage, dataset: SyncId, partitions: u64) -> Outcome {
+pub(crate) fn receive(storage: &dyn Storage, dataset: SyncId, partitions: u64) -> Outcome {
     let records: Vec<StoreRecord> = (0..partitions).map(|number| record(number, dataset)).collect();
     let mut session = open(storage, dataset, partitions)?;
     for (number, chunk) in (0_u64..).zip(records.chunks(CHUNK)) {
@@ -90,7 +89,7 @@ fn record(number: u64, dataset: SyncId) -> StoreRecord {
     }
 }
 
-fn open(storage: &SqliteStorage, dataset: SyncId, records: u64) -> Outcome<TransferSession> {
+fn open(storage: &dyn Storage, dataset: SyncId, records: u64) -> Outcome<TransferSession> {
     let (now, certificate) = (Utc::now(), CertificateId::hash_of("nobody's"));
     let sync_session = SyncSession {
         id: SyncSessionId::random(),

@@ -1,16 +1,18 @@
-//! An application that goes on working while a sync runs: it writes a row every few milliseconds, and notes how long each took.
+//! An application that goes on working while a sync runs: every few milliseconds somebody new is written down, a row that is
+//! synced like any other, and each time it is noted how long that took.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use diesel::prelude::*;
-use diesel::sql_query;
-use morango_diesel::SqliteStorage;
+use morango::prelude::*;
+use morango_diesel::Syncable as _;
+use morango_examples::school::User;
 use serde_json::{Value, json};
 
 use crate::Outcome;
+use crate::home::{Home, over};
 
 /// How long the application rests between two rows.
 const REST: Duration = Duration::from_millis(5);
@@ -18,22 +20,28 @@ const REST: Duration = Duration::from_millis(5);
 /// The application's writing thread.
 pub(crate) struct Writer {
     is_over: Arc<AtomicBool>,
-    thread: JoinHandle<QueryResult<Vec<Duration>>>,
+    thread: JoinHandle<morango::Result<Vec<Duration>>>,
 }
 
 impl Writer {
-    /// Begins to write into a table of the application that is not synced.
-    pub(crate) fn start(storage: &SqliteStorage) -> Outcome<Self> {
-        let mut connection = storage.connect()?;
-        sql_query("CREATE TABLE IF NOT EXISTS diary (id INTEGER PRIMARY KEY, line TEXT NOT NULL)")
-            .execute(&mut connection)?;
+    /// Begins to write into a school that is there.
+    pub(crate) fn start(home: &Home, dataset_id: SyncId) -> Outcome<Self> {
+        let mut connection = home.connect()?;
         let is_over = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&is_over);
         let thread = std::thread::spawn(move || {
             let mut waits = Vec::new();
             while !told.load(Ordering::Relaxed) {
+                let number = waits.len();
+                let somebody = User {
+                    id: SyncId::unset(),
+                    dataset_id,
+                    username: format!("newcomer-{number}"),
+                    full_name: format!("Newcomer number {number}"),
+                    birth_year: None,
+                };
                 let started = Instant::now();
-                sql_query("INSERT INTO diary (line) VALUES ('another line')").execute(&mut connection)?;
+                over!(&mut connection, connection => somebody.create(connection))?;
                 waits.push(started.elapsed());
                 std::thread::sleep(REST);
             }
