@@ -19,6 +19,15 @@ pub(crate) struct Server {
     keeper: Child,
 }
 
+/// What becomes of what was committed when the machine loses its power.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// It may be lost: tests kill processes, but nobody pulls the plug of this machine.
+    OfTests,
+    /// It is kept, as PostgreSQL does unless told otherwise. What is measured has to wait for the disk like any server.
+    AsItShips,
+}
+
 /// How often a free port is picked anew, where somebody was quicker to take it.
 const STARTS_MAX: u32 = 3;
 const READY_SECONDS_MAX: u64 = 30;
@@ -41,10 +50,10 @@ rm -rf "$place"/*"#;
 
 impl Server {
     /// Starts a server on an empty folder.
-    pub(crate) fn start() -> Result<Self, String> {
+    pub(crate) fn start(durability: Durability) -> Result<Self, String> {
         let mut attempts = 1;
         loop {
-            match Self::attempt() {
+            match Self::attempt(durability) {
                 Err(_) if attempts < STARTS_MAX => attempts += 1,
                 outcome => return outcome,
             }
@@ -56,7 +65,7 @@ impl Server {
         &self.url
     }
 
-    fn attempt() -> Result<Self, String> {
+    fn attempt(durability: Durability) -> Result<Self, String> {
         let place = place()?;
         let programs = programs(&place)?;
         let data = place.join("data");
@@ -66,18 +75,18 @@ impl Server {
         let log_path = place.join("log.txt");
         let log = fs::File::create(&log_path);
         let log = log.map_err(|error| format!("failed to make {}: {error}", log_path.display()))?;
-        let settings = [
+        let mut settings = vec![
             "listen_addresses=127.0.0.1".to_owned(),
             format!("port={port}"),
             // Paths of sockets are short, and ours need not be.
             "unix_socket_directories=".to_owned(),
             format!("max_connections={CONNECTIONS_MAX}"),
-            // Tests kill processes, but nobody pulls the plug of this machine.
-            "fsync=off".to_owned(),
-            "full_page_writes=off".to_owned(),
             // Containers have little of the other kind.
             "dynamic_shared_memory_type=mmap".to_owned(),
         ];
+        if durability == Durability::OfTests {
+            settings.extend(["fsync=off".to_owned(), "full_page_writes=off".to_owned()]);
+        }
         let mut command = as_whom("sh");
         command.args(["-c", KEEPER, "keeper"]).arg(&place).arg(programs.join("postgres")).arg("-D").arg(&data);
         for setting in &settings {
@@ -120,7 +129,7 @@ impl Drop for Server {
 
 /// Starts a server for use by hand; it ends with this program.
 pub(crate) fn serve() -> Result<(), String> {
-    let server = Server::start()?;
+    let server = Server::start(Durability::OfTests)?;
     println!("export MORANGO_POSTGRES_URL={}", server.url());
     println!("The server runs until you press Ctrl-C or close the standard input.");
     let ended = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());

@@ -124,7 +124,11 @@ fn tests(count: &mut Count) -> Result<(), String> {
             }
         }
     }
-    let server = if std::env::var_os(POSTGRES_URL).is_none() { Some(postgres::Server::start()?) } else { None };
+    let server = if std::env::var_os(POSTGRES_URL).is_none() {
+        Some(postgres::Server::start(postgres::Durability::OfTests)?)
+    } else {
+        None
+    };
     if let Some(server) = &server {
         println!("PostgreSQL answers at {}", server.url());
         command.env(POSTGRES_URL, server.url());
