@@ -1,25 +1,44 @@
 //! `cargo xtask bench`: how fast and how small a sync is, beside the Python package and beside the floor, in one run.
 //!
 //! What is compared is measured in the same run on the same machine; figures of other days are told only with their machine
-//! and date. Each scenario is in `plan`; everything that is measured goes into one list, which is printed as tables, written
-//! as JSON, and drawn.
+//! and date. `plan` says what is measured in which order; everything goes into one list, which is printed as tables, held
+//! against the goals, written as JSON after each figure, and drawn. What fails is told at the end and takes nothing else with it.
 
 mod figure;
+mod goals;
 mod line;
+mod machine;
+mod micro;
 mod pair;
 mod peer;
 mod picture;
 mod plan;
+mod scenarios;
 mod table;
+mod transfers;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::{python, run};
-use figure::Figure;
+use crate::{postgres, python, run};
+use figure::{Database, Figure};
+use peer::Seat;
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Extent {
+    /// Up to 10,000 records: a first look.
+    Small,
+    /// Up to 100,000 records.
+    #[default]
+    Usual,
+    /// A million records too, between two peers of ours.
+    Full,
+}
 
 /// What is to be measured.
 #[derive(Debug, Clone, Default)]
@@ -28,15 +47,23 @@ struct Options {
     only: Option<String>,
     /// Only pairs of peers of this name, for example `rust-rust`.
     engine: Option<String>,
-    /// A million records too, between two peers of ours.
-    is_full: bool,
+    extent: Extent,
     /// Where tables and pictures are kept beside the JSON, for the documentation.
     documentation: Option<PathBuf>,
 }
 
-impl Options {
+/// What the words on the command line ask for.
+enum Asked {
+    Syncs(Options),
+    /// The pure parts alone: seconds.
+    Micro,
+    /// The pure parts alone: instructions.
+    Instructions,
+}
+
+impl Asked {
     fn read(words: &[&str]) -> Result<Self, String> {
-        let mut options = Self::default();
+        let mut options = Options::default();
         let mut words = words.iter();
         while let Some(word) = words.next() {
             let mut value = || words.next().map(|value| (*value).to_owned()).ok_or(format!("{word} wants a value"));
@@ -44,21 +71,27 @@ impl Options {
                 "--only" => options.only = Some(value()?),
                 "--engine" => options.engine = Some(value()?),
                 "--writer" => options.only = Some("writer".to_owned()),
-                "--full" => options.is_full = true,
+                "--small" => options.extent = Extent::Small,
+                "--full" => options.extent = Extent::Full,
                 "--documentation" => options.documentation = Some(run::root().join("docs")),
+                "--micro" => return Ok(Self::Micro),
+                "--instructions" => return Ok(Self::Instructions),
                 other => {
                     return Err(format!(
-                        "unknown option {other:?}; --only NAME, --engine NAME, --writer, --full and --documentation are known"
+                        "unknown option {other:?}; --only NAME, --engine NAME, --writer, --small, --full, --documentation, \
+                         --micro and --instructions are known"
                     ));
                 }
             }
         }
-        Ok(options)
+        Ok(Self::Syncs(options))
     }
+}
 
+impl Options {
     fn wants(&self, scenario: &str, engine: &str) -> bool {
         self.only.as_ref().is_none_or(|only| scenario.contains(only.as_str()))
-            && self.engine.as_ref().is_none_or(|only| engine == only)
+            && self.engine.as_ref().is_none_or(|only| engine == only || (engine == "floor" && only == "rust-rust"))
     }
 }
 
@@ -68,52 +101,102 @@ struct Bench {
     folder: PathBuf,
     figures: Vec<Figure>,
     begun: Instant,
+    postgres: Option<postgres::Server>,
+    databases: u32,
+}
+
+/// The seats of two peers.
+struct Place {
+    folder: PathBuf,
+    client: Seat,
+    server: Seat,
 }
 
 /// Builds the measured peers, measures, and tells.
 pub(crate) fn run(words: &[&str]) -> Result<(), String> {
-    let options = Options::read(words)?;
+    let options = match Asked::read(words)? {
+        Asked::Syncs(options) => options,
+        Asked::Micro => return micro::time(),
+        Asked::Instructions => return micro::count(),
+    };
     run::complete(&mut run::cargo(&["build", "--release", "--package", "morango-tests", "--bin", "bench_peer"]))?;
     python::interpreter()?;
     let folder = run::target().join("bench");
-    let mut bench = Bench { options, folder, figures: Vec::new(), begun: Instant::now() };
-    plan::measure(&mut bench)?;
-    let json = bench.folder.join("latest.json");
-    let list: Vec<Value> = bench.figures.iter().map(Figure::to_json).collect();
-    write(&json, &format!("{:#}\n", Value::Array(list)))?;
-    let report = table::report(&bench.figures, &machine());
-    println!("\n{report}\n{} figures in {}", bench.figures.len(), json.display());
-    if let Some(documentation) = &bench.options.documentation {
-        write(&documentation.join("benchmarks.md"), &report)?;
-        for (name, picture) in picture::pictures(&bench.figures) {
-            write(&documentation.join(name), &picture)?;
-        }
+    let figures = Vec::new();
+    let mut bench = Bench { options, folder, figures, begun: Instant::now(), postgres: None, databases: 0 };
+    let failures = plan::measure(&mut bench);
+    bench.tell()?;
+    if failures.is_empty() {
+        // What the peers said last is of use only where something failed.
+        let _ = fs::remove_dir_all(bench.folder.join("databases"));
+        return Ok(());
     }
-    Ok(())
+    Err(format!("{} of the steps failed; the other figures are kept:\n{}", failures.len(), failures.join("\n")))
 }
 
 impl Bench {
-    /// An empty folder for one scenario's databases.
-    fn place(&self, name: &str) -> Result<PathBuf, String> {
-        let place = self.folder.join("databases").join(name);
-        if place.exists() {
-            fs::remove_dir_all(&place).map_err(|error| format!("failed to empty {}: {error}", place.display()))?;
+    /// Empty seats for one scenario's peers.
+    fn place(&mut self, name: &str, database: Database) -> Result<Place, String> {
+        let folder = self.folder.join("databases").join(name);
+        if folder.exists() {
+            fs::remove_dir_all(&folder).map_err(|error| format!("failed to empty {}: {error}", folder.display()))?;
         }
-        fs::create_dir_all(&place).map_err(|error| format!("failed to make {}: {error}", place.display()))?;
-        Ok(place)
+        fs::create_dir_all(&folder).map_err(|error| format!("failed to make {}: {error}", folder.display()))?;
+        let (client, mut server) = (Seat::with_file(&folder.join("client")), Seat::with_file(&folder.join("server")));
+        if database == Database::Postgres {
+            server.database = self.new_postgres_database()?;
+        }
+        Ok(Place { folder, client, server })
     }
 
-    /// Keeps a figure and says it at once: a benchmark is long, and somebody may be waiting.
-    fn keep(&mut self, figure: Figure) {
+    /// The URL of an empty database, of a server that is started when it is first needed.
+    fn new_postgres_database(&mut self) -> Result<String, String> {
+        let server = match self.postgres.take() {
+            Some(server) => server,
+            None => postgres::Server::start(postgres::Durability::AsItShips)?,
+        };
+        let server = self.postgres.insert(server);
+        self.databases += 1;
+        let (address, _) = server.url().rsplit_once('/').ok_or("the URL of the server names no database")?;
+        let url = format!("{address}/measured_{}", self.databases);
+        run::complete(Command::new(peer::our_program()).args(["--create-database", &url]))?;
+        Ok(url)
+    }
+
+    /// Keeps a figure, says it at once, and writes down all there are: a benchmark is long, and somebody may be waiting.
+    fn keep(&mut self, figure: Figure) -> Result<(), String> {
+        let pauses = if figure.has_pauses { "as it ships" } else { "" };
         println!(
-            "{:>6.0} s  {:<24} {:<14} {:>9} records  {:>10.3} s",
+            "{:>6.0} s  {:<24} {:<14} {:<11} {:<11} {:>9} records  {:>10.3} s",
             self.begun.elapsed().as_secs_f64(),
             figure.scenario,
             figure.engine,
+            figure.database.name(),
+            pauses,
             figure.size,
             figure.seconds
         );
         self.figures.push(figure);
+        let list: Vec<Value> = self.figures.iter().map(Figure::to_json).collect();
+        write(&self.latest(), &format!("{:#}\n", Value::Array(list)))
+    }
+
+    fn latest(&self) -> PathBuf {
+        self.folder.join("latest.json")
+    }
+
+    /// Prints the tables, and puts them with the pictures where the documentation is, if that was asked for.
+    fn tell(&self) -> Result<(), String> {
+        let report = table::report(&self.figures, &machine::describe());
+        let seconds = self.begun.elapsed().as_secs_f64();
+        println!("\n{report}\n{} figures in {seconds:.0} s: {}", self.figures.len(), self.latest().display());
+        if let Some(documentation) = &self.options.documentation {
+            write(&documentation.join("benchmarks.md"), &report)?;
+            for (name, picture) in picture::pictures(&self.figures) {
+                write(&documentation.join(name), &picture)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -121,16 +204,4 @@ fn write(path: &Path, text: &str) -> Result<(), String> {
     let folder = path.parent().unwrap_or(path);
     fs::create_dir_all(folder).map_err(|error| format!("failed to make {}: {error}", folder.display()))?;
     fs::write(path, text).map_err(|error| format!("failed to write {}: {error}", path.display()))
-}
-
-/// What machine this is, and which day.
-fn machine() -> String {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let model = fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
-        let line = text.lines().find(|line| line.starts_with("model name"))?;
-        Some(line.split_once(':')?.1.trim().to_owned())
-    });
-    let day = std::process::Command::new("date").arg("+%Y-%m-%d").output().ok();
-    let day = day.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
-    format!("{day}, {cores} cores of {}, {}", model.unwrap_or_else(|| "unknown make".to_owned()), std::env::consts::OS)
 }

@@ -1,12 +1,10 @@
 //! Two measured peers of one school: a server that holds its root certificate, and a client with a certificate below it.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
-use super::figure::Figure;
+use super::figure::{Figure, Traffic};
 use super::line::Line;
-use super::peer::{Make, Peer};
+use super::peer::{Make, Peer, Seat};
 
 /// Which two programs meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +43,18 @@ pub(crate) enum Direction {
     Push,
 }
 
+/// How the two reach each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Straight: nothing between them takes time. Our client counts the bytes of bodies itself.
+    Straight,
+    /// Through a line that counts what goes over it, heads of requests and answers too.
+    Counted,
+    /// The same, and our client takes the server to be far away: it compresses, as it does with every server that is not on its
+    /// own machine. A Python client knows no such difference.
+    Far,
+}
+
 /// A client and a server who can sync, with nothing but the school itself.
 pub(crate) struct Pair {
     pub(crate) engines: Engines,
@@ -56,10 +66,10 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    /// Starts both in this folder, over a line that is as quick as this machine.
-    pub(crate) fn start(engines: Engines, folder: &Path) -> Result<Self, String> {
-        let mut server = Peer::start(engines.server, &folder.join("server"))?;
-        let mut client = Peer::start(engines.client, &folder.join("client"))?;
+    /// Starts both at these seats, over a line that is as quick as this machine.
+    pub(crate) fn start(engines: Engines, client: &Seat, server: &Seat) -> Result<Self, String> {
+        let mut server = Peer::start(engines.server, server)?;
+        let mut client = Peer::start(engines.client, client)?;
         let root = server.ask(&json!({"do": "create_root"}))?;
         let dataset = root["certificate"]["id"].as_str().ok_or("a root certificate without an id")?.to_owned();
         server.ask(&json!({"do": "add_user", "username": "admin", "password": "secret"}))?;
@@ -68,37 +78,56 @@ impl Pair {
         Ok(Self { engines, client, server, dataset, certificate, line })
     }
 
-    /// Syncs once, straight from one to the other, and says what was measured.
-    pub(crate) fn sync(&mut self, direction: Direction) -> Result<Figure, String> {
-        let url = self.server.url.clone();
-        let (answer, seconds) = self.measured(direction, &url, false)?;
-        Ok(self.figure(&answer, seconds))
+    /// Starts both processes anew, so that nothing counts in their memory but what comes.
+    pub(crate) fn restart(&mut self) -> Result<(), String> {
+        self.server.restart()?;
+        self.client.restart()?;
+        self.line = Line::to(&self.server.url)?;
+        Ok(())
     }
 
-    /// Syncs once through a line of which requests and bytes are counted, and which may be slow.
-    pub(crate) fn sync_over_line(&mut self, direction: Direction, is_far: bool) -> Result<Figure, String> {
+    /// Syncs once, and says what was measured.
+    pub(crate) fn sync(&mut self, direction: Direction, way: Way) -> Result<Figure, String> {
+        let url = if way == Way::Straight { self.server.url.clone() } else { self.line.url() };
+        let direction = match direction {
+            Direction::Pull => "pull",
+            Direction::Push => "push",
+        };
+        let mut command =
+            json!({"do": "sync", "url": url, "direction": direction, "client_certificate": self.certificate});
+        if self.engines.client == Make::Rust {
+            command["is_far"] = (way == Way::Far).into();
+        }
+        self.client.forget_the_peak();
+        self.server.forget_the_peak();
+        let busy = (self.client.cpu_seconds(), self.server.cpu_seconds());
         let before = self.line.counted();
-        let url = self.line.url();
-        let (answer, seconds) = self.measured(direction, &url, is_far)?;
-        let counted = self.line.counted() - before;
+        let (answer, seconds) = self.client.time(&command)?;
         let mut figure = self.figure(&answer, seconds);
-        figure.bytes_sent = Some(counted.sent);
-        figure.bytes_received = Some(counted.received);
-        figure.requests = Some(counted.requests);
+        figure.client_cpu_seconds = since(busy.0, self.client.cpu_seconds());
+        figure.server_cpu_seconds = since(busy.1, self.server.cpu_seconds());
+        if way != Way::Straight {
+            let now = self.line.counted();
+            figure.traffic = Some(Traffic {
+                requests: now.requests - before.requests,
+                sent: now.sent - before.sent,
+                received: now.received - before.received,
+            });
+        }
         Ok(figure)
     }
 
-    /// Lets the client be a server to a second one of its kind: what it pulled from the first server it now gives.
+    /// Lets the client be a server to another one: what it pulled from the first server it now gives.
     ///
     /// It holds a certificate of the whole school, from which it may grant another.
-    pub(crate) fn hand_over(self, folder: &Path) -> Result<Self, String> {
+    pub(crate) fn hand_over(self, make: Make, seat: &Seat) -> Result<Self, String> {
         let Self { engines, client: mut server, dataset, .. } = self;
-        let mut client = Peer::start(engines.client, &folder.join("second"))?;
+        let mut client = Peer::start(make, seat)?;
         server.ask(&json!({"do": "add_user", "username": "admin", "password": "secret"}))?;
         let certificate = request(&mut client, &server.url, &dataset)?;
         let line = Line::to(&server.url)?;
         Ok(Self {
-            engines: Engines { client: engines.client, server: engines.client },
+            engines: Engines { client: make, server: engines.client },
             client,
             server,
             dataset,
@@ -112,37 +141,29 @@ impl Pair {
         self.line.slow_down(round_trip_milliseconds, bits_per_second);
     }
 
-    fn measured(&mut self, direction: Direction, url: &str, is_far: bool) -> Result<(Value, f64), String> {
-        let direction = match direction {
-            Direction::Pull => "pull",
-            Direction::Push => "push",
-        };
-        let mut command =
-            json!({"do": "sync", "url": url, "direction": direction, "client_certificate": self.certificate});
-        if self.engines.client == Make::Rust {
-            command["is_far"] = is_far.into();
-        }
-        self.client.forget_the_peak();
-        self.server.forget_the_peak();
-        self.client.time(&command)
-    }
-
     fn figure(&self, answer: &Value, seconds: f64) -> Figure {
+        let count = |name: &str| answer[name].as_u64();
+        let traffic =
+            |requests| Some(Traffic { requests, sent: count("bytes_sent")?, received: count("bytes_received")? });
         Figure {
             engine: self.engines.name(),
             has_pauses: self.engines.has_pauses(),
-            records: answer["records_transferred"].as_u64().unwrap_or(0),
+            records: count("records_transferred").unwrap_or(0),
             seconds,
-            bytes_sent: answer["bytes_sent"].as_u64(),
-            bytes_received: answer["bytes_received"].as_u64(),
-            requests: answer["requests"].as_u64(),
+            traffic: count("requests").and_then(traffic),
             client_peak_mib: self.client.peak_mib(),
             server_peak_mib: self.server.peak_mib(),
+            seconds_paused: answer["seconds_paused"].as_f64(),
             stages: answer["stages"].as_object().cloned().unwrap_or_default(),
-            conflicts: answer["conflicts"].as_u64(),
+            conflicts: count("conflicts"),
             ..Figure::default()
         }
     }
+}
+
+/// What lies between two readings of a clock, where there is one.
+fn since(before: Option<f64>, after: Option<f64>) -> Option<f64> {
+    Some(after? - before?)
 }
 
 /// A certificate for the whole school, granted by a server.

@@ -1,7 +1,7 @@
 //! A measured peer: a process of ours or the Python package's, told what to do in JSON lines, and watched from outside.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
@@ -23,23 +23,49 @@ pub(crate) enum Make {
 /// The most recent words of a peer on its standard error go to this file beside its database.
 const LOG: &str = "log.txt";
 
+/// Where a peer is at home.
+#[derive(Debug, Clone)]
+pub(crate) struct Seat {
+    /// The path of a file, or the URL of a database.
+    pub(crate) database: String,
+    /// Where it may put what it says.
+    pub(crate) folder: PathBuf,
+}
+
+impl Seat {
+    /// A seat with a file in this folder.
+    pub(crate) fn with_file(folder: &Path) -> Self {
+        Self { database: folder.join("school.db").display().to_string(), folder: folder.to_owned() }
+    }
+}
+
 /// A running peer. It ends when this is dropped.
 pub(crate) struct Peer {
     pub(crate) make: Make,
     pub(crate) url: String,
+    seat: Seat,
     child: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
-    /// KiB that were resident when [`Peer::forget_the_peak`] was called last.
+    /// KiB that were resident when it had started and nobody had asked it for anything: what it needs to be there.
     idle_kib: u64,
 }
 
+/// Parts of a second in which Linux tells how long a process kept a core busy.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// The program of our own measured peers.
+pub(crate) fn our_program() -> PathBuf {
+    run::target().join("release").join("bench_peer")
+}
+
 impl Peer {
-    /// Starts a peer with an empty database in this folder, which is made.
-    pub(crate) fn start(make: Make, folder: &Path) -> Result<Self, String> {
+    /// Starts a peer here, whose folder is made.
+    pub(crate) fn start(make: Make, seat: &Seat) -> Result<Self, String> {
+        let folder = &seat.folder;
         std::fs::create_dir_all(folder).map_err(|error| format!("failed to make {}: {error}", folder.display()))?;
         let mut command = match make {
-            Make::Rust => Command::new(run::target().join("release").join("bench_peer")),
+            Make::Rust => Command::new(our_program()),
             Make::Python | Make::PythonAsShipped => {
                 let mut command = Command::new(python::interpreter()?);
                 command.arg(run::root().join("tests/python_peer/peer.py"));
@@ -49,22 +75,30 @@ impl Peer {
         if make == Make::PythonAsShipped {
             command.arg("--unhurried");
         }
-        let log = std::fs::File::create(folder.join(LOG)).map_err(|error| format!("failed to make a log: {error}"))?;
-        let spawned = command
-            .arg("--database")
-            .arg(folder.join("school.db"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn();
-        let mut child = spawned.map_err(|error| format!("failed to start {command:?}: {error}"))?;
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join(LOG));
+        let log = log.map_err(|error| format!("failed to make a log: {error}"))?;
+        command.arg("--database").arg(&seat.database).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
+        let mut child = command.spawn().map_err(|error| format!("failed to start {command:?}: {error}"))?;
         let input = child.stdin.take();
         let output = BufReader::new(child.stdout.take().expect("standard output is piped"));
-        let mut peer = Self { make, url: String::new(), child, input, output, idle_kib: 0 };
+        let mut peer = Self { make, url: String::new(), seat: seat.clone(), child, input, output, idle_kib: 0 };
         let ready = peer.answer()?;
         let url = ready["url"].as_str().ok_or("a measured peer does not say where it answers")?;
         url.clone_into(&mut peer.url);
+        peer.idle_kib = peer.memory_kib("VmRSS:").unwrap_or(0);
         Ok(peer)
+    }
+
+    /// Ends the peer and starts it anew on its database: what it did before is neither in its memory nor at hand.
+    pub(crate) fn restart(&mut self) -> Result<(), String> {
+        self.end();
+        *self = Self::start(self.make, &self.seat)?;
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        drop(self.input.take());
+        let _ = self.child.wait();
     }
 
     /// Tells the peer to do something, and waits until it is done.
@@ -127,17 +161,25 @@ impl Peer {
         Ok(())
     }
 
-    /// Forgets the peak of its memory so far, so that only what comes counts; what is resident now is idle.
-    pub(crate) fn forget_the_peak(&mut self) {
+    /// Forgets the peak of its memory so far, so that only what comes counts.
+    pub(crate) fn forget_the_peak(&self) {
         // Writing 5 resets the peak on Linux; elsewhere there is no such file, and no figure either.
         let _ = std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5");
-        self.idle_kib = self.memory_kib("VmRSS:").unwrap_or(0);
     }
 
-    /// How far its peak since then lies above what was idle, in MiB.
+    /// How far its peak since then lies above what it needed when it had just started, in MiB.
     #[expect(clippy::cast_precision_loss, reason = "a process has far less than 2^52 KiB")]
     pub(crate) fn peak_mib(&self) -> Option<f64> {
         self.memory_kib("VmHWM:").map(|peak| peak.saturating_sub(self.idle_kib) as f64 / 1024.0)
+    }
+
+    /// For how many seconds it has kept a core busy so far, in its own code and in the system's for it.
+    pub(crate) fn cpu_seconds(&self) -> Option<f64> {
+        let said = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
+        // The name of the program stands in brackets and may hold anything; the 14th and 15th field are the two times.
+        let mut fields = said.rsplit_once(')')?.1.split_whitespace().skip(11);
+        let mut ticks = || fields.next()?.parse::<f64>().ok();
+        Some((ticks()? + ticks()?) / TICKS_PER_SECOND)
     }
 
     fn memory_kib(&self, name: &str) -> Option<u64> {
@@ -149,7 +191,10 @@ impl Peer {
     fn answer(&mut self) -> Result<Value, String> {
         let mut line = String::new();
         match self.output.read_line(&mut line) {
-            Ok(0) => Err("a measured peer ended early; its folder holds what it said last".to_owned()),
+            Ok(0) => Err(format!(
+                "a measured peer ended early; {} holds what it said last",
+                self.seat.folder.join(LOG).display()
+            )),
             Ok(_) => serde_json::from_str(&line).map_err(|error| format!("a measured peer says {line:?}: {error}")),
             Err(error) => Err(format!("failed to read what a measured peer says: {error}")),
         }
@@ -158,7 +203,6 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        drop(self.input.take());
-        let _ = self.child.wait();
+        self.end();
     }
 }
