@@ -1,5 +1,6 @@
 //! Starting other programs: where the workspace is, and what a failed program is called.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -18,6 +19,14 @@ pub(crate) fn target() -> PathBuf {
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments).current_dir(root());
+    // What cargo told this program about its own package is not for other builds: ring's build script asks for some of it, and
+    // everything above it would be built again whenever cargo is called now from here and now by hand.
+    let is_of_package = |name: &OsString| {
+        name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+    };
+    for name in std::env::vars_os().map(|(name, _)| name).filter(is_of_package) {
+        command.env_remove(name);
+    }
     command
 }
 
