@@ -76,6 +76,16 @@ impl Figure {
         if self.seconds > 0.0 { self.records as f64 / self.seconds } else { 0.0 }
     }
 
+    /// Takes over what went over a line with the heads of requests and answers, where bodies alone were counted until now. The bodies
+    /// stay among what only some scenarios have.
+    pub(crate) fn count_heads(&mut self, with_heads: Option<Traffic>) {
+        if let Some(bodies) = self.traffic {
+            self.more.insert("body_bytes_sent".to_owned(), bodies.sent.into());
+            self.more.insert("body_bytes_received".to_owned(), bodies.received.into());
+        }
+        self.traffic = with_heads;
+    }
+
     /// The higher of both peaks.
     pub(crate) fn peak_mib(&self) -> Option<f64> {
         Some(self.client_peak_mib?.max(self.server_peak_mib?))

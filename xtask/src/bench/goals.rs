@@ -213,10 +213,15 @@ fn nothing_new(measured: &Measured<'_>) -> [Goal; 3] {
     let what = |what: &str| format!("nothing new, {} in the store: {what}", figure.map_or(HUGE_SIZE, |it| it.size));
     let traffic = figure.and_then(|figure| figure.traffic);
     let bytes = traffic.map(|traffic| (traffic.sent + traffic.received) as f64 / 1_000.0);
+    let mut goal = Goal::at_most(what("bytes of both ways, heads too"), "kB", 8.0, bytes);
+    let body = |name: &str| figure.and_then(|figure| figure.extra(name));
+    if let (Some(sent), Some(received)) = (body("body_bytes_sent"), body("body_bytes_received")) {
+        goal.measured = format!("{}, of which bodies {} kB", goal.measured, number((sent + received) / 1_000.0));
+    }
     [
         Goal::at_most(what("time"), "ms", 50.0, figure.map(milliseconds)),
         Goal::at_most(what("requests"), "", 12.0, traffic.map(|traffic| traffic.requests as f64)),
-        Goal::at_most(what("bytes of both ways, heads too"), "kB", 8.0, bytes),
+        goal,
     ]
 }
 

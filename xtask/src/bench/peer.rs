@@ -147,12 +147,13 @@ impl Peer {
         Ok(())
     }
 
-    /// Changes the first logs, in the order of their ids.
-    pub(crate) fn change(&mut self, records: u64, mark: &str) -> Result<(), String> {
+    /// Changes so many logs after so many others, in the order of their ids.
+    pub(crate) fn change(&mut self, records: u64, after: u64, mark: &str) -> Result<(), String> {
         if self.make == Make::Rust {
-            return self.ask(&json!({"do": "change", "records": records, "mark": mark})).map(drop);
+            let command = json!({"do": "change", "records": records, "after": after, "mark": mark});
+            return self.ask(&command).map(drop);
         }
-        let sql = format!("SELECT id FROM school_contentlog ORDER BY id LIMIT {records}");
+        let sql = format!("SELECT id FROM school_contentlog ORDER BY id LIMIT {records} OFFSET {after}");
         let rows = self.ask(&json!({"do": "stored_sql", "sql": sql}))?;
         for row in rows.as_array().ok_or("the Python peer shows no rows")? {
             let command = json!({"do": "update", "model": "contentlog", "id": row["id"], "fields": {"content": mark}});

@@ -43,7 +43,7 @@ pub(super) fn partitioned(bench: &mut Bench, engines: Engines, partitions: u64) 
     let figures = (0..rounds).map(|_| nothing_new(&mut pair, way)).collect::<Result<Vec<_>, _>>()?;
     let mut figure = median(figures).ok_or("nothing was measured")?;
     if is_ours {
-        figure.traffic = nothing_new(&mut pair, Way::Counted)?.traffic;
+        figure.count_heads(nothing_new(&mut pair, Way::Counted)?.traffic);
         figure.far = nothing_new(&mut pair, Way::Far)?.traffic;
     }
     bench.keep(figure.named(&scenario, Database::Sqlite, partitions))
@@ -73,10 +73,10 @@ pub(super) fn bad_line(bench: &mut Bench, engines: Engines) -> Result<(), String
     pair.server.fill(&dataset, LINE_SIZE, LINE_LEARNERS)?;
     measured(&mut pair, "first-pull", Direction::Pull, LINE_SIZE + 1)?;
     measured(&mut pair, "nothing-new", Direction::Pull, 0)?;
-    pair.server.change(LINE_CHANGED, "changed")?;
+    pair.server.change(LINE_CHANGED, 0, "changed")?;
     measured(&mut pair, "changed-100", Direction::Pull, LINE_CHANGED)?;
-    pair.server.change(LINE_CHANGED, "changed by the server")?;
-    pair.client.change(LINE_CHANGED, "changed by the client")?;
+    pair.server.change(LINE_CHANGED, 0, "changed by the server")?;
+    pair.client.change(LINE_CHANGED, 0, "changed by the client")?;
     measured(&mut pair, "conflicts-100", Direction::Pull, LINE_CHANGED)?;
     // What was merged goes back unmeasured, so that the push that follows carries what is new and nothing else.
     pair.sync(Direction::Push, Way::Straight)?;

@@ -13,13 +13,14 @@ pauses that it makes between chunks and while it waits; *as it ships* it makes t
 disk. The *floor* is the same rows inserted with Diesel into the application's table, a store table and a counter table in one \
 transaction.
 
-- Between two peers of ours what is long is measured three times, in turn with the floor, what is short seven times; the one in \
-the middle counts, with the highest peak of all. Pairs with a Python peer are measured once, or three times where it is short.
+- Between two peers of ours what is long is measured three times, in turn with the floor, what is short seven times, conflicts \
+three times; the one in the middle counts, with the highest peak of all. A million records, and a server on PostgreSQL, are measured \
+once where it is long; pairs with a Python peer once, or three times where it is short.
 - Both processes are started anew before each first transfer and before the short syncs. *Peak* is how far the memory that is \
 resident rose above what the process held just after its start: client / server, of the application's process, without the \
 database server's.
 - Bytes and requests are those of the timed syncs, which on one machine are not compressed: bodies, as our client counts them, for \
-first transfers between two peers of ours; otherwise all that goes over the line, heads too. *Far away* is the same between peers \
+first transfers and conflicts between two peers of ours; otherwise all that goes over the line, heads too. *Far away* is the same between peers \
 who compress where they can, as ours do with every peer that is not on their own machine.
 - On PostgreSQL the server's database is on a server that waits for the disk, the client's is SQLite.
 ";

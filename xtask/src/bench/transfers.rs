@@ -9,13 +9,14 @@ use super::{Bench, Place};
 
 /// How often what is ours is measured, in alternation with the floor; the one in the middle counts.
 const ROUNDS: usize = 3;
-/// The same of what takes long.
-const ROUNDS_OF_HUGE: usize = 1;
+/// The same of what takes long: a million records, and a database that waits for the disk more often.
+const ROUNDS_OF_LONG: usize = 1;
 const HUGE_SIZE: u64 = 1_000_000;
 
 /// How often short syncs between peers of ours are measured, and with a Python peer.
-const SHORT_ROUNDS: usize = 7;
-const SHORT_ROUNDS_WITH_PYTHON: usize = 3;
+const SHORT_ROUNDS: u64 = 7;
+const CONFLICT_ROUNDS: u64 = 3;
+const SHORT_ROUNDS_WITH_PYTHON: u64 = 3;
 
 /// Learners, each with a partition of their own, among whom records are spread.
 pub(super) const LEARNERS: u64 = 100;
@@ -79,12 +80,22 @@ impl Short {
         }
     }
 
-    /// Makes what is to be synced, and says how many records that are.
-    fn prepare(self, pair: &mut Pair, mark: &str) -> Result<u64, String> {
+    /// How often it is measured between peers of ours. For conflicts there have to be records that nobody changed yet: a text that lost
+    /// stays with its record, and the next conflict would be about more.
+    fn rounds(self) -> u64 {
+        match self {
+            Self::NothingNew | Self::Changed => SHORT_ROUNDS,
+            Self::Conflicts | Self::ConflictsPushed => CONFLICT_ROUNDS,
+        }
+    }
+
+    /// Makes what is to be synced in this round, and says how many records that are.
+    fn prepare(self, pair: &mut Pair, round: u64) -> Result<u64, String> {
+        let mark = format!("{} in round {round}", self.name());
         match self {
             Self::NothingNew => Ok(0),
             Self::Changed => {
-                pair.server.change(CHANGED, mark)?;
+                pair.server.change(CHANGED, 0, &mark)?;
                 Ok(CHANGED)
             }
             Self::Conflicts | Self::ConflictsPushed => {
@@ -93,8 +104,10 @@ impl Short {
                     pair.sync(Direction::Push, Way::Straight)?;
                     pair.sync(Direction::Pull, Way::Straight)?;
                 }
-                pair.server.change(CONFLICTS, &format!("{mark} by the server"))?;
-                pair.client.change(CONFLICTS, &format!("{mark} by the client"))?;
+                let before = if self == Self::ConflictsPushed { CONFLICT_ROUNDS + 1 } else { 0 };
+                let after = (before + round) * CONFLICTS;
+                pair.server.change(CONFLICTS, after, &format!("{mark} by the server"))?;
+                pair.client.change(CONFLICTS, after, &format!("{mark} by the client"))?;
                 Ok(CONFLICTS)
             }
         }
@@ -108,12 +121,13 @@ pub(super) fn beside_the_floor(bench: &mut Bench, subject: Subject) -> Result<()
     let shorts = wanted_shorts(bench, subject);
     let wants_pull = bench.options.wants("first-pull", name) || !shorts.is_empty();
     let wants_push = bench.options.wants("first-push", name);
-    // Of a million rows it would hold more in memory than it tells, and on a server it is no one's goal and slow.
+    // Of a million rows it would hold more in memory than it tells.
     let wants_floor = bench.options.wants("floor", "floor") && subject.size < HUGE_SIZE;
-    let rounds = if subject.size < HUGE_SIZE { ROUNDS } else { ROUNDS_OF_HUGE };
+    let is_long = subject.size >= HUGE_SIZE || subject.database == Database::Postgres;
+    let rounds = if is_long { ROUNDS_OF_LONG } else { ROUNDS };
     let (mut floors, mut pulls, mut pushes, mut last) = (Vec::new(), Vec::new(), Vec::new(), None);
-    for round in 0..rounds {
-        if wants_floor && (round == 0 || subject.database == Database::Sqlite) {
+    for _ in 0..rounds {
+        if wants_floor {
             floors.push(floor_once(bench, subject)?);
         }
         if wants_pull {
@@ -234,30 +248,31 @@ fn short_syncs(bench: &mut Bench, subject: Subject, mut pair: Pair, shorts: &[Sh
 
 /// A short sync, as often as it takes to know how long it takes.
 ///
-/// Peers of ours are timed without anything between them, and then once more through a line that counts.
+/// Peers of ours are timed without anything between them, and once more through a line that counts.
 fn repeated(pair: &mut Pair, short: Short) -> Result<Figure, String> {
-    let mut round = 0;
-    let mut once = |pair: &mut Pair, way: Way| {
-        round += 1;
-        let records = short.prepare(pair, &format!("{} in round {round}", short.name()))?;
-        let figure = pair.sync(short.direction(), way)?;
-        check(&figure, records)?;
-        if matches!(short, Short::Conflicts) && figure.conflicts.is_some_and(|conflicts| conflicts != records) {
-            return Err(format!("{} met {:?} conflicts in place of {records}", figure.engine, figure.conflicts));
-        }
-        Ok(figure)
-    };
     let is_ours = pair.engines == Engines::OURS;
     let (rounds, way) = match (is_ours, short) {
-        (true, _) => (SHORT_ROUNDS, Way::Straight),
+        (true, _) => (short.rounds(), Way::Straight),
         (false, Short::Conflicts | Short::ConflictsPushed) => (1, Way::Counted),
         (false, Short::NothingNew | Short::Changed) => (SHORT_ROUNDS_WITH_PYTHON, Way::Counted),
     };
-    let figures = (0..rounds).map(|_| once(pair, way)).collect::<Result<Vec<_>, _>>()?;
+    let figures = (0..rounds).map(|round| once(pair, short, round, way)).collect::<Result<Vec<_>, _>>()?;
     let mut figure = median(figures).ok_or("nothing was measured")?;
     if is_ours {
-        figure.traffic = once(pair, Way::Counted)?.traffic;
-        figure.far = once(pair, Way::Far)?.traffic;
+        figure.far = once(pair, short, rounds, Way::Far)?.traffic;
+        if matches!(short, Short::NothingNew | Short::Changed) {
+            figure.count_heads(once(pair, short, rounds + 1, Way::Counted)?.traffic);
+        }
+    }
+    Ok(figure)
+}
+
+fn once(pair: &mut Pair, short: Short, round: u64, way: Way) -> Result<Figure, String> {
+    let records = short.prepare(pair, round)?;
+    let figure = pair.sync(short.direction(), way)?;
+    check(&figure, records)?;
+    if short == Short::Conflicts && figure.conflicts.is_some_and(|conflicts| conflicts != records) {
+        return Err(format!("{} met {:?} conflicts in place of {records}", figure.engine, figure.conflicts));
     }
     Ok(figure)
 }

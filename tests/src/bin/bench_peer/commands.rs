@@ -39,8 +39,10 @@ impl Peer {
                 over!(&mut self.home.connect()?, connection => data::fill(connection, dataset, records, learners))?;
                 Ok(Value::Null)
             }
-            "change" => data::change(&mut self.home.connect()?, number(command, "records")?, text(command, "mark")?)
-                .map(Value::from),
+            "change" => {
+                let (records, after) = (number(command, "records")?, number(command, "after")?);
+                data::change(&mut self.home.connect()?, records, after, text(command, "mark")?).map(Value::from)
+            }
             "receive_partitions" => {
                 let (dataset, partitions) = (text(command, "dataset")?.parse()?, number(command, "partitions")?);
                 partitions::receive(self.engine.storage().as_ref(), dataset, partitions)?;

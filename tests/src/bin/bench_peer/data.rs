@@ -63,22 +63,25 @@ fn started(number: u64) -> DateTime<Utc> {
     begun + Duration::seconds(i64::try_from(number).unwrap_or_default())
 }
 
-/// Changes the first logs, in the order of their ids, so that two peers told the same change the same. How many it were.
-pub(crate) fn change(connection: &mut Connection, records: u64, mark: &str) -> Outcome<usize> {
-    let records = i64::try_from(records)?;
+/// Changes so many logs after so many others, in the order of their ids, so that two peers told the same change the same. How many it
+/// were.
+pub(crate) fn change(connection: &mut Connection, records: u64, after: u64, mark: &str) -> Outcome<usize> {
+    let (records, after) = (i64::try_from(records)?, i64::try_from(after)?);
     let changed = match connection {
         Connection::Sqlite(connection) => {
-            sql_query("UPDATE contentlog SET content = ? WHERE id IN (SELECT id FROM contentlog ORDER BY id LIMIT ?)")
+            sql_query("UPDATE contentlog SET content = ? WHERE id IN (SELECT id FROM contentlog ORDER BY id LIMIT ? OFFSET ?)")
                 .bind::<Text, _>(mark)
                 .bind::<BigInt, _>(records)
+                .bind::<BigInt, _>(after)
                 .execute(connection)
         }
         // The ids are sorted as bytes, as SQLite does, whatever the language of the server.
         Connection::Postgres(connection) => sql_query(
-            "UPDATE contentlog SET content = $1 WHERE id IN (SELECT id FROM contentlog ORDER BY id COLLATE \"C\" LIMIT $2)",
+            "UPDATE contentlog SET content = $1 WHERE id IN (SELECT id FROM contentlog ORDER BY id COLLATE \"C\" LIMIT $2 OFFSET $3)",
         )
         .bind::<Text, _>(mark)
         .bind::<BigInt, _>(records)
+        .bind::<BigInt, _>(after)
         .execute(connection),
     };
     Ok(changed?)
