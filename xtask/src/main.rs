@@ -15,8 +15,9 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask test               formatting, lints, documentation, all tests, the Python stories; ends with a count
 cargo xtask test --only NAME   only the steps whose name contains NAME
-cargo xtask bench [--small] [--full] [--writer] [--only SCENARIO] [--engine NAME] [--documentation]
-                               how fast and how small a sync is, beside the Python package and the floor
+cargo xtask bench [--small] [--full] [--writer] [--only SCENARIO] [--engine NAME] [--documentation] [--again]
+                               how fast and how small a sync is, beside the Python package and the floor; --again tells the
+                               run before once more
 cargo xtask bench --micro      the pure parts alone: how long each takes; --instructions counts them with valgrind
 cargo xtask python             makes the Python peer's virtual environments and prints their interpreters
 cargo xtask postgres           runs a private PostgreSQL server until Ctrl-C and prints its URL";

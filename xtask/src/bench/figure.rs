@@ -22,6 +22,9 @@ impl Database {
     }
 }
 
+/// Who may meet, client first, and the floor.
+const ENGINES: [&str; 5] = ["rust-rust", "rust-python", "python-rust", "python-python", "floor"];
+
 /// What went over a line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Traffic {
@@ -125,6 +128,42 @@ impl Figure {
     }
 }
 
+impl Figure {
+    /// A figure of an earlier run, read again. None where that wrote something else.
+    pub(crate) fn from_json(written: &Value) -> Option<Self> {
+        let text = |name: &str| written[name].as_str();
+        let (count, amount) = (|name: &str| written[name].as_u64(), |name: &str| written[name].as_f64());
+        let traffic = |requests: &str, sent: &str, received: &str| {
+            Some(Traffic { requests: count(requests)?, sent: count(sent)?, received: count(received)? })
+        };
+        let mut figure = Self {
+            scenario: text("scenario")?.to_owned(),
+            engine: ENGINES.into_iter().find(|engine| Some(*engine) == text("engine"))?,
+            database: [Database::Sqlite, Database::Postgres]
+                .into_iter()
+                .find(|it| Some(it.name()) == text("database"))?,
+            has_pauses: written["has_pauses"].as_bool()?,
+            size: count("size")?,
+            records: count("records")?,
+            seconds: amount("seconds")?,
+            traffic: traffic("requests", "bytes_sent", "bytes_received"),
+            far: traffic("far_requests", "far_bytes_sent", "far_bytes_received"),
+            client_peak_mib: amount("client_peak_mib"),
+            server_peak_mib: amount("server_peak_mib"),
+            client_cpu_seconds: amount("client_cpu_seconds"),
+            server_cpu_seconds: amount("server_cpu_seconds"),
+            seconds_paused: amount("seconds_paused"),
+            stages: written["stages"].as_object()?.clone(),
+            conflicts: count("conflicts"),
+            more: Map::new(),
+        };
+        let known = figure.to_json();
+        let more = written.as_object()?.iter().filter(|(name, _)| known.get(name.as_str()).is_none());
+        figure.more = more.map(|(name, value)| (name.clone(), value.clone())).collect();
+        Some(figure)
+    }
+}
+
 /// The one of several measurements of the same that took neither long nor short, with the highest peaks of all.
 pub(crate) fn median(mut figures: Vec<Figure>) -> Option<Figure> {
     let peak = |of: fn(&Figure) -> Option<f64>| figures.iter().filter_map(of).reduce(f64::max);
@@ -144,6 +183,16 @@ mod tests {
         let chosen = median(vec![figure(3.0, 10.0), figure(1.0, 30.0), figure(2.0, 20.0)]).expect("there are some");
         assert_eq!((chosen.seconds, chosen.client_peak_mib, chosen.server_peak_mib), (2.0, Some(30.0), None));
         assert!(median(Vec::new()).is_none());
+    }
+
+    #[test]
+    fn a_figure_that_was_written_is_read_again_as_it_was() {
+        let mut figure =
+            Figure { engine: "rust-rust", seconds: 1.5, ..Figure::default() }.named("writer", Database::Postgres, 7);
+        figure.traffic = Some(Traffic { requests: 9, sent: 8, received: 7 });
+        figure.more.insert("writes".to_owned(), 3.into());
+        let written = figure.to_json();
+        assert_eq!(Figure::from_json(&written).expect("it is one").to_json(), written);
     }
 
     #[test]

@@ -55,6 +55,8 @@ struct Options {
 /// What the words on the command line ask for.
 enum Asked {
     Syncs(Options),
+    /// What the run before measured, told again.
+    Again(Options),
     /// The pure parts alone: seconds.
     Micro,
     /// The pure parts alone: instructions.
@@ -64,6 +66,7 @@ enum Asked {
 impl Asked {
     fn read(words: &[&str]) -> Result<Self, String> {
         let mut options = Options::default();
+        let mut is_again = false;
         let mut words = words.iter();
         while let Some(word) = words.next() {
             let mut value = || words.next().map(|value| (*value).to_owned()).ok_or(format!("{word} wants a value"));
@@ -74,17 +77,18 @@ impl Asked {
                 "--small" => options.extent = Extent::Small,
                 "--full" => options.extent = Extent::Full,
                 "--documentation" => options.documentation = Some(run::root().join("docs")),
+                "--again" => is_again = true,
                 "--micro" => return Ok(Self::Micro),
                 "--instructions" => return Ok(Self::Instructions),
                 other => {
                     return Err(format!(
                         "unknown option {other:?}; --only NAME, --engine NAME, --writer, --small, --full, --documentation, \
-                         --micro and --instructions are known"
+                         --again, --micro and --instructions are known"
                     ));
                 }
             }
         }
-        Ok(Self::Syncs(options))
+        Ok(if is_again { Self::Again(options) } else { Self::Syncs(options) })
     }
 }
 
@@ -114,16 +118,23 @@ struct Place {
 
 /// Builds the measured peers, measures, and tells.
 pub(crate) fn run(words: &[&str]) -> Result<(), String> {
-    let options = match Asked::read(words)? {
-        Asked::Syncs(options) => options,
+    let folder = run::target().join("bench");
+    let new = |options| {
+        let figures = Vec::new();
+        Bench { options, folder, figures, begun: Instant::now(), postgres: None, databases: 0 }
+    };
+    let mut bench = match Asked::read(words)? {
+        Asked::Syncs(options) => new(options),
+        Asked::Again(options) => return new(options).read_again()?.tell(),
         Asked::Micro => return micro::time(),
         Asked::Instructions => return micro::count(),
     };
     run::complete(&mut run::cargo(&["build", "--release", "--package", "morango-tests", "--bin", "bench_peer"]))?;
-    python::interpreter()?;
-    let folder = run::target().join("bench");
-    let figures = Vec::new();
-    let mut bench = Bench { options, folder, figures, begun: Instant::now(), postgres: None, databases: 0 };
+    // Made now, so that its making falls into no step; who measures ours alone needs no Python.
+    if bench.options.engine.as_deref() != Some("rust-rust") {
+        python::interpreter()?;
+    }
+    write(&bench.machine(), &machine::describe())?;
     let failures = plan::measure(&mut bench);
     bench.tell()?;
     if failures.is_empty() {
@@ -185,9 +196,24 @@ impl Bench {
         self.folder.join("latest.json")
     }
 
+    /// What machine it was, and which day.
+    fn machine(&self) -> PathBuf {
+        self.folder.join("machine.txt")
+    }
+
+    /// The figures of the run before.
+    fn read_again(mut self) -> Result<Self, String> {
+        let written: Value = serde_json::from_str(&read(&self.latest())?)
+            .map_err(|error| format!("failed to read {}: {error}", self.latest().display()))?;
+        let figures = written.as_array().map(|list| list.iter().map(Figure::from_json).collect::<Option<Vec<_>>>());
+        let figures = figures.flatten().ok_or("the run before wrote something else than this program reads")?;
+        self.figures = figures;
+        Ok(self)
+    }
+
     /// Prints the tables, and puts them with the pictures where the documentation is, if that was asked for.
     fn tell(&self) -> Result<(), String> {
-        let report = table::report(&self.figures, &machine::describe());
+        let report = table::report(&self.figures, &read(&self.machine())?);
         let seconds = self.begun.elapsed().as_secs_f64();
         println!("\n{report}\n{} figures in {seconds:.0} s: {}", self.figures.len(), self.latest().display());
         if let Some(documentation) = &self.options.documentation {
@@ -198,6 +224,10 @@ impl Bench {
         }
         Ok(())
     }
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|error| format!("failed to read {}: {error}", path.display()))
 }
 
 fn write(path: &Path, text: &str) -> Result<(), String> {

@@ -6,8 +6,7 @@
 //! partitions it is not measured at all: it compares every partition with every other, which would take it hours.
 
 use super::figure::Database;
-use super::pair::Direction::{Pull, Push};
-use super::pair::Engines;
+use super::pair::{Direction, Engines};
 use super::scenarios::{bad_line, capture, partitioned, writer};
 use super::transfers::{Subject, alone, beside_the_floor};
 use super::{Bench, Extent};
@@ -79,7 +78,7 @@ fn steps(extent: Extent) -> Vec<Step> {
         }
     }
     for engines in [Engines::OURS, Engines::PYTHON] {
-        let seconds = if engines == Engines::OURS { 90 } else { 200 };
+        let seconds = if engines == Engines::OURS { 45 } else { 120 };
         let name = format!("a bad line between {}", engines.name());
         steps.push(step(name, seconds, move |bench| bad_line(bench, engines)));
     }
@@ -109,21 +108,23 @@ fn ours(database: Database, size: u64) -> Step {
 
 /// A pair with a Python peer in it, which is measured once.
 fn with_python(engines: Engines, database: Database, size: u64) -> Step {
+    // Making the school's rows and starting the peers is in it.
     let per_thousand_milliseconds = match engines {
         Engines::PYTHON_AS_SHIPPED => 3_100,
-        Engines::PYTHON => 2_000,
-        _ => 1_600,
+        Engines::PYTHON => 1_000,
+        _ => 700,
     };
     let subject = Subject { engines, database, size };
     // A push as it ships is left out where it would take minutes.
-    let pushes = engines != Engines::PYTHON_AS_SHIPPED || size < LARGE_SIZE;
-    step(subject.describe(), 15 + size * per_thousand_milliseconds / 1_000_000, move |bench| {
-        alone(bench, subject, if pushes { &[Pull, Push] } else { &[Pull] })
-    })
+    let is_too_long = engines == Engines::PYTHON_AS_SHIPPED && size >= LARGE_SIZE;
+    let directions: &'static [Direction] =
+        if is_too_long { &[Direction::Pull] } else { &[Direction::Pull, Direction::Push] };
+    let seconds = 8 + directions.len() as u64 * size * per_thousand_milliseconds / 1_000_000;
+    step(subject.describe(), seconds, move |bench| alone(bench, subject, directions))
 }
 
 fn partitions_of(engines: Engines, partitions: u64) -> Step {
-    let seconds = if engines == Engines::OURS { 5 + partitions / 1_000 } else { 60 };
+    let seconds = if engines == Engines::OURS { 5 + partitions / 1_000 } else { 40 };
     let name = format!("{partitions} partitions between {}", engines.name());
     step(name, seconds, move |bench| partitioned(bench, engines, partitions))
 }
