@@ -213,12 +213,14 @@ impl Bench {
 
     /// Prints the tables, and puts them with the pictures where the documentation is, if that was asked for.
     fn tell(&self) -> Result<(), String> {
-        let report = table::report(&self.figures, &read(&self.machine())?);
+        let figures = &self.figures;
+        println!("\n{}\n{}", table::tables(figures), table::goals(figures));
         let seconds = self.begun.elapsed().as_secs_f64();
-        println!("\n{report}\n{} figures in {seconds:.0} s: {}", self.figures.len(), self.latest().display());
+        println!("{} figures in {seconds:.0} s: {}", figures.len(), self.latest().display());
         if let Some(documentation) = &self.options.documentation {
+            let report = table::report(figures, &read(&self.machine())?);
             write(&documentation.join("benchmarks.md"), &report)?;
-            for (name, picture) in picture::pictures(&self.figures) {
+            for (name, picture) in picture::pictures(figures) {
                 write(&documentation.join(name), &picture)?;
             }
         }

@@ -73,7 +73,7 @@ impl Pair {
         let root = server.ask(&json!({"do": "create_root"}))?;
         let dataset = root["certificate"]["id"].as_str().ok_or("a root certificate without an id")?.to_owned();
         server.ask(&json!({"do": "add_user", "username": "admin", "password": "secret"}))?;
-        let certificate = request(&mut client, &server.url, &dataset)?;
+        let certificate = request(&mut client, &server.url, &dataset, &dataset)?;
         let line = Line::to(&server.url)?;
         Ok(Self { engines, client, server, dataset, certificate, line })
     }
@@ -121,10 +121,10 @@ impl Pair {
     ///
     /// It holds a certificate of the whole school, from which it may grant another.
     pub(crate) fn hand_over(self, make: Make, seat: &Seat) -> Result<Self, String> {
-        let Self { engines, client: mut server, dataset, .. } = self;
+        let Self { engines, client: mut server, dataset, certificate, .. } = self;
         let mut client = Peer::start(make, seat)?;
         server.ask(&json!({"do": "add_user", "username": "admin", "password": "secret"}))?;
-        let certificate = request(&mut client, &server.url, &dataset)?;
+        let certificate = request(&mut client, &server.url, &dataset, &certificate)?;
         let line = Line::to(&server.url)?;
         Ok(Self {
             engines: Engines { client: make, server: engines.client },
@@ -166,10 +166,12 @@ fn since(before: Option<f64>, after: Option<f64>) -> Option<f64> {
     Some(after? - before?)
 }
 
-/// A certificate for the whole school, granted by a server.
-fn request(client: &mut Peer, url: &str, dataset: &str) -> Result<String, String> {
+/// A certificate for the whole school, granted by a server from the one that it holds itself.
+fn request(client: &mut Peer, url: &str, dataset: &str, parent: &str) -> Result<String, String> {
+    // A Python client looks for the parent among what the server holds under the root; ours asks for it by name.
+    let parent = if client.make == Make::Rust { parent } else { dataset };
     let certificate = client.ask(&json!({
-        "do": "request_certificate", "url": url, "primary_partition": dataset, "scope_definition": "full-facility",
+        "do": "request_certificate", "url": url, "primary_partition": parent, "scope_definition": "full-facility",
         "scope_params": {"dataset_id": dataset}, "userargs": "admin", "password": "secret",
     }))?;
     certificate.as_str().map(str::to_owned).ok_or_else(|| "a certificate without an id".to_owned())

@@ -39,10 +39,18 @@ const SECTIONS: [(&str, &str); 6] = [
     ("Many partitions, nothing new", "partitions"),
 ];
 
-/// A whole report in Markdown.
+/// A whole report in Markdown: the goals first, for who reads it.
 pub(super) fn report(figures: &[Figure], machine: &str) -> String {
-    let mut text = format!("# Benchmarks\n\nMeasured by `cargo xtask bench` in one run: {machine}.\n\n{METHOD}\n");
-    goals(&mut text, figures);
+    let begin = format!("# Benchmarks\n\nMeasured by `cargo xtask bench` in one run: {machine}.\n\n{METHOD}\n");
+    let mut text = begin + &goals(figures) + &tables(figures);
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    text
+}
+
+/// A table for each scenario.
+pub(super) fn tables(figures: &[Figure]) -> String {
+    let mut text = String::new();
     for (title, prefix) in SECTIONS {
         let chosen: Vec<&Figure> = figures.iter().filter(|figure| figure.scenario.starts_with(prefix)).collect();
         if !chosen.is_empty() {
@@ -51,13 +59,12 @@ pub(super) fn report(figures: &[Figure], machine: &str) -> String {
     }
     bad_line(&mut text, figures);
     singles(&mut text, figures);
-    text.truncate(text.trim_end().len());
-    text.push('\n');
     text
 }
 
-fn goals(text: &mut String, figures: &[Figure]) {
-    let _ = write!(text, "## Goals\n\n| what | goal | measured | |\n| --- | --: | --: | --- |\n");
+/// Every goal with its figure.
+pub(super) fn goals(figures: &[Figure]) -> String {
+    let mut text = "## Goals\n\n| what | goal | measured | |\n| --- | --: | --: | --- |\n".to_owned();
     for goal in goals::goals(figures) {
         let _ = writeln!(text, "| {} | {} | {} | {} |", goal.what, goal.wanted, goal.measured, goal.verdict.word());
     }
@@ -65,6 +72,7 @@ fn goals(text: &mut String, figures: &[Figure]) {
         "\nBeside a Python peer, *the other side's work* is the time for which its process kept a core busy in that very sync; all else in \
          the whole time is what our side adds.\n\n",
     );
+    text
 }
 
 fn section(text: &mut String, title: &str, chosen: &[&Figure], all: &[Figure]) {
