@@ -40,6 +40,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     super::WAITING_SQL,
     super::CONFLICTS_SQL,
     super::HOUSEKEEPING_SQL,
+    include_str!("postgres/completed.sql"),
 ];
 
 /// PostgreSQL finds the index by itself.

@@ -34,8 +34,14 @@ pub(crate) const HAS_ONE_WRITER: bool = true;
 ///
 /// Once published, one of these never changes; a new one is added at the end. State in the commit what an older program
 /// does with the new tables.
-pub(crate) const MIGRATIONS: &[&str] =
-    &[include_str!("sqlite.sql"), super::RESUME_SQL, super::WAITING_SQL, super::CONFLICTS_SQL, super::HOUSEKEEPING_SQL];
+pub(crate) const MIGRATIONS: &[&str] = &[
+    include_str!("sqlite.sql"),
+    super::RESUME_SQL,
+    super::WAITING_SQL,
+    super::CONFLICTS_SQL,
+    super::HOUSEKEEPING_SQL,
+    include_str!("sqlite/completed.sql"),
+];
 
 /// Which index finds an instance's latest records.
 pub(crate) const BY_COUNTER: &str = " INDEXED BY morango_store_by_counter";

@@ -82,12 +82,29 @@ pub(crate) fn id(digits: impl std::fmt::Display) -> String {
     format!("'{digits}'")
 }
 
-/// What each version of this software added to the engine's own tables, in their order, as it was released.
-pub(crate) const VERSIONS: &[&str] = &[
-    include_str!("../../../src/backend/postgres.sql"),
-    include_str!("../../../src/backend/resume.sql"),
-    include_str!("../../../src/backend/waiting.sql"),
-    include_str!("../../../src/backend/conflicts.sql"),
+/// What each version of this software adds to the engine's own tables, in their order: as it was when it was first in use, and as it is.
+pub(crate) const VERSIONS: &[[&str; 2]] = &[
+    [include_str!("../../fixtures/schema/postgres/1_tables.sql"), include_str!("../../../src/backend/postgres.sql")],
+    [include_str!("../../fixtures/schema/postgres/2_resume.sql"), include_str!("../../../src/backend/resume.sql")],
+    [include_str!("../../fixtures/schema/postgres/3_waiting.sql"), include_str!("../../../src/backend/waiting.sql")],
+    [
+        include_str!("../../fixtures/schema/postgres/4_conflicts.sql"),
+        include_str!("../../../src/backend/conflicts.sql"),
+    ],
+    [
+        include_str!("../../fixtures/schema/postgres/5_housekeeping.sql"),
+        include_str!("../../../src/backend/housekeeping.sql"),
+    ],
+    [
+        include_str!("../../fixtures/schema/postgres/6_completed.sql"),
+        include_str!("../../../src/backend/postgres/completed.sql"),
+    ],
+];
+
+/// What the first version added while it was being made, and was in use already.
+pub(crate) const UNFINISHED: &[&str] = &[
+    include_str!("../../fixtures/schema/postgres/1_tables_without_unclaimed.sql"),
+    include_str!("../../fixtures/schema/postgres/1_tables_without_session_memory.sql"),
 ];
 
 pub(crate) const MARKS: &str = "SELECT name || ':' || row_id || ':' || is_hard AS mark

@@ -70,12 +70,26 @@ pub(crate) fn id(digits: impl std::fmt::Display) -> String {
     format!("X'{digits}'")
 }
 
-/// What each version of this software added to the engine's own tables, in their order, as it was released.
-pub(crate) const VERSIONS: &[&str] = &[
-    include_str!("../../../src/backend/sqlite.sql"),
-    include_str!("../../../src/backend/resume.sql"),
-    include_str!("../../../src/backend/waiting.sql"),
-    include_str!("../../../src/backend/conflicts.sql"),
+/// What each version of this software adds to the engine's own tables, in their order: as it was when it was first in use, and as it is.
+pub(crate) const VERSIONS: &[[&str; 2]] = &[
+    [include_str!("../../fixtures/schema/sqlite/1_tables.sql"), include_str!("../../../src/backend/sqlite.sql")],
+    [include_str!("../../fixtures/schema/sqlite/2_resume.sql"), include_str!("../../../src/backend/resume.sql")],
+    [include_str!("../../fixtures/schema/sqlite/3_waiting.sql"), include_str!("../../../src/backend/waiting.sql")],
+    [include_str!("../../fixtures/schema/sqlite/4_conflicts.sql"), include_str!("../../../src/backend/conflicts.sql")],
+    [
+        include_str!("../../fixtures/schema/sqlite/5_housekeeping.sql"),
+        include_str!("../../../src/backend/housekeeping.sql"),
+    ],
+    [
+        include_str!("../../fixtures/schema/sqlite/6_completed.sql"),
+        include_str!("../../../src/backend/sqlite/completed.sql"),
+    ],
+];
+
+/// What the first version added while it was being made, and was in use already.
+pub(crate) const UNFINISHED: &[&str] = &[
+    include_str!("../../fixtures/schema/sqlite/1_tables_without_unclaimed.sql"),
+    include_str!("../../fixtures/schema/sqlite/1_tables_without_session_memory.sql"),
 ];
 
 pub(crate) const MARKS: &str =

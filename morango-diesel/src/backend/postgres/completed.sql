@@ -1,0 +1,22 @@
+-- Tables and indexes that the first step got after it was in use: databases that were made before lack them. Where they are there,
+-- nothing happens. Every database of ours understands what is here.
+
+CREATE TABLE IF NOT EXISTS morango_unclaimed (
+    partition TEXT COLLATE "C" NOT NULL,
+    instance UUID NOT NULL,
+    counter BIGINT NOT NULL,
+    PRIMARY KEY (partition, instance)
+);
+
+CREATE TABLE IF NOT EXISTS morango_session_memory (
+    session UUID NOT NULL,
+    owner TEXT COLLATE "C" NOT NULL,
+    name TEXT COLLATE "C" NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (session, owner, name)
+);
+
+CREATE INDEX IF NOT EXISTS morango_store_touched ON morango_store (transfer_session, model_name, record_id)
+    WHERE transfer_session IS NOT NULL;
+
+CREATE INDEX IF NOT EXISTS morango_store_by_counter ON morango_store (last_saved_instance, last_saved_counter);
