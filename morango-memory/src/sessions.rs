@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use chrono::{DateTime, Utc};
 use morango::id::{SyncSessionId, TransferSessionId};
 use morango::port::SessionMemory;
-use morango::session::{SyncSession, SyncSessionQuery, TransferSession};
+use morango::session::{SyncSession, SyncSessionOrder, SyncSessionQuery, TransferSession};
 use morango::{Error, ErrorKind, Result, limits};
 
 use crate::state::State;
@@ -35,7 +35,8 @@ impl State {
     }
 
     pub(crate) fn sync_sessions(&self, query: &SyncSessionQuery, limit: usize) -> Vec<SyncSession> {
-        let SyncSessionQuery { ids, is_active, side, profile, client_instance, server_instance, idle_since } = query;
+        let SyncSessionQuery { ids, is_active, side, profile, client_instance, server_instance, idle_since, order } =
+            query;
         let is_meant = |session: &&SyncSession| {
             ids.as_ref().is_none_or(|ids| ids.contains(&session.id))
                 && is_active.is_none_or(|is_active| session.is_active == is_active)
@@ -46,7 +47,15 @@ impl State {
                 && idle_since.is_none_or(|time| session.last_activity_at < time)
         };
         let mut found: Vec<SyncSession> = self.syncs.values().filter(is_meant).cloned().collect();
-        found.sort_by_key(|session| (Reverse(session.last_activity_at), session.id));
+        match order {
+            SyncSessionOrder::UsedLastFirst => {
+                found.sort_by_key(|session| (Reverse(session.last_activity_at), session.id));
+            }
+            SyncSessionOrder::UsedLongestAgoFirst { after } => {
+                found.retain(|session| after.is_none_or(|after| (session.last_activity_at, session.id) > after));
+                found.sort_by_key(|session| (session.last_activity_at, session.id));
+            }
+        }
         found.truncate(limit);
         found
     }

@@ -1,11 +1,15 @@
 //! Sync sessions.
 
+use std::cmp::Reverse;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use morango::id::{CertificateId, InstanceId, SyncSessionId};
 use morango::scope::Filter;
-use morango::session::{Capabilities, Direction, SyncHolder, SyncPlan, SyncSession, SyncSessionQuery};
+use morango::session::{
+    Capabilities, Direction, SyncHolder, SyncPlan, SyncSession, SyncSessionOrder, SyncSessionQuery,
+};
 use morango::{Error, ErrorKind};
 
 use super::columns::{damaged, direction, milliseconds, side, side_text, time};
@@ -13,6 +17,9 @@ use crate::connection::Connection;
 use crate::error::Fault;
 use crate::statement::{Statement, Value, sql};
 use crate::storage::DieselStorage;
+
+/// Ids that one statement names.
+const IDS_NAMED: usize = 500;
 
 /// Keeps a new sync session.
 pub(crate) fn create_sync_session(storage: &DieselStorage, session: &SyncSession) -> morango::Result<()> {
@@ -114,42 +121,77 @@ fn names(directions: &[Direction]) -> String {
     directions.iter().map(|direction| direction.as_str()).collect::<Vec<_>>().join(" ")
 }
 
-/// The sync sessions that answer a query, those that were used last first.
+/// The sync sessions that answer a query, in its order.
 pub(crate) fn sync_sessions(
     storage: &DieselStorage,
     query: &SyncSessionQuery,
     limit: usize,
 ) -> morango::Result<Vec<SyncSession>> {
     storage.read("list sync sessions", |connection| {
-        let SyncSessionQuery { ids, is_active, side, profile, client_instance, server_instance, idle_since } = query;
-        let mut found = select().sql("1 = 1");
-        if let Some(ids) = ids {
-            // Without an id nothing is found; a list in parentheses may not be empty.
-            found =
-                if ids.is_empty() { found.sql(" AND 1 = 0") } else { found.sql(" AND id IN (").bind_all(ids).sql(")") };
-        }
-        if let Some(is_active) = is_active {
-            found = found.sql(if *is_active { " AND is_active = 1" } else { " AND is_active = 0" });
-        }
-        if let Some(side) = side {
-            found = found.sql(" AND side = ").bind(side_text(*side));
-        }
-        if let Some(profile) = profile {
-            found = found.sql(" AND profile = ").bind(profile);
-        }
-        for (column, instance) in
-            [(" AND client_instance = ", client_instance), (" AND server_instance = ", server_instance)]
-        {
-            if let Some(instance) = instance {
-                found = found.sql(column).bind(instance);
+        let Some(ids) = &query.ids else { return page(connection, query, None, limit) };
+        let mut ids = ids.clone();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut found = Vec::new();
+        for ids in ids.chunks(IDS_NAMED) {
+            found.extend(page(connection, query, Some(ids), limit)?);
+            match query.order {
+                SyncSessionOrder::UsedLastFirst => {
+                    found.sort_by_key(|session| (Reverse(session.last_activity_at), session.id));
+                }
+                SyncSessionOrder::UsedLongestAgoFirst { .. } => {
+                    found.sort_by_key(|session| (session.last_activity_at, session.id));
+                }
             }
+            found.truncate(limit);
         }
-        if let Some(idle_since) = idle_since {
-            found = found.sql(" AND last_activity_at < ").bind(milliseconds(*idle_since));
-        }
-        let found = found.sql(" ORDER BY last_activity_at DESC, id LIMIT ").bind(limit).returns::<Types>();
-        found.load::<Row>(connection)?.into_iter().map(Row::into_session).collect()
+        Ok(found)
     })
+}
+
+/// The sync sessions that answer a query, of these ids where some are named, at most `limit`.
+fn page(
+    connection: &mut Connection<'_>,
+    query: &SyncSessionQuery,
+    ids: Option<&[SyncSessionId]>,
+    limit: usize,
+) -> Result<Vec<SyncSession>, Fault> {
+    let SyncSessionQuery { ids: _, is_active, side, profile, client_instance, server_instance, idle_since, order } =
+        query;
+    let mut found = select().sql("1 = 1");
+    if let Some(ids) = ids {
+        found = found.sql(" AND id IN (").bind_all(ids).sql(")");
+    }
+    if let Some(is_active) = is_active {
+        found = found.sql(if *is_active { " AND is_active = 1" } else { " AND is_active = 0" });
+    }
+    if let Some(side) = side {
+        found = found.sql(" AND side = ").bind(side_text(*side));
+    }
+    if let Some(profile) = profile {
+        found = found.sql(" AND profile = ").bind(profile);
+    }
+    for (column, instance) in
+        [(" AND client_instance = ", client_instance), (" AND server_instance = ", server_instance)]
+    {
+        if let Some(instance) = instance {
+            found = found.sql(column).bind(instance);
+        }
+    }
+    if let Some(idle_since) = idle_since {
+        found = found.sql(" AND last_activity_at < ").bind(milliseconds(*idle_since));
+    }
+    let found = match order {
+        SyncSessionOrder::UsedLastFirst => found.sql(" ORDER BY last_activity_at DESC, id LIMIT "),
+        SyncSessionOrder::UsedLongestAgoFirst { after } => {
+            if let Some((time, id)) = after {
+                found =
+                    found.sql(" AND (last_activity_at, id) > (").bind(milliseconds(*time)).sql(", ").bind(id).sql(")");
+            }
+            found.sql(" ORDER BY last_activity_at, id LIMIT ")
+        }
+    };
+    found.bind(limit).returns::<Types>().load::<Row>(connection)?.into_iter().map(Row::into_session).collect()
 }
 
 fn select<'a>() -> Statement<'a> {

@@ -10,8 +10,8 @@ use morango::identity::Nonce;
 use morango::port::Storage as _;
 use morango::scope::Filter;
 use morango::session::{
-    Capabilities, Direction, Side, Stage, StageStatus, SyncHolder, SyncPlan, SyncSession, SyncSessionQuery,
-    TransferSession,
+    Capabilities, Direction, Side, Stage, StageStatus, SyncHolder, SyncPlan, SyncSession, SyncSessionOrder,
+    SyncSessionQuery, TransferSession,
 };
 
 use super::notebook::Device;
@@ -232,6 +232,23 @@ fn sync_sessions_are_found_by_what_is_asked_for_the_last_used_first() {
     assert_eq!(found(SyncSessionQuery { idle_since: Some(sessions[2].last_activity_at), ..all() }, 10), [1, 0]);
     assert_eq!(found(SyncSessionQuery { ids: Some(vec![sessions[1].id, sessions[2].id]), ..all() }, 10), [2, 1]);
     assert_eq!(found(SyncSessionQuery { ids: Some(Vec::new()), ..all() }, 10), Vec::<usize>::new());
+    // More than a statement takes.
+    let mut many: Vec<SyncSessionId> = (0..40_000).map(|_| SyncSessionId::random()).collect();
+    many[10_000] = sessions[1].id;
+    many[39_999] = sessions[2].id;
+    assert_eq!(found(SyncSessionQuery { ids: Some(many.clone()), ..all() }, 10), [2, 1]);
+    assert_eq!(found(SyncSessionQuery { ids: Some(many), ..all() }, 1), [2]);
+    let after = |number: Option<usize>| {
+        let after = number.map(|number| (sessions[number].last_activity_at, sessions[number].id));
+        SyncSessionQuery { order: SyncSessionOrder::UsedLongestAgoFirst { after }, ..all() }
+    };
+    let all_by_age = found(after(None), 10);
+    assert_eq!(all_by_age, found(all(), 10).into_iter().rev().collect::<Vec<_>>());
+    let pages: Vec<usize> = [None, Some(all_by_age[0]), Some(all_by_age[1])]
+        .into_iter()
+        .flat_map(|number| found(after(number), 1))
+        .collect();
+    assert_eq!(pages, all_by_age[..3]);
 }
 
 #[test]

@@ -326,7 +326,7 @@ pub trait Storage: Send + Sync + 'static {
         change: &mut dyn FnMut(&mut SyncSession),
     ) -> Result<Option<SyncSession>>;
 
-    /// The sync sessions that answer a query, those that were used last first, at most `limit`.
+    /// The sync sessions that answer a query, in its order, at most `limit`. It may name any number of ids.
     ///
     /// # Errors
     /// The database fails.

@@ -9,5 +9,5 @@ mod transfer;
 
 pub use capability::{Capabilities, Capability, FsicForm};
 pub use stage::{Stage, StageStatus, is_beyond};
-pub use sync::{Side, SyncHolder, SyncPlan, SyncSession, SyncSessionQuery};
+pub use sync::{Side, SyncHolder, SyncPlan, SyncSession, SyncSessionOrder, SyncSessionQuery};
 pub use transfer::{Direction, Role, TransferSession};

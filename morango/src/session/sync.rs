@@ -77,6 +77,19 @@ pub struct SyncHolder {
     pub until: DateTime<Utc>,
 }
 
+/// In which order sync sessions are listed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SyncSessionOrder {
+    /// Those that were used last first.
+    #[default]
+    UsedLastFirst,
+    /// Those that were used longest ago first, so that all can be listed a page at a time though they are used or closed meanwhile.
+    UsedLongestAgoFirst {
+        /// When the last one of the page before was last used, and which it is.
+        after: Option<(DateTime<Utc>, SyncSessionId)>,
+    },
+}
+
 /// Which sync sessions are meant. Without any condition, all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SyncSessionQuery {
@@ -94,4 +107,6 @@ pub struct SyncSessionQuery {
     pub server_instance: Option<InstanceId>,
     /// Only those that were last used before this time.
     pub idle_since: Option<DateTime<Utc>>,
+    /// Which of them come first.
+    pub order: SyncSessionOrder,
 }

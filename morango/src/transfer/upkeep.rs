@@ -15,8 +15,11 @@ use super::lease::is_at_work;
 use super::workers::Patience;
 use crate::id::{InstanceId, SyncSessionId};
 use crate::scope::Filter;
-use crate::session::{Direction, Side, SyncSession, SyncSessionQuery, TransferSession};
+use crate::session::{Direction, Side, SyncSession, SyncSessionOrder, SyncSessionQuery, TransferSession};
 use crate::{Result, limits};
+
+/// Sync sessions that are in memory at one time.
+const SESSIONS_PAGE: usize = 500;
 
 /// Which sessions are to be closed. Without further conditions, all that nobody used for the time given.
 ///
@@ -130,10 +133,19 @@ pub(crate) fn clean_up(home: &Home, selection: &SessionSelection, sessions_max: 
     let now = home.clock.now();
     let mut report = CleanUpReport::default();
     let Some(idle_since) = before(now, selection.idle) else { return Ok(report) };
-    // A transfer may be idle in a sync session that is not, so the time is looked at here.
-    for session in home.storage.sync_sessions(&selection.query, sessions_max)? {
-        if !session.holder.as_ref().is_some_and(|holder| is_at_work(holder, now)) {
-            close_idle(home, selection, &session, idle_since, &mut report)?;
+    // A transfer may be idle in a sync session that is not, so the time is looked at here. Those that nobody uses any more come first,
+    // and those that stay, however many they are, are in the way of none.
+    let (mut query, mut after) = (selection.query.clone(), None);
+    while report.sync_sessions.len() < sessions_max {
+        query.order = SyncSessionOrder::UsedLongestAgoFirst { after };
+        let room = sessions_max - report.sync_sessions.len();
+        let page = home.storage.sync_sessions(&query, SESSIONS_PAGE.min(room))?;
+        let Some(last) = page.last() else { break };
+        after = Some((last.last_activity_at, last.id));
+        for session in &page {
+            if !session.holder.as_ref().is_some_and(|holder| is_at_work(holder, now)) {
+                close_idle(home, selection, session, idle_since, &mut report)?;
+            }
         }
     }
     report.sessions_forgotten = forget_old(home)?;

@@ -19,7 +19,7 @@ use morango::port::{
 };
 use morango::record::{Relation, StoreRecord, merge, merge_row, put_before, record_id, relation};
 use morango::scope::Filter;
-use morango::session::{Role, Stage, StageStatus, SyncSession, SyncSessionQuery, TransferSession};
+use morango::session::{Role, Stage, StageStatus, SyncSession, SyncSessionOrder, SyncSessionQuery, TransferSession};
 use morango::{Error, ErrorKind, Result};
 
 /// The only profile there is.
@@ -361,7 +361,8 @@ impl Storage for Memory {
     }
 
     fn sync_sessions(&self, query: &SyncSessionQuery, limit: usize) -> Result<Vec<SyncSession>> {
-        let SyncSessionQuery { ids, is_active, side, profile, client_instance, server_instance, idle_since } = query;
+        let SyncSessionQuery { ids, is_active, side, profile, client_instance, server_instance, idle_since, order } =
+            query;
         let is_meant = |session: &&SyncSession| {
             ids.as_ref().is_none_or(|ids| ids.contains(&session.id))
                 && is_active.is_none_or(|is_active| session.is_active == is_active)
@@ -372,7 +373,15 @@ impl Storage for Memory {
                 && idle_since.is_none_or(|time| session.last_activity_at < time)
         };
         let mut found: Vec<_> = self.state().syncs.values().filter(is_meant).cloned().collect();
-        found.sort_by_key(|session| (std::cmp::Reverse(session.last_activity_at), session.id));
+        match order {
+            SyncSessionOrder::UsedLastFirst => {
+                found.sort_by_key(|session| (std::cmp::Reverse(session.last_activity_at), session.id));
+            }
+            SyncSessionOrder::UsedLongestAgoFirst { after } => {
+                found.retain(|session| after.is_none_or(|after| (session.last_activity_at, session.id) > after));
+                found.sort_by_key(|session| (session.last_activity_at, session.id));
+            }
+        }
         found.truncate(limit);
         Ok(found)
     }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use morango::engine::SessionSelection;
 use morango::id::SyncSessionId;
-use morango::port::Clock;
-use morango::session::{Side, SyncHolder};
+use morango::port::{Clock, Storage as _};
+use morango::session::{Side, SyncHolder, SyncSession};
 use morango::{ErrorKind, limits};
 
 use super::broken_line::{BrokenLine, Lost};
@@ -402,6 +402,29 @@ fn sessions_that_nobody_uses_are_closed_and_others_are_not() {
     assert!(!pair.laptop.has_leftovers());
     let error = client.resume(&LocalPeer::new(server.responder(NoAccounts)), id, options()).expect_err("it is closed");
     assert_eq!(error.kind(), ErrorKind::SessionGone);
+}
+
+#[test]
+fn sessions_that_are_in_use_keep_nobody_from_those_that_are_not_however_many_they_are() {
+    let (pair, id) = broken_off();
+    let storage = pair.laptop.clone();
+    let left = storage.sync_session(&id).expect("it is read").expect("it is there");
+    let clock = HandClock::default();
+    clock.jump(i64::from(u16::MAX) * 86_400);
+    for _ in 0..limits::SESSIONS_LISTED_MAX {
+        let in_use = SyncSession { id: SyncSessionId::random(), last_activity_at: clock.now(), ..left.clone() };
+        storage.create_sync_session(&in_use).expect("another one");
+    }
+    let server = builder(&pair.laptop)
+        .clock(clock)
+        .close_sessions_idle_for(Duration::from_secs(u64::MAX))
+        .build()
+        .expect("an engine");
+
+    let idle = SessionSelection::idle_for(Duration::from_secs(86_400));
+    let report = server.clean_up_sessions(&idle).expect("it looks");
+
+    assert_eq!((report.sync_sessions.as_slice(), report.transfer_sessions), ([id].as_slice(), 1), "{report}");
 }
 
 #[test]
