@@ -156,6 +156,11 @@ impl EngineBuilder {
     /// Leaves the application's changes alone in syncs: [`Engine::serialize`] brings them into the store when the application asks
     /// for it, and until then no sync sends them. Serialize under the filter that is synced, or under
     /// [`Filter::everything`](crate::scope::Filter::everything), since a sync tells of what was serialized under its filter.
+    ///
+    /// No change is ever written over for that. Where records came that wait to become rows, or to have rows deleted, all changes of the
+    /// profile are serialized before the first row is written: what came meets them there, both contents are kept, and the next push
+    /// sends them. A sync that only sends, or that gets nothing, leaves them alone; and so does every sync with
+    /// [`deserialize_apart`](Self::deserialize_apart), where it is [`Engine::deserialize`] that serializes first.
     #[must_use]
     pub fn serialize_apart(mut self) -> Self {
         self.serializing = Occasion::Apart;

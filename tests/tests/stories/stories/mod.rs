@@ -30,6 +30,7 @@ macro_rules! stories {
         told_on! { $client, $server;
             accounts::an_account_of_one_school_gets_nothing_of_another_on_the_same_server,
             apart::what_is_serialized_apart_travels_once_it_is,
+            apart::what_comes_writes_over_no_change_that_is_to_be_serialized_apart,
             apart::what_is_deserialized_apart_waits_until_it_is,
             background::a_sync_in_the_background_can_be_joined,
             background::a_sync_in_the_background_can_be_awaited,
