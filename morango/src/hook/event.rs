@@ -1,7 +1,11 @@
 //! Events: what happens in a sync, as it happens, for progress bars and logs.
 //!
 //! For each stage of a transfer that a side goes through, it tells that the stage started, then how far it is, then that it
-//! completed or errored; and the next stage starts after that. A stage that is tried again starts again.
+//! completed or errored; and the next stage starts after that. A stage that an operation keeps pending has started once: each time
+//! that it is tried tells how far it is. Only one that was broken off, and is done once more by another process or sync, starts again.
+//!
+//! Initializing and cleanup are one step each, and queuing tells how many records there are: how far they are is told where they
+//! are kept pending.
 
 use std::sync::Arc;
 

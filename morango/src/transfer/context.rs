@@ -120,6 +120,8 @@ pub(super) struct Context<'a> {
     pub(super) lease: Option<&'a Lease<'a>>,
     /// Whether a transaction of a stage is open: until it ends nothing else is written, and nobody is told who might write.
     pub(super) is_in_transaction: bool,
+    /// A stage that was begun before and is tried again, as an operation has kept it pending: it does not start once more.
+    pub(super) begun: Option<Stage>,
     /// How the peer's side stood when this transfer was taken up again, until somebody has looked at it.
     pub(super) found: Option<RemoteTransfer>,
     /// What becomes of received records that failed before, in this transfer.
@@ -169,6 +171,7 @@ impl<'a> Context<'a> {
             cancel,
             lease: None,
             is_in_transaction: false,
+            begun: None,
             found: None,
             failed_before: home.failed_before,
             told: None,
@@ -207,7 +210,9 @@ impl<'a> Context<'a> {
         let span = span(stage, &self.session);
         let _entered = span.enter();
         let began = self.home.clock.elapsed();
-        self.tell(stage, Phase::Started);
+        if self.begun.take() != Some(stage) {
+            self.tell(stage, Phase::Started);
+        }
         let outcome = self.check().and_then(|()| work(self));
         // A stage that was stopped because somebody took the session over was not cancelled by anybody.
         let outcome = match outcome {
@@ -218,7 +223,11 @@ impl<'a> Context<'a> {
         };
         let took = self.home.clock.elapsed().saturating_sub(began);
         match &outcome {
-            Ok(Performed::Pending) => tracing::debug!(?took, "stage is pending"),
+            Ok(Performed::Pending) => {
+                tracing::debug!(?took, "stage is pending");
+                self.begun = Some(stage);
+                self.tell_pending(stage);
+            }
             Ok(Performed::Done) => {
                 self.durations.push((stage, took));
                 tracing::debug!(?took, "stage completed");
@@ -273,6 +282,15 @@ impl<'a> Context<'a> {
 
     pub(super) fn tell(&self, stage: Stage, phase: Phase) {
         tell(self.home, self.guests, &self.session, stage, phase);
+    }
+
+    /// Tells that a stage goes on, as an operation or the peer keeps it pending.
+    pub(super) fn tell_pending(&self, stage: Stage) {
+        let (done, total) = match stage {
+            Stage::Transferring => (self.session.records_transferred, self.session.records_total),
+            _ => (0, None),
+        };
+        self.tell(stage, Phase::InProgress(Progress { done, total }));
     }
 
     /// What a long verb of the storage is given: it tells of progress and stops where somebody cancelled.

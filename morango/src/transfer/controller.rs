@@ -171,10 +171,10 @@ fn both_parts(context: &mut Context<'_>, peer: &dyn Peer, stage: Stage) -> Resul
     let is_ours_done = (context.session.stage, context.session.status) == (stage, StageStatus::Started);
     if ours && !is_ours_done {
         let done = if theirs { StageStatus::Started } else { StageStatus::Completed };
-        patiently(context, |context| stages::perform(context, stage, done))?;
+        patiently(context, stage, |context| stages::perform(context, stage, done))?;
     }
     if theirs {
-        patiently(context, |context| remote::perform_with_operations(context, peer, stage))?;
+        patiently(context, stage, |context| remote::perform_with_operations(context, peer, stage))?;
     }
     if theirs {
         context.note(stage, StageStatus::Completed)?;
@@ -187,9 +187,9 @@ fn close(context: &mut Context<'_>, peer: &dyn Peer) -> Result<Performed> {
     let stage = Stage::Cleanup;
     if context.session.is_active {
         context.note(stage, StageStatus::Started)?;
-        patiently(context, |context| stages::perform(context, stage, StageStatus::Started))?;
+        patiently(context, stage, |context| stages::perform(context, stage, StageStatus::Started))?;
     }
-    patiently(context, |context| remote::perform_with_operations(context, peer, stage))?;
+    patiently(context, stage, |context| remote::perform_with_operations(context, peer, stage))?;
     context.note(stage, StageStatus::Completed)?;
     Ok(Performed::Done)
 }
@@ -199,13 +199,13 @@ fn exchange(context: &mut Context<'_>, peer: &dyn Peer, chunk_records: Option<us
     let stage = Stage::Transferring;
     let run =
         |place| move |context: &mut Context<'_>| stages::perform_operations(context, stage, place).map(Performed::from);
-    patiently(context, run(Place::Before))?;
+    patiently(context, stage, run(Place::Before))?;
     match context.session.direction {
         Direction::Pull => transmit::pull(context, peer, chunk_records),
         Direction::Push => transmit::push(context, peer, chunk_records),
     }?;
-    patiently(context, |context| remote::perform_with_operations(context, peer, stage))?;
-    patiently(context, run(Place::After))?;
+    patiently(context, stage, |context| remote::perform_with_operations(context, peer, stage))?;
+    patiently(context, stage, run(Place::After))?;
     if context.session.status != StageStatus::Completed {
         context.note(stage, StageStatus::Completed)?;
     }
@@ -213,9 +213,14 @@ fn exchange(context: &mut Context<'_>, peer: &dyn Peer, chunk_records: Option<us
 }
 
 /// Tries something again as long as an operation keeps it pending, with growing pauses.
-fn patiently(context: &mut Context<'_>, mut attempt: impl FnMut(&mut Context<'_>) -> Result<Performed>) -> Result<()> {
+fn patiently(
+    context: &mut Context<'_>,
+    stage: Stage,
+    mut attempt: impl FnMut(&mut Context<'_>) -> Result<Performed>,
+) -> Result<()> {
     let pauses = Pauses::new(&*context.home.clock, limits::STAGE_SECONDS_MAX);
     while attempt(context)? == Performed::Pending {
+        context.tell_pending(stage);
         context.check()?;
         pauses.pause("wait for an operation that keeps a stage pending")?;
     }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use morango::ErrorKind;
 use morango::engine::SessionSelection;
 use morango::hook::{Event, GuestError, HookMoment, Phase, Totals, TransferEnd, TransferInfo};
+use morango::port::Progress;
 use morango::prelude::*;
 use morango::session::{Capabilities, Role, Side};
 
@@ -292,6 +293,14 @@ fn the_server_tells_every_stage_in_order() {
             .map(|(.., totals)| totals.records_transferred)
             .collect();
         assert_eq!(progress, done, "{wanted}");
+        let queued =
+            of_direction.iter().filter(|(_, stage, ..)| *stage == Stage::Queuing).map(|(_, _, phase, _)| phase);
+        let counted = Phase::InProgress(Progress { done: 5, total: Some(5) });
+        assert_eq!(
+            queued.filter(|phase| **phase == counted).count(),
+            usize::from(wanted == Direction::Pull),
+            "{wanted}"
+        );
         let open = of_direction.iter().fold(None, |open, (_, stage, phase, _)| match (open, phase) {
             (None, Phase::Started) => Some(*stage),
             (Some(begun), Phase::InProgress(_)) if begun == *stage => open,

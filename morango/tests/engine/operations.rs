@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use morango::engine::EngineBuilder;
 use morango::port::{Peer, ProceedRequest, TransferSessionRequest};
 use morango::prelude::*;
 use morango::session::{Capabilities, StageStatus};
@@ -220,6 +221,44 @@ fn what_is_kept_pending_is_tried_again_on_the_server() {
         pair.sync(SyncOptions::push()).unwrap_or_else(|error| panic!("{stage} {priority}: {}", error.report()));
         assert!(times.get() >= 3, "{stage} {priority}: {}", times.get());
         assert_eq!(pair.laptop.rows(), pair.phone.rows(), "{stage} {priority}");
+    }
+}
+
+/// Whoever watches must be able to tell a stage that goes on from one that begins again.
+#[test]
+fn a_stage_that_is_kept_pending_has_started_once_and_goes_on() {
+    for is_servers in [true, false] {
+        for stage in Stage::ALL {
+            let (times, phases) = (Times::default(), Arc::new(Mutex::new(Vec::new())));
+            let (counted, seen) = (times.clone(), Arc::clone(&phases));
+            let waits = StageOperation::local("waits", stage, move |_: &mut OperationContext<'_>| {
+                Ok(if counted.once_more() < 4 { StageOutcome::Pending } else { StageOutcome::Next })
+            });
+            let watched = |builder: EngineBuilder| {
+                builder.operation(waits.priority(-1)).on_event(move |event| {
+                    if let Event::Stage { stage: told, phase, .. } = event
+                        && *told == stage
+                    {
+                        seen.lock().expect("a list").push(phase.clone());
+                    }
+                })
+            };
+            let pair = if is_servers { pair(watched, |phone| phone) } else { pair(|laptop| laptop, watched) };
+            pair.phone.save(&pair.notes(), "1", "milk");
+
+            pair.sync(SyncOptions::push()).unwrap_or_else(|error| panic!("{stage}: {}", error.report()));
+
+            let phases = phases.lock().expect("a list");
+            let count = |wanted: &Phase| phases.iter().filter(|phase| *phase == wanted).count();
+            let whose = if is_servers { "the server" } else { "the client" };
+            assert_eq!(
+                (phases.first(), phases.last()),
+                (Some(&Phase::Started), Some(&Phase::Completed)),
+                "{whose} {stage}"
+            );
+            assert_eq!((count(&Phase::Started), count(&Phase::Completed)), (1, 1), "{whose} {stage}: {phases:?}");
+            assert!(phases.len() >= 2 + 3, "{whose} {stage} tells each try: {phases:?}");
+        }
     }
 }
 

@@ -196,6 +196,7 @@ fn work_off(
     let mut context = Context::new(home, sync_session, session, Guests::NONE, claim.cancel.clone());
     context.lease = Some(&lease);
     context.told = client_fsic;
+    context.begun = begun(&context.session);
     for stage in stages::ahead(&context.session, target) {
         if context.session.is_beyond(stage, StageStatus::Started) {
             // Another process on the same database did it meanwhile.
@@ -220,6 +221,11 @@ fn work_off(
             }
         }
     }
+}
+
+/// The stage of a session that was told to have started and is kept pending.
+pub(super) fn begun(session: &TransferSession) -> Option<Stage> {
+    (session.status == StageStatus::Pending).then_some(session.stage)
 }
 
 /// Takes hold of a sync session for its stages, so that other processes on this database leave them to us; none where one of them

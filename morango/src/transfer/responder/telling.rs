@@ -13,6 +13,11 @@ pub(super) fn tell(home: &Home, before: &TransferSession, after: &TransferSessio
     }
 }
 
+/// Tells that a transfer is being opened, at which operations have a part.
+pub(super) fn tell_begun(home: &Home, session: &TransferSession) {
+    context::tell(home, Guests::NONE, session, Stage::Initializing, Phase::Started);
+}
+
 /// Tells that a transfer was opened.
 pub(super) fn tell_opened(home: &Home, session: &TransferSession) {
     for phase in [Phase::Started, Phase::Completed] {

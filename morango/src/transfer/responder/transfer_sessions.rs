@@ -1,6 +1,6 @@
 //! Transfer sessions: they are opened within the scopes of both certificates, and closed when all is done.
 
-use super::proceed::{do_stage, has_arrived};
+use super::proceed::{begun, do_stage, has_arrived};
 use super::{Responder, telling};
 use crate::id::TransferSessionId;
 use crate::port::TransferSessionRequest;
@@ -113,6 +113,7 @@ impl Responder {
             telling::tell_opened(home, &session);
             return Ok(session);
         }
+        telling::tell_begun(home, &session);
         self.work(&session, Stage::Initializing, None, Patience::OneAnswer)?;
         self.standing(&session.id)
     }
@@ -137,6 +138,7 @@ impl Responder {
         let session = self.open_transfer(id)?;
         let failure = why_in_vain(&session);
         let mut context = Context::new(&self.home, sync_session, session, Guests::NONE, CancelToken::new());
+        context.begun = begun(&context.session);
         if failure.is_none() {
             do_stage(&mut context, Stage::Cleanup, Stage::Cleanup, Patience::Unlimited)?;
         } else {

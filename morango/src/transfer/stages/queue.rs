@@ -2,7 +2,9 @@
 
 use crate::Result;
 use crate::counter::difference;
-use crate::session::{FsicForm, Role};
+use crate::hook::Phase;
+use crate::port::Progress;
+use crate::session::{FsicForm, Role, Stage};
 use crate::transfer::context::Context;
 use crate::transfer::work::Work;
 
@@ -26,5 +28,8 @@ pub(super) fn run(context: &mut Context<'_>, work: &mut Work<'_>) -> Result<()> 
     tracing::debug!(lacks = lacks.len(), "queuing what the receiver lacks");
     let total = work.queue(session, &lacks)?;
     context.session.records_total = Some(total);
+    if !context.is_in_transaction {
+        context.tell(Stage::Queuing, Phase::InProgress(Progress { done: total, total: Some(total) }));
+    }
     Ok(())
 }
