@@ -23,8 +23,8 @@ macro_rules! implement_storage {
 
             use crate::transactions::Transactions;
             use crate::{
-                certificates, conflicts, counters, dequeue, deserialize, forgetting, instance, queue, receive, records,
-                renewal, serialize, sessions, stage, unclaimed, waiting,
+                certificates, conflicts, counters, dequeue, deserialize, forgetting, handed_over, instance, queue,
+                receive, records, renewal, serialize, sessions, stage, unclaimed, waiting,
             };
 
             impl Storage for $storage {
@@ -170,6 +170,10 @@ macro_rules! implement_storage {
 
                 fn unclaimed(&self, filter: &Filter) -> Result<PartitionCounters> {
                     unclaimed::under(&Transactions::of(&self.0), filter)
+                }
+
+                fn note_handed_over(&self, entries: &PartitionCounters) -> Result<()> {
+                    handed_over::note(&self.0, entries)
                 }
 
                 fn queue(&self, session: &TransferSession, lacks: &[Lack]) -> Result<u64> {

@@ -36,6 +36,20 @@ impl Data {
         }
     }
 
+    pub(crate) fn note_handed_over(&mut self, entries: &PartitionCounters) {
+        for (partition, counters) in entries {
+            for (instance, counter) in counters.iter().filter(|(instance, _)| self.instances.contains_key(instance)) {
+                self.handed_over.raise(partition, Stamp::new(*instance, *counter));
+            }
+        }
+    }
+
+    /// Whether a record holds a change that was made here and that nobody else is known to have.
+    pub(crate) fn is_unsent(&self, record: &StoreRecord) -> bool {
+        let saved = record.last_saved;
+        self.instances.contains_key(&saved.instance) && !self.handed_over.covers(&record.partition, saved)
+    }
+
     /// Forgets what the database max counters claim from now on.
     pub(crate) fn forget_unclaimed(&mut self, prefix: &str, claimed: Stamp) {
         let is_claimed = |partition: &str, stamp: Stamp| {

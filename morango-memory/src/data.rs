@@ -68,6 +68,8 @@ pub(crate) struct Data {
     pub(crate) counters: DatabaseMaxCounters,
     /// What it may have beyond that.
     pub(crate) unclaimed: DatabaseMaxCounters,
+    /// What somebody else has of what the instances that this database is or was saved.
+    pub(crate) handed_over: DatabaseMaxCounters,
 }
 
 impl Data {
@@ -81,6 +83,7 @@ impl Data {
             told: BTreeMap::new(),
             counters: DatabaseMaxCounters::new(),
             unclaimed: DatabaseMaxCounters::new(),
+            handed_over: DatabaseMaxCounters::new(),
         }
     }
 

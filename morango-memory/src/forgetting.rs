@@ -10,7 +10,9 @@ use morango::port::{Forgetting, Forgotten, Papers, Unsent};
 use morango::session::SyncSession;
 use morango::{Error, ErrorKind, Result};
 
+use crate::application::{Mark, Place};
 use crate::data::{Data, RowState};
+use crate::serialize::Which;
 use crate::state::State;
 
 impl State {
@@ -99,19 +101,16 @@ impl State {
             return Err(Error::new(ErrorKind::SessionConflict, format!("{operation}: a sync session of it is open")));
         }
         let root = order.root.to_string();
-        let own = self.data.own_counters()?;
+        self.data.serialize_changes(order.profile, Which::Untried)?;
         let ids =
             self.data.in_order(|held| held.record.profile == order.profile && held.record.partition.starts_with(&root));
-        let is_unsent = |id: &&SyncId| {
-            let saved = self.data.store[*id].record.last_saved;
-            saved.instance == own.instance && saved.counter > own.told
-        };
-        let unsent = ids.iter().filter(is_unsent).count() as u64;
-        if unsent > 0 && order.unsent == Unsent::Refused {
-            let message = format!("{operation}: {unsent} records hold changes that nobody was told of");
-            return Err(Error::new(ErrorKind::InvalidInput, message));
-        }
-        let rows = self.data.forget_rows(&operation, &ids)?;
+        let strays = self.data.strays(order.profile, &root);
+        let is_unsent = |id: &&SyncId| self.data.is_unsent(&self.data.store[*id].record) || self.data.is_marked(id);
+        let unsent = ids.iter().filter(is_unsent).count() + strays.len();
+        check_unsent(order, &operation, unsent)?;
+        let (rows, unserialized) = self.data.forget_rows(&operation, &ids, &strays)?;
+        let unsent = unsent + unserialized;
+        check_unsent(order, &operation, unsent)?;
         for id in &ids {
             self.data.store.remove(id);
         }
@@ -128,20 +127,51 @@ impl State {
             }
         };
         let renewed = self.renew_instance(&order.renewal)?.expect("nothing is said of when");
-        Ok(Forgotten::new([rows, ids.len() as u64, unsent, certificates], renewed))
+        Ok(Forgotten::new([rows as u64, ids.len() as u64, unsent as u64, certificates], renewed))
     }
 }
 
+/// Refuses to go on where changes would be lost that may not be.
+fn check_unsent(order: &Forgetting<'_>, operation: &str, unsent: usize) -> Result<()> {
+    if unsent == 0 || order.unsent == Unsent::Lost {
+        return Ok(());
+    }
+    let message = format!("{operation}: {unsent} records or rows hold changes that nobody else is known to have");
+    Err(Error::new(ErrorKind::InvalidInput, message))
+}
+
 impl Data {
-    /// Deletes the rows of these records, until none is left. What goes with them and is none of them is a change made here.
-    fn forget_rows(&mut self, operation: &str, ids: &[SyncId]) -> Result<u64> {
-        let place = |data: &Self, id: &SyncId| {
-            let record = &data.store[id].record;
-            data.application.number_of_name(&record.profile, &record.model_name).map(|number| (number, *id))
+    fn place(&self, id: &SyncId) -> Option<Place> {
+        let record = &self.store[id].record;
+        let number = self.application.number_of_name(&record.profile, &record.model_name);
+        number.map(|number| (number, *id))
+    }
+
+    /// Whether the row of a record was changed and could not be serialized.
+    fn is_marked(&self, id: &SyncId) -> bool {
+        self.place(id).is_some_and(|place| self.application.marks.contains_key(&place))
+    }
+
+    /// The rows that could not be serialized, have no record, and would belong under the root.
+    fn strays(&self, profile: &str, root: &str) -> Vec<Place> {
+        let marks = self.application.marks.iter().filter(|((_, id), _)| !self.store.contains_key(id));
+        let is_stray = |(place, mark): &(&Place, &Mark)| {
+            let Some(row) = self.application.rows.get(*place) else { return false };
+            let fixed = mark.origin.clone().map(|(_, partition)| partition);
+            let partition = fixed.or_else(|| row.identify().ok().map(|origin| origin.partition));
+            self.application.models[place.0].definition.profile == profile
+                && partition.is_some_and(|partition| partition.starts_with(root))
         };
-        let mut left: Vec<_> = ids.iter().filter_map(|id| place(self, id)).collect();
+        marks.filter(is_stray).map(|(place, _)| *place).collect()
+    }
+
+    /// Deletes the rows of these records and those without one, until none is left. What goes with them and is none of them is a
+    /// change made here. Says how many they are, and how many of what went with them held what is in no record.
+    fn forget_rows(&mut self, operation: &str, ids: &[SyncId], strays: &[Place]) -> Result<(usize, usize)> {
+        let mut left: Vec<Place> = ids.iter().filter_map(|id| self.place(id)).chain(strays.iter().copied()).collect();
         let places = left.clone();
-        let rows = left.iter().filter(|place| self.application.rows.contains_key(place)).count() as u64;
+        let (rows_before, marks_before) = (self.application.rows.clone(), self.application.marks.clone());
+        let rows = left.iter().filter(|place| rows_before.contains_key(place)).count();
         loop {
             let before = left.len();
             left.retain(|place| self.application.remove(*place).is_err());
@@ -154,7 +184,10 @@ impl Data {
             }
         }
         self.application.marks.retain(|place, _| !places.contains(place));
-        Ok(rows)
+        let gone = rows_before.keys().filter(|place| !self.application.rows.contains_key(place));
+        let with_them = gone.filter(|place| !places.contains(place));
+        let is_lost = |place: &&Place| marks_before.contains_key(place) || !self.store.contains_key(&place.1);
+        Ok((rows, with_them.filter(is_lost).count()))
     }
 
     /// Takes back every claim under the root and above it.
@@ -168,5 +201,11 @@ impl Data {
             }
             *claims = left;
         }
+        // What was handed over above the root was so under it too, and stays true.
+        let mut left = DatabaseMaxCounters::new();
+        for (partition, note) in self.handed_over.iter().filter(|(partition, _)| !partition.starts_with(root)) {
+            left.raise(partition, note);
+        }
+        self.handed_over = left;
     }
 }

@@ -269,6 +269,11 @@ impl Storage for MemoryStorage {
         Ok(self.state("list what is unclaimed")?.data.unclaimed.under(filter))
     }
 
+    fn note_handed_over(&self, entries: &PartitionCounters) -> Result<()> {
+        self.state("note what was handed over")?.data.note_handed_over(entries);
+        Ok(())
+    }
+
     fn queue(&self, session: &TransferSession, lacks: &[Lack]) -> Result<u64> {
         self.state("queue records")?.queue(session, lacks)
     }

@@ -75,6 +75,11 @@ pub(crate) enum Lock<'a> {
         /// The profile.
         profile: &'a str,
     },
+    /// As [`Lock::ProfileAndRows`]; and nobody opens a sync session until it ends.
+    Forgetting {
+        /// The profile.
+        profile: &'a str,
+    },
     /// From those that ask for [`Lock::Profile`]; it adds records and changes none.
     Beside {
         /// The profile.
@@ -102,7 +107,10 @@ pub(crate) enum Lock<'a> {
 impl Lock<'_> {
     /// Whether everything that the transaction reads must be of one moment.
     pub(crate) fn sees_one_state(&self) -> bool {
-        matches!(self, Self::Rows | Self::ProfileAndRows { .. } | Self::PartitionsAndRows { .. })
+        matches!(
+            self,
+            Self::Rows | Self::ProfileAndRows { .. } | Self::Forgetting { .. } | Self::PartitionsAndRows { .. }
+        )
     }
 }
 

@@ -17,7 +17,7 @@ use morango::id::SyncId;
 use morango::model::ModelDefinition;
 use morango::{Error, ErrorKind};
 
-use super::{Column, Durability, IdForm, Occupant, Table, Transaction};
+use super::{Column, Durability, IdForm, Lock, Occupant, Table, Transaction};
 use crate::connection::{AsConnection as _, Connection};
 use crate::error::{Fault, from_connection_error, from_diesel};
 use crate::rows::{PostgresModel, TableRows};
@@ -41,6 +41,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     super::CONFLICTS_SQL,
     super::HOUSEKEEPING_SQL,
     include_str!("postgres/completed.sql"),
+    include_str!("postgres/handed_over.sql"),
 ];
 
 /// PostgreSQL finds the index by itself.
@@ -166,6 +167,10 @@ pub(crate) fn write_transaction<R>(
     let begin = |connection: &mut PgConnection| {
         if transaction.durability == Durability::Buffered {
             connection.batch_execute("SET LOCAL synchronous_commit = off")?;
+        }
+        if let Lock::Forgetting { .. } = transaction.lock {
+            // Before anything is read: what the transaction sees is then what there is when it has the lock.
+            connection.batch_execute("LOCK TABLE morango_sync_session IN SHARE ROW EXCLUSIVE MODE")?;
         }
         lock::take(connection, &keys)
     };

@@ -41,6 +41,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     super::CONFLICTS_SQL,
     super::HOUSEKEEPING_SQL,
     include_str!("sqlite/completed.sql"),
+    include_str!("sqlite/handed_over.sql"),
 ];
 
 /// Which index finds an instance's latest records.

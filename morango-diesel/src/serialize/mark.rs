@@ -80,6 +80,9 @@ impl FromSql<Binary, Pg> for RowId {
     }
 }
 
+/// Marks that one statement reads.
+const MARKS_READ: usize = 500;
+
 /// Marks that one statement removes.
 const MARKS_REMOVED: usize = 50;
 
@@ -143,6 +146,33 @@ pub(super) fn page(
         origin: source_id.zip(partition),
     };
     Ok(rows.into_iter().map(mark).collect())
+}
+
+/// What stays marked after serializing.
+pub(crate) struct LeftMark {
+    /// The record's id, or the one that it would have.
+    pub(crate) id: SyncId,
+    /// The partition, where `create` fixed it.
+    pub(crate) partition: Option<String>,
+}
+
+/// The marks of a model whose rows could not be serialized; but none of a row whose id no record can have.
+pub(crate) fn marks_left(connection: &mut Connection<'_>, model: &InstalledModel) -> Result<Vec<LeftMark>, Fault> {
+    let mut left = Vec::new();
+    let mut after: Option<RowId> = None;
+    loop {
+        let marks = page(connection, model, Which::All, after.as_ref(), MARKS_READ)?;
+        let is_last = marks.len() < MARKS_READ;
+        for mark in marks {
+            if let Some(id) = mark.row_id.record_id() {
+                left.push(LeftMark { id, partition: mark.origin.map(|(_, partition)| partition) });
+            }
+            after = Some(mark.row_id);
+        }
+        if is_last {
+            return Ok(left);
+        }
+    }
 }
 
 /// Whether the table has a row of this id, however the model reads it.

@@ -26,7 +26,7 @@ use morango::port::{Progress, REPORTED_MAX, SerializeReport, SetAside, Watch};
 use morango::scope::Filter;
 use morango::{Error, ErrorKind, limits};
 
-pub(crate) use mark::has_mark;
+pub(crate) use mark::{LeftMark, has_mark, marks_left};
 
 use decide::{Content, Decision};
 use mark::{Mark, RowId, Which};

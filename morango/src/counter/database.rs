@@ -66,6 +66,11 @@ impl DatabaseMaxCounters {
         self.0.get(partition)?.get(instance).copied()
     }
 
+    /// Whether an entry of the partition or of a prefix of it reaches what the stamp saved there.
+    pub fn covers(&self, partition: &str, stamp: Stamp) -> bool {
+        covers(&self.0, partition, stamp)
+    }
+
     /// All entries, sorted by prefix and instance.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Stamp)> {
         self.0.iter().flat_map(|(partition, counters)| {

@@ -14,16 +14,19 @@ impl Engine {
     /// It is one transaction, so that all of it is done or nothing; on a large database others wait for it. This database
     /// gets a new id with it, since what it saved itself comes back from others.
     ///
+    /// What was changed here counts as handed over once a push of it is complete, a pull by somebody else was followed to its end, or a
+    /// peer says in a later sync that it has it. A change that could not be serialized was never handed over.
+    ///
     /// # Errors
     /// [`SessionConflict`](crate::ErrorKind::SessionConflict) where a sync session of that root is open;
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where something was changed that nobody was told of, unless it may be
-    /// [lost](Unsent::Lost); [`CertificateUnknown`](crate::ErrorKind::CertificateUnknown) for a root that is not here; or the
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where something was changed here that nobody else is known to have, unless it
+    /// may be [lost](Unsent::Lost); [`CertificateUnknown`](crate::ErrorKind::CertificateUnknown) for a root that is not here; or the
     /// storage fails, as where a table of the application does not let a row go.
     pub fn forget(&self, root: impl Into<CertificateId>, papers: Papers, unsent: Unsent) -> Result<Forgotten> {
         let (home, root) = (&self.home, root.into());
         let certificate = certificates::known(home, &root)?;
         let profile = certificate.profile();
-        // What was changed and is not in the store yet goes too, and is counted.
+        // However much was changed, it is serialized in transactions of its own; what is changed after that is little.
         self.serialize(profile, &Filter::new([root.to_string()])?)?;
         let successor = |database_id| home.instance_with(database_id);
         let renewal = Renewal { successor: &successor, now: home.clock.now(), unless_since: None };

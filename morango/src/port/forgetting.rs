@@ -13,7 +13,10 @@ pub enum Papers {
     Forgotten,
 }
 
-/// What becomes of changes that nobody was told of.
+/// What becomes of changes that were made here and that nobody else is known to have.
+///
+/// Somebody has them once a transfer that sent them is complete, or says so of itself. What came from others is not among them: those
+/// from whom it came had it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Unsent {
     /// Where there are any, nothing is done.
@@ -31,7 +34,7 @@ pub struct Forgetting<'a> {
     pub root: CertificateId,
     /// What becomes of the certificates.
     pub papers: Papers,
-    /// What becomes of changes that nobody was told of.
+    /// What becomes of changes that nobody else is known to have.
     pub unsent: Unsent,
     /// Who this database is from then on: the instance that saved what is taken off must not claim to have it.
     pub renewal: Renewal<'a>,
@@ -45,7 +48,7 @@ pub struct Forgotten {
     pub rows: u64,
     /// Records of the store.
     pub records: u64,
-    /// Of these, how many held changes that nobody was told of.
+    /// How many records and rows held changes that nobody else is known to have.
     pub unsent: u64,
     /// Certificates.
     pub certificates: u64,

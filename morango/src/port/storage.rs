@@ -404,6 +404,13 @@ pub trait Storage: Send + Sync + 'static {
     /// The database fails.
     fn unclaimed(&self, filter: &Filter) -> Result<PartitionCounters>;
 
+    /// Notes that somebody else has what an instance that this database is, or was, saved under these partitions, up to these counters.
+    /// Entries of other instances are passed over. What no note reaches is [forgotten](Self::forget) only where it may be lost.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn note_handed_over(&self, entries: &PartitionCounters) -> Result<()>;
+
     /// *Queue*: notes which store records of the session's profile and filter the receiver lacks; returns how many.
     /// What an earlier try queued for the session is replaced, unless the stored session has completed queuing by now: then
     /// nothing changes, and what it says is returned. In the same transaction the number and both sides' counters are noted in the
@@ -552,11 +559,16 @@ pub trait Storage: Send + Sync + 'static {
 
     /// Takes everything under a root off this database, in one transaction: rows of the application without a trace, children
     /// before parents; records, claims and notes under the root, and claims above it; sync sessions of its certificates with all
-    /// that hangs on them; and the certificates, where that is ordered. And this database becomes another instance.
+    /// that hangs on them; and the certificates, where that is ordered. And this database becomes another instance. Nobody opens a
+    /// sync session meanwhile.
+    ///
+    /// What the application changed is serialized first. A change is unsent where this database saved it, as whichever instance,
+    /// and no note of [what was handed over](Self::note_handed_over) reaches it; where it could not be serialized and is of a
+    /// record under the root, or of a row that would become one; and where it could not and its row goes with one of these.
     ///
     /// # Errors
-    /// [`ErrorKind::SessionConflict`] where a sync session of the root is open; [`ErrorKind::InvalidInput`] where changes would be
-    /// lost that may not be; or the database fails. Nothing is changed then.
+    /// [`ErrorKind::SessionConflict`] where a sync session of the root is open; [`ErrorKind::InvalidInput`] where there are unsent
+    /// changes that may not be lost; or the database fails. Nothing is changed then.
     fn forget(&self, order: &Forgetting<'_>) -> Result<Forgotten>;
 
     /// Every store record of a profile under a filter, in the order of their ids: for backups, inspection and tests.

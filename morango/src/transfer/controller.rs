@@ -5,6 +5,7 @@
 //! session: `started` where the peer's part of the stage is still to come, `completed` where both are done.
 
 use super::context::{Context, Home};
+use super::handover;
 use super::hooks;
 use super::lease;
 use super::operations::Place;
@@ -189,6 +190,10 @@ fn close(context: &mut Context<'_>, peer: &dyn Peer) -> Result<Performed> {
         context.note(stage, StageStatus::Started)?;
         patiently(context, stage, |context| stages::perform(context, stage, StageStatus::Started))?;
     }
+    if remote::has_merged(context) {
+        handover::note_merged(context.home, &context.session);
+    }
+    handover::note_what_they_have(context.home, &context.session);
     patiently(context, stage, |context| remote::perform_with_operations(context, peer, stage))?;
     context.note(stage, StageStatus::Completed)?;
     Ok(Performed::Done)

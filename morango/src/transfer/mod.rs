@@ -12,6 +12,7 @@ mod controller;
 mod fsic;
 mod gate;
 mod guests;
+mod handover;
 mod hooks;
 mod info;
 mod lease;

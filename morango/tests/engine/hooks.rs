@@ -279,10 +279,15 @@ fn the_server_tells_every_stage_in_order() {
             of_direction.iter().filter(|(_, _, told, _)| told == phase).map(|(_, stage, ..)| *stage).collect()
         };
         let expected: &[Stage] = match wanted {
-            // On a pull the server has nothing to dequeue, and is not asked to.
-            Direction::Pull => {
-                &[Stage::Initializing, Stage::Serializing, Stage::Queuing, Stage::Transferring, Stage::Cleanup]
-            }
+            // On a pull the server has nothing to dequeue, and is told that the client has.
+            Direction::Pull => &[
+                Stage::Initializing,
+                Stage::Serializing,
+                Stage::Queuing,
+                Stage::Transferring,
+                Stage::Dequeuing,
+                Stage::Cleanup,
+            ],
             Direction::Push => &Stage::ALL,
         };
         assert_eq!(stages(&Phase::Started), expected, "{wanted}");

@@ -47,6 +47,7 @@ struct State {
     dirty: BTreeSet<SyncId>,
     counters: DatabaseMaxCounters,
     unclaimed: DatabaseMaxCounters,
+    handed_over: DatabaseMaxCounters,
     queued: BTreeMap<TransferSessionId, Vec<SyncId>>,
     received: BTreeMap<TransferSessionId, BTreeMap<SyncId, StoreRecord>>,
     chunks: BTreeSet<(TransferSessionId, [u8; 32])>,
@@ -501,6 +502,11 @@ impl Storage for Memory {
         Ok(())
     }
 
+    fn note_handed_over(&self, entries: &PartitionCounters) -> Result<()> {
+        self.state().handed_over.raise_all(entries);
+        Ok(())
+    }
+
     fn unclaimed(&self, filter: &Filter) -> Result<PartitionCounters> {
         Ok(self.state().unclaimed.under(filter))
     }
@@ -713,7 +719,9 @@ impl Storage for Memory {
         let mut state = self.state();
         let is_unsent = |record: &&StoreRecord| {
             let saved = record.last_saved;
-            record.partition.starts_with(&root) && saved.instance == own.instance && saved.counter > own.told
+            record.partition.starts_with(&root)
+                && saved.instance == own.instance
+                && !state.handed_over.covers(&record.partition, saved)
         };
         let unsent = state.store.values().filter(is_unsent).count() as u64;
         if unsent > 0 && order.unsent == Unsent::Refused {

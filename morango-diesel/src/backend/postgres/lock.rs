@@ -37,7 +37,9 @@ pub(crate) fn keys(lock: Lock<'_>) -> Vec<Key> {
     match lock {
         Lock::None | Lock::Rows => Vec::new(),
         Lock::Setup => vec![Key::Exclusive(number("setup"))],
-        Lock::Profile { profile } | Lock::ProfileAndRows { profile } => vec![Key::Exclusive(profile_number(profile))],
+        Lock::Profile { profile } | Lock::ProfileAndRows { profile } | Lock::Forgetting { profile } => {
+            vec![Key::Exclusive(profile_number(profile))]
+        }
         Lock::Beside { profile } => vec![Key::Shared(profile_number(profile))],
         Lock::Partitions { profile, filter } | Lock::PartitionsAndRows { profile, filter } => {
             let roots: BTreeSet<&str> = filter.prefixes().iter().map(|prefix| root(prefix)).collect();

@@ -6,8 +6,9 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use morango::ErrorKind;
-use morango::id::SyncId;
-use morango::port::Storage as _;
+use morango::id::{CertificateId, InstanceId, SyncId};
+use morango::identity::Instance;
+use morango::port::{Forgetting, Papers, Renewal, Storage as _, Unsent};
 use morango::record::StoreRecord;
 use morango::scope::Filter;
 use morango_diesel::{PostgresStorage, Syncable as _};
@@ -182,6 +183,58 @@ fn clients_that_push_at_one_time_are_all_taken_in() {
     let mut device = device;
     assert_eq!(device.titles().len(), 8 * 200);
     assert_eq!(device.number("SELECT count(*) FROM morango_store WHERE is_dirty = 1"), 0);
+}
+
+/// Lets others run until somebody waits for a lock in this database, or the work is done without waiting.
+fn until_it_waits<T>(storage: &PostgresStorage, work: &std::thread::ScopedJoinHandle<'_, T>) {
+    #[derive(QueryableByName)]
+    struct Waiting {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        number: i64,
+    }
+    let mut connection = storage.connect().expect("another connection");
+    let waiting = "SELECT count(*) AS number FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while !work.is_finished() {
+        let found = diesel::sql_query(waiting).get_result::<Waiting>(&mut connection).expect("a number");
+        if found.number > 0 {
+            return;
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_sync_session_that_is_being_opened_is_not_overlooked_by_whoever_forgets_its_root() {
+    let device = Device::new();
+    let root = CertificateId::random();
+    device.database.run_elsewhere(&[&format!(
+        "INSERT INTO morango_certificate (id, profile, scope_definition, serialized, signature)
+         VALUES ('{root}', 'notebook', '', '', '')"
+    )]);
+    let mut other = device.database.plain_connection();
+    let opening = format!(
+        "BEGIN; INSERT INTO morango_sync_session (id, side, profile, client_certificate, server_certificate,
+             client_instance_json, server_instance_json, connection_path, client_ip, server_ip, capabilities, started_at,
+             last_activity_at, is_active)
+         VALUES ('{0}', 'server', 'notebook', '{0}', '{0}', '{{}}', '{{}}', '', '', '', '', 1, 1, 1)",
+        root
+    );
+    other.batch_execute(&opening).expect("it is being opened");
+    let forgotten = std::thread::scope(|scope| {
+        let storage = device.storage.clone();
+        let forgetting = scope.spawn(move || {
+            let successor = |id| Instance { id: InstanceId::random(), database_id: id, ..instance("the next") };
+            let renewal = Renewal { successor: &successor, now: chrono::Utc::now(), unless_since: None };
+            let (papers, unsent) = (Papers::Kept, Unsent::Refused);
+            storage.forget(&Forgetting { profile: "notebook", root, papers, unsent, renewal })
+        });
+        until_it_waits(&device.storage, &forgetting);
+        other.batch_execute("COMMIT").expect("the session is open");
+        forgetting.join().expect("no panic")
+    });
+    let error = forgotten.expect_err("a session of it is open");
+    assert_eq!(error.kind(), ErrorKind::SessionConflict, "{}", error.report());
 }
 
 #[test]

@@ -99,6 +99,10 @@ pub(crate) const VERSIONS: &[[&str; 2]] = &[
         include_str!("../../fixtures/schema/postgres/6_completed.sql"),
         include_str!("../../../src/backend/postgres/completed.sql"),
     ],
+    [
+        include_str!("../../fixtures/schema/postgres/7_handed_over.sql"),
+        include_str!("../../../src/backend/postgres/handed_over.sql"),
+    ],
 ];
 
 /// What the first version added while it was being made, and was in use already.

@@ -84,6 +84,10 @@ pub(crate) const VERSIONS: &[[&str; 2]] = &[
         include_str!("../../fixtures/schema/sqlite/6_completed.sql"),
         include_str!("../../../src/backend/sqlite/completed.sql"),
     ],
+    [
+        include_str!("../../fixtures/schema/sqlite/7_handed_over.sql"),
+        include_str!("../../../src/backend/sqlite/handed_over.sql"),
+    ],
 ];
 
 /// What the first version added while it was being made, and was in use already.

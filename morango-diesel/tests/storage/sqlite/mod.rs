@@ -20,6 +20,8 @@ mod dequeue;
 mod deserialize;
 #[path = "../faults.rs"]
 mod faults;
+#[path = "../forgetting.rs"]
+mod forgetting;
 #[path = "../library.rs"]
 mod library;
 #[path = "../notebook.rs"]

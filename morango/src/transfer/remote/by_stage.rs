@@ -39,11 +39,28 @@ pub(super) fn perform(context: &mut Context<'_>, peer: &dyn Peer, stage: Stage) 
         (Stage::Dequeuing | Stage::Deserializing, Direction::Push) => {
             drive(context, peer, stage, ProceedRequest::default()).map(drop)
         }
-        (Stage::Cleanup, _) => peer.close_transfer_session(&session.id),
+        (Stage::Cleanup, Direction::Push) => peer.close_transfer_session(&session.id),
+        (Stage::Cleanup, Direction::Pull) => {
+            tell_that_it_is_merged(context, peer);
+            peer.close_transfer_session(&session.id)
+        }
         // The session was made there before it was made here; chunks are the work of both sides at once; and on a pull the peer
         // has nothing to dequeue or deserialize, so it is not asked to.
         (Stage::Initializing | Stage::Transferring, _)
         | (Stage::Serializing | Stage::Dequeuing | Stage::Deserializing, Direction::Pull) => Ok(()),
+    }
+}
+
+/// Tells a peer that what it sent is merged here: to have its session closed says nothing of that, since those that fail are closed too.
+/// Where it does not hear of it, it learns it from our counters in the next sync.
+fn tell_that_it_is_merged(context: &Context<'_>, peer: &dyn Peer) {
+    let session = &context.session;
+    if session.records_total == Some(0) {
+        return;
+    }
+    let request = ProceedRequest { stage: Some(Stage::Dequeuing), ..ProceedRequest::default() };
+    if let Err(error) = peer.proceed(&session.id, &request) {
+        tracing::debug!(transfer_session = %session.id, error = %error.report(), "could not tell that records were merged");
     }
 }
 

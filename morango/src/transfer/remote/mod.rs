@@ -79,6 +79,12 @@ pub(super) fn perform(context: &mut Context<'_>, peer: &dyn Peer, stage: Stage) 
     }
 }
 
+/// Whether a peer whose transfer is to be closed has merged what it was sent. One that does everything at once does that while it
+/// closes the session, and some say that they closed one in which that failed.
+pub(super) fn has_merged(context: &Context<'_>) -> bool {
+    context.role() == Role::Producer && Way::of(&context.sync_session) == Way::ByStage
+}
+
 /// Whether the peer has a part in a stage after ours, or an operation stands in for it.
 pub(super) fn has_part(context: &Context<'_>, stage: Stage) -> bool {
     let is_asked = match (stage, context.session.direction) {

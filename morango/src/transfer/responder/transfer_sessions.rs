@@ -10,6 +10,7 @@ use crate::transfer::cancel::CancelToken;
 use crate::transfer::certificates;
 use crate::transfer::context::{Context, unknown_transfer};
 use crate::transfer::guests::Guests;
+use crate::transfer::handover;
 use crate::transfer::hooks;
 use crate::transfer::lease::is_at_work;
 use crate::transfer::operations::Beginning;
@@ -137,6 +138,7 @@ impl Responder {
         let claim = self.home.workers.claim(*id, session.sync_session, Patience::Unlimited);
         let session = self.open_transfer(id)?;
         let failure = why_in_vain(&session);
+        let has_merged = failure.is_none() && session.role() == Role::Producer && session.stage >= Stage::Dequeuing;
         let mut context = Context::new(&self.home, sync_session, session, Guests::NONE, CancelToken::new());
         context.begun = begun(&context.session);
         if failure.is_none() {
@@ -146,6 +148,10 @@ impl Responder {
         }
         drop(claim);
         let Context { sync_session, session, .. } = context;
+        if has_merged {
+            handover::note_merged(&self.home, &session);
+        }
+        handover::note_what_they_have(&self.home, &session);
         hooks::ended(&self.home, Guests::NONE, &sync_session, &session, failure);
         match session.error {
             Some(error) if is_legacy && session.status == StageStatus::Errored => {
