@@ -14,7 +14,7 @@ use morango::{Error, ErrorKind, limits};
 
 use crate::connection::Connection;
 use crate::error::Fault;
-use crate::statement::sql;
+use crate::statement::{Statement, Value, sql};
 use crate::storage::DieselStorage;
 
 /// Records that one statement looks at.
@@ -54,7 +54,7 @@ pub(crate) fn waiting(
 
 /// Has the next deserializing try these records; dropped ones wait again.
 pub(crate) fn wait_again(storage: &DieselStorage, which: &WaitingRecords) -> morango::Result<u64> {
-    let change = "UPDATE morango_store SET is_dirty = 1, failure_kind = NULL, failure_reason = NULL WHERE sequence = ";
+    let change = "UPDATE morango_store SET is_dirty = 1, failure_kind = NULL, failure_reason = NULL";
     change_each(storage, which, &format!("try what waits of {:?} again", which.profile()), change)
 }
 
@@ -63,11 +63,12 @@ pub(crate) fn drop_waiting(storage: &DieselStorage, which: &WaitingRecords) -> m
     if which.state() == WaitingState::Dropped {
         return Ok(0);
     }
-    let change = "UPDATE morango_store SET is_dirty = 2 WHERE sequence = ";
+    let change = "UPDATE morango_store SET is_dirty = 2";
     change_each(storage, which, &format!("drop what waits of {:?}", which.profile()), change)
 }
 
-/// Changes every record that is meant, in transactions of one page each.
+/// Changes every record that is meant, in transactions of one page each. One that somebody settled, replaced, or tried again since it
+/// was looked at is another than the one that was meant, and stays as it is.
 fn change_each(
     storage: &DieselStorage,
     which: &WaitingRecords,
@@ -82,8 +83,7 @@ fn change_each(
             let Some(found) = search.next(connection, place.as_ref())? else { return Ok(None) };
             let mut changed = 0;
             for found in found.iter().filter(|found| search.is_meant(found)) {
-                sql(change).bind(found.sequence).execute(connection)?;
-                changed += 1;
+                changed += search.is_still(sql(change), found).execute(connection)? as u64;
             }
             Ok(found.last().map(|last| (changed, last.cursor())))
         })?;
@@ -121,10 +121,7 @@ impl<'a> Search<'a> {
              sync.connection_path FROM morango_store AS held
              LEFT JOIN morango_transfer_session AS transfer ON transfer.id = held.transfer_session
              LEFT JOIN morango_sync_session AS sync ON sync.id = transfer.sync_session WHERE held.is_dirty = ")
-        .sql(match self.which.state() {
-            WaitingState::Waits => "1",
-            WaitingState::Dropped => "2",
-        })
+        .sql(self.state())
         .sql(" AND held.profile = ")
         .bind(self.which.profile());
         if let Some(model) = self.which.model_name() {
@@ -146,6 +143,29 @@ impl<'a> Search<'a> {
             .returns::<Types>()
             .load::<Found>(connection)?;
         Ok(if found.is_empty() { None } else { Some(found) })
+    }
+
+    /// What stands in the store for the state of these records.
+    fn state(&self) -> &'static str {
+        match self.which.state() {
+            WaitingState::Waits => "1",
+            WaitingState::Dropped => "2",
+        }
+    }
+
+    /// Adds the condition that a record is as it was found.
+    fn is_still<'s>(&self, statement: Statement<'s>, found: &'s Found) -> Statement<'s> {
+        statement
+            .sql(" WHERE sequence = ")
+            .bind(found.sequence)
+            .sql(" AND is_dirty = ")
+            .sql(self.state())
+            .sql(" AND last_saved_instance = ")
+            .bind(&found.last_saved_instance)
+            .sql(" AND last_saved_counter = ")
+            .bind(found.last_saved_counter)
+            .sql(" AND failure_kind IS NOT DISTINCT FROM ")
+            .bind(Value::Text(found.failure_kind.as_deref().map(Into::into)))
     }
 
     fn is_meant(&self, found: &Found) -> bool {

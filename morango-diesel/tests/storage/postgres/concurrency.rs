@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use morango::ErrorKind;
 use morango::id::{CertificateId, InstanceId, SyncId};
 use morango::identity::Instance;
-use morango::port::{Forgetting, Papers, Renewal, Storage as _, Unsent};
+use morango::port::{Forgetting, Papers, Renewal, Storage as _, Unsent, WaitingRecords};
 use morango::record::StoreRecord;
 use morango::scope::Filter;
 use morango_diesel::{PostgresStorage, Syncable as _};
@@ -235,6 +235,26 @@ fn a_sync_session_that_is_being_opened_is_not_overlooked_by_whoever_forgets_its_
     });
     let error = forgotten.expect_err("a session of it is open");
     assert_eq!(error.kind(), ErrorKind::SessionConflict, "{}", error.report());
+}
+
+#[test]
+fn what_was_settled_or_replaced_meanwhile_is_not_dropped() {
+    for settled in ["is_dirty = 0", "last_saved_counter = last_saved_counter + 1"] {
+        let mut device = library::Device::new("laptop");
+        device.dequeue(vec![library::foreign_book("Emma", library::foreign_shelf("fiction", None).id)]);
+        let which = WaitingRecords::of(library::PROFILE);
+        let mut other = device.storage.connect().expect("another connection");
+        other.batch_execute(&format!("BEGIN; UPDATE morango_store SET {settled}")).expect("somebody is at it");
+        let dropped = std::thread::scope(|scope| {
+            let (storage, which) = (device.storage.clone(), &which);
+            let dropping = scope.spawn(move || storage.drop_waiting(which));
+            until_it_waits(&device.storage, &dropping);
+            other.batch_execute("COMMIT").expect("it is done");
+            dropping.join().expect("no panic")
+        });
+        assert_eq!(dropped.expect("it is asked to"), 0, "{settled}");
+        assert_eq!(device.number("SELECT count(*) FROM morango_store WHERE is_dirty = 2"), 0, "{settled}");
+    }
 }
 
 #[test]
