@@ -7,12 +7,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use morango::counter::{DatabaseMaxCounters, Fsic, PartitionCounters, RecordMaxCounters, Stamp, difference};
 use morango::id::{CertificateId, DatabaseId, InstanceId, SyncId, SyncSessionId, TransferSessionId};
 use morango::identity::{Instance, SystemFacts};
-use morango::port::{DeserializeOrder, FailedBefore, Progress, ReceivedChunk, Storage, WaitingKind, WaitingRecords};
+use morango::port::{
+    DeserializeOrder, FailedBefore, Forgetting, Papers, Progress, ReceivedChunk, Renewal, Storage, Unsent, WaitingKind,
+    WaitingRecords,
+};
 use morango::record::{BufferRecord, Conflict, Gate, Resolution, StoreRecord, record_id};
 use morango::scope::Filter;
 use morango::session::{Capabilities, Direction, Role, Side, Stage, StageStatus, SyncSession, TransferSession};
 
-use crate::library::{PROFILE, book, book_id, note_id, owner_of, shelf, shelf_id};
+use crate::library::{BOOKS, PROFILE, book, book_id, note_id, owner_of, shelf, shelf_id};
 use crate::steps::{Edit, End, Foreign, Step, What};
 
 /// Records that go over at a time.
@@ -153,6 +156,9 @@ pub(crate) fn live(devices: &mut [Box<dyn Device>], number: usize, step: &Step) 
             let which = WaitingRecords::of(PROFILE).kind(WaitingKind::Constraint);
             format!("{:?}", devices[*on].storage().drop_waiting(&which).expect("it is dropped"))
         }
+        Step::Forget { on, loses_unsent } => {
+            forget(devices[*on].storage(), number, if *loses_unsent { Unsent::Lost } else { Unsent::Refused })
+        }
         Step::Resolve { on, takes_theirs } => resolve(devices[*on].storage(), *takes_theirs),
     }
 }
@@ -206,6 +212,10 @@ fn transfer(from: &dyn Storage, to: &dyn Storage, number: usize, filter: &Filter
     }
     if !matches!(end, End::Cut { .. }) {
         told.push(format!("{:?}", to.dequeue(&session, &go_on).expect("it dequeues")));
+        // As the engine notes who has what.
+        from.note_handed_over(&session.completed_by()).expect("it is noted");
+        from.note_handed_over(&session.client_fsic.under(filter)).expect("it is noted");
+        to.note_handed_over(&session.server_fsic.under(filter)).expect("it is noted");
     }
     if matches!(end, End::Deserialized) {
         told.push(deserialize(to, number, filter, FailedBefore::TryAgain));
@@ -214,6 +224,24 @@ fn transfer(from: &dyn Storage, to: &dyn Storage, number: usize, filter: &Filter
         storage.clean_up(&session.id, time(number)).expect("it cleans up");
     }
     told.join("\n")
+}
+
+/// All books are taken off, and the device is the instance of this step from then on.
+fn forget(storage: &dyn Storage, number: usize, unsent: Unsent) -> String {
+    let successor = |database_id| Instance {
+        id: InstanceId::hash_of(&format!("instance of step {number}")),
+        database_id,
+        ..instance(number)
+    };
+    let renewal = Renewal { successor: &successor, now: time(number), unless_since: None };
+    let root: CertificateId = BOOKS.parse().expect("an id");
+    match storage.forget(&Forgetting { profile: PROFILE, root, papers: Papers::Kept, unsent, renewal }) {
+        Ok(it) => format!(
+            "forgot {} rows, {} records, unsent {}, restamped {}",
+            it.rows, it.records, it.unsent, it.renewed.restamped
+        ),
+        Err(error) => format!("forgets nothing: {:?}", error.kind()),
+    }
 }
 
 /// As the engine notes what the store is about to hold without a claim.
@@ -258,7 +286,7 @@ fn receive(storage: &dyn Storage, number: usize, foreign: &[Foreign]) -> String 
 
 fn foreign_record(foreign: &Foreign, number: usize) -> StoreRecord {
     let saved = Stamp::new(InstanceId::hash_of("stranger"), i64::try_from(number).expect("a short history") + 1);
-    let of_book = |key: u8| (book_id(key), "book", format!("lib:books:{}", owner_of(key)), format!("b{key}"));
+    let of_book = |key: u8| (book_id(key), "book", format!("{BOOKS}:{}", owner_of(key)), format!("b{key}"));
     let of_shelf = |key: u8| (shelf_id(key), "shelf", "lib:shelves".to_owned(), format!("s{key}"));
     let of_note = |key: u8| (note_id(key), "note", "lib:notes".to_owned(), format!("n{key}"));
     let mut parent = None;

@@ -11,6 +11,9 @@ use morango_memory::{MemoryModel, OnDelete};
 
 pub(crate) const PROFILE: &str = "library";
 
+/// The root under which the books lie, as a certificate would have it; all else lies elsewhere.
+pub(crate) const BOOKS: &str = "b00cb00cb00cb00cb00cb00cb00cb00c";
+
 diesel::table! {
     shelves (id) { id -> Text, key -> Text, label -> Text, parent_id -> Nullable<Text> }
 }
@@ -49,7 +52,12 @@ pub(crate) struct Shelf {
 
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Syncable)]
 #[diesel(table_name = books)]
-#[morango(profile = "library", model = "book", source_id = "${key}", partition = "lib:books:${owner}")]
+#[morango(
+    profile = "library",
+    model = "book",
+    source_id = "${key}",
+    partition = "b00cb00cb00cb00cb00cb00cb00cb00c:${owner}"
+)]
 pub(crate) struct Book {
     pub(crate) id: SyncId,
     pub(crate) key: String,
@@ -102,7 +110,7 @@ pub(crate) fn shelf_id(key: u8) -> SyncId {
 }
 
 pub(crate) fn book_id(key: u8) -> SyncId {
-    record_id(&format!("lib:books:{}", owner_of(key)), &format!("b{key}"), "book")
+    record_id(&format!("{BOOKS}:{}", owner_of(key)), &format!("b{key}"), "book")
 }
 
 pub(crate) fn note_id(key: u8) -> SyncId {

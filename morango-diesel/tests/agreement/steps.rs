@@ -3,6 +3,8 @@
 use morango::scope::Filter;
 use proptest::prelude::*;
 
+use crate::library::BOOKS;
+
 /// How many devices of a kind there are.
 pub(crate) const DEVICES: usize = 3;
 
@@ -96,9 +98,9 @@ impl Under {
         let prefixes: &[&str] = match self {
             Self::Everything => return Filter::everything(),
             Self::Shelves => &["lib:shelves"],
-            Self::Books => &["lib:books"],
-            Self::BooksOfOne => &["lib:books:owner0"],
-            Self::ShelvesAndBooksOfOne => &["lib:shelves", "lib:books:owner1"],
+            Self::Books => &[BOOKS],
+            Self::BooksOfOne => &["b00cb00cb00cb00cb00cb00cb00cb00c:owner0"],
+            Self::ShelvesAndBooksOfOne => &["lib:shelves", "b00cb00cb00cb00cb00cb00cb00cb00c:owner1"],
             Self::Notes => &["lib:notes", "lib:papers"],
         };
         Filter::new(prefixes.iter().copied()).expect("good prefixes")
@@ -136,6 +138,11 @@ pub(crate) enum Step {
     },
     DropWaiting {
         on: usize,
+    },
+    /// All books are taken off: whatever becomes of changes that nobody else has, or only where there are none.
+    Forget {
+        on: usize,
+        loses_unsent: bool,
     },
     /// The first conflict ends: with what is there, or with what lost.
     Resolve {
@@ -210,6 +217,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => on().prop_map(|on| Step::WaitAgain { on }),
         1 => on().prop_map(|on| Step::DropWaiting { on }),
         1 => (on(), any::<bool>()).prop_map(|(on, takes_theirs)| Step::Resolve { on, takes_theirs }),
+        1 => (on(), any::<bool>()).prop_map(|(on, loses_unsent)| Step::Forget { on, loses_unsent }),
     ]
 }
 
