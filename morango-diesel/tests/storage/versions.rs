@@ -127,7 +127,7 @@ fn a_database_of_each_version_is_brought_up_to_date_and_keeps_what_it_has() {
 #[test]
 fn a_database_from_before_the_first_version_was_finished_is_brought_up_to_date_and_syncs() {
     for (which, first) in UNFINISHED.iter().enumerate() {
-        for version in 1..=VERSIONS.len() - 1 {
+        for version in 1..VERSIONS.len() {
             let steps = std::iter::once(*first).chain(as_released(version).skip(1));
             let mut device = device_of(steps, version);
 

@@ -217,8 +217,7 @@ fn a_sync_session_that_is_being_opened_is_not_overlooked_by_whoever_forgets_its_
         "BEGIN; INSERT INTO morango_sync_session (id, side, profile, client_certificate, server_certificate,
              client_instance_json, server_instance_json, connection_path, client_ip, server_ip, capabilities, started_at,
              last_activity_at, is_active)
-         VALUES ('{0}', 'server', 'notebook', '{0}', '{0}', '{{}}', '{{}}', '', '', '', '', 1, 1, 1)",
-        root
+         VALUES ('{root}', 'server', 'notebook', '{root}', '{root}', '{{}}', '{{}}', '', '', '', '', 1, 1, 1)"
     );
     other.batch_execute(&opening).expect("it is being opened");
     let forgotten = std::thread::scope(|scope| {
