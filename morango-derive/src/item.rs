@@ -256,9 +256,10 @@ pub(crate) fn paths(item: &Item, takes: &str, diagnostics: &mut Diagnostics) -> 
     paths.into_iter().collect()
 }
 
-/// The span over all of these tokens, or of the first where the compiler cannot join them.
+/// The span over all of these tokens, or of the first where the compiler cannot join them: where they stand. Names that are
+/// generated there are those of the derive's output all the same, also where the model was handed to a macro of the application.
 pub(crate) fn span_over(tokens: impl ToTokens) -> Span {
     let mut spans = tokens.into_token_stream().into_iter().map(|token| token.span());
     let first = spans.next().unwrap_or_else(Span::call_site);
-    spans.last().and_then(|last| first.join(last)).unwrap_or(first)
+    spans.last().and_then(|last| first.join(last)).unwrap_or(first).resolved_at(Span::call_site())
 }
