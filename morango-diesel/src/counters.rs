@@ -7,10 +7,9 @@ use std::collections::HashSet;
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Nullable, Text};
-use morango::counter::{DatabaseMaxCounters, Fsic, PartitionCounters, Stamp};
+use morango::counter::{DatabaseMaxCounters, Fsic, Instances, PartitionCounters, Stamp};
 use morango::id::InstanceId;
 use morango::scope::Filter;
-use morango::session::Role;
 
 use crate::connection::Connection;
 use crate::error::Fault;
@@ -19,17 +18,21 @@ use crate::transactions::Transactions;
 
 /// The filter specific instance counters of this database.
 ///
-/// A producer leaves out the instances that saved no record below the partition last: it has nothing to send of theirs.
-/// A receiver leaves out none. It could leave out those in no record max counter below the partition, but these counters lie inside
-/// the records, and finding one out would mean to read them all. To leave them in is harmless: what the entry claims is true,
-/// since nothing ever leaves the store.
-pub(crate) fn fsic(storage: &Transactions<'_>, profile: &str, filter: &Filter, role: Role) -> morango::Result<Fsic> {
+/// A receiver asks for those of all instances. It could leave out those in no record max counter below the partition, but these
+/// counters lie inside the records, and finding one out would mean to read them all. To leave them in is harmless: what the entry
+/// claims is true, since nothing ever leaves the store.
+pub(crate) fn fsic(
+    storage: &Transactions<'_>,
+    profile: &str,
+    filter: &Filter,
+    instances: Instances,
+) -> morango::Result<Fsic> {
     storage.read("compute the counters", |connection| {
         let mut database = DatabaseMaxCounters::new();
         for (partition, stamp) in entries_of(connection, filter)? {
-            let is_kept = match role {
-                Role::Producer => has_record_of(connection, profile, &partition, &stamp.instance)?,
-                Role::Receiver => true,
+            let is_kept = match instances {
+                Instances::WithRecords => has_record_of(connection, profile, &partition, &stamp.instance)?,
+                Instances::All => true,
             };
             if is_kept {
                 database.raise(&partition, stamp);

@@ -4,7 +4,7 @@ use std::any::Any;
 
 use chrono::{DateTime, Utc};
 use morango::Result;
-use morango::counter::{Fsic, Lack, PartitionCounters};
+use morango::counter::{Fsic, Instances, Lack, PartitionCounters};
 use morango::id::{SyncId, TransferSessionId};
 use morango::port::{
     DequeueReport, DeserializeOrder, DeserializeReport, Isolation, OwnCounters, Renewal, Renewed, SerializeReport,
@@ -12,7 +12,7 @@ use morango::port::{
 };
 use morango::record::StoreRecord;
 use morango::scope::Filter;
-use morango::session::{Role, TransferSession};
+use morango::session::TransferSession;
 
 use crate::backend::Lock;
 use crate::connection::{AsConnection as _, Connection};
@@ -88,8 +88,8 @@ impl Transaction for Open<'_> {
         serialize::serialize(&self.transactions(), profile, filter, watch)
     }
 
-    fn fsic(&mut self, profile: &str, filter: &Filter, role: Role) -> Result<Fsic> {
-        counters::fsic(&self.transactions(), profile, filter, role)
+    fn fsic(&mut self, profile: &str, filter: &Filter, instances: Instances) -> Result<Fsic> {
+        counters::fsic(&self.transactions(), profile, filter, instances)
     }
 
     fn unclaimed(&mut self, filter: &Filter) -> Result<PartitionCounters> {

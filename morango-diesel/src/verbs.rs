@@ -8,7 +8,7 @@ macro_rules! implement_storage {
 
             use chrono::{DateTime, Utc};
             use morango::Result;
-            use morango::counter::{Fsic, Lack, PartitionCounters, Stamp};
+            use morango::counter::{Fsic, Instances, Lack, PartitionCounters, Stamp};
             use morango::id::{CertificateId, DatabaseId, NonceId, SyncId, SyncSessionId, TransferSessionId};
             use morango::identity::{Certificate, Instance, Nonce, PrivateKey};
             use morango::model::Registry;
@@ -19,7 +19,7 @@ macro_rules! implement_storage {
             };
             use morango::record::StoreRecord;
             use morango::scope::Filter;
-            use morango::session::{Role, SyncSession, SyncSessionQuery, TransferSession};
+            use morango::session::{SyncSession, SyncSessionQuery, TransferSession};
 
             use crate::transactions::Transactions;
             use crate::{
@@ -160,8 +160,8 @@ macro_rules! implement_storage {
                     serialize::serialize(&Transactions::of(&self.0), profile, filter, watch)
                 }
 
-                fn fsic(&self, profile: &str, filter: &Filter, role: Role) -> Result<Fsic> {
-                    counters::fsic(&Transactions::of(&self.0), profile, filter, role)
+                fn fsic(&self, profile: &str, filter: &Filter, instances: Instances) -> Result<Fsic> {
+                    counters::fsic(&Transactions::of(&self.0), profile, filter, instances)
                 }
 
                 fn note_unclaimed(&self, entries: &PartitionCounters) -> Result<()> {

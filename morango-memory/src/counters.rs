@@ -1,23 +1,21 @@
 //! What this database says that it has, what it may have beyond that, and what a peer lacks of it.
 
-use morango::counter::{DatabaseMaxCounters, Fsic, Lack, PartitionCounters, Stamp};
+use morango::counter::{DatabaseMaxCounters, Fsic, Instances, Lack, PartitionCounters, Stamp};
 use morango::id::{InstanceId, SyncId, TransferSessionId};
 use morango::port::Chunk;
 use morango::record::StoreRecord;
 use morango::scope::Filter;
-use morango::session::{Role, Stage, StageStatus, TransferSession};
+use morango::session::{Stage, StageStatus, TransferSession};
 use morango::{Error, ErrorKind, Result, limits};
 
 use crate::data::Data;
 use crate::state::State;
 
 impl Data {
-    /// A producer leaves out the instances that saved no record below the partition last: it has nothing to send of theirs. A receiver
-    /// leaves out none.
-    pub(crate) fn fsic(&self, profile: &str, filter: &Filter, role: Role) -> Fsic {
-        let keep = |partition: &str, instance: &InstanceId| match role {
-            Role::Receiver => true,
-            Role::Producer => self.store.values().map(|held| &held.record).any(|record| {
+    pub(crate) fn fsic(&self, profile: &str, filter: &Filter, instances: Instances) -> Fsic {
+        let keep = |partition: &str, instance: &InstanceId| match instances {
+            Instances::All => true,
+            Instances::WithRecords => self.store.values().map(|held| &held.record).any(|record| {
                 record.profile == profile
                     && record.partition.starts_with(partition)
                     && record.last_saved.instance == *instance

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
 
 use chrono::{DateTime, Utc};
-use morango::counter::{DatabaseMaxCounters, Fsic, Lack, PartitionCounters, Stamp};
+use morango::counter::{DatabaseMaxCounters, Fsic, Instances, Lack, PartitionCounters, Stamp};
 use morango::id::{CertificateId, DatabaseId, NonceId, SyncId, SyncSessionId, TransferSessionId};
 use morango::identity::{Certificate, Instance, Nonce, PrivateKey};
 use morango::model::Registry;
@@ -16,7 +16,7 @@ use morango::port::{
 };
 use morango::record::StoreRecord;
 use morango::scope::Filter;
-use morango::session::{Role, SyncSession, SyncSessionQuery, TransferSession};
+use morango::session::{SyncSession, SyncSessionQuery, TransferSession};
 use morango::{Error, ErrorKind, Result};
 
 use crate::application::Application;
@@ -256,8 +256,8 @@ impl Storage for MemoryStorage {
         Open(&mut state).serialize(profile, filter, watch)
     }
 
-    fn fsic(&self, profile: &str, filter: &Filter, role: Role) -> Result<Fsic> {
-        Ok(self.state("compute the counters")?.data.fsic(profile, filter, role))
+    fn fsic(&self, profile: &str, filter: &Filter, instances: Instances) -> Result<Fsic> {
+        Ok(self.state("compute the counters")?.data.fsic(profile, filter, instances))
     }
 
     fn note_unclaimed(&self, entries: &PartitionCounters) -> Result<()> {

@@ -3,7 +3,7 @@
 use std::any::Any;
 
 use chrono::{DateTime, Utc};
-use morango::counter::{Fsic, Lack, PartitionCounters};
+use morango::counter::{Fsic, Instances, Lack, PartitionCounters};
 use morango::id::{SyncId, TransferSessionId};
 use morango::port::{
     DequeueReport, DeserializeOrder, DeserializeReport, OwnCounters, Renewal, Renewed, SerializeReport, SessionMemory,
@@ -11,7 +11,7 @@ use morango::port::{
 };
 use morango::record::StoreRecord;
 use morango::scope::Filter;
-use morango::session::{Role, TransferSession};
+use morango::session::TransferSession;
 use morango::{Error, ErrorKind, Result};
 
 use crate::application::Capture;
@@ -56,8 +56,8 @@ impl Transaction for Open<'_> {
         Ok(report)
     }
 
-    fn fsic(&mut self, profile: &str, filter: &Filter, role: Role) -> Result<Fsic> {
-        Ok(self.0.data.fsic(profile, filter, role))
+    fn fsic(&mut self, profile: &str, filter: &Filter, instances: Instances) -> Result<Fsic> {
+        Ok(self.0.data.fsic(profile, filter, instances))
     }
 
     fn unclaimed(&mut self, filter: &Filter) -> Result<PartitionCounters> {

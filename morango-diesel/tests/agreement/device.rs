@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use morango::counter::{DatabaseMaxCounters, Fsic, PartitionCounters, RecordMaxCounters, Stamp, difference};
+use morango::counter::{DatabaseMaxCounters, Fsic, Instances, PartitionCounters, RecordMaxCounters, Stamp, difference};
 use morango::id::{CertificateId, DatabaseId, InstanceId, SyncId, SyncSessionId, TransferSessionId};
 use morango::identity::{Instance, SystemFacts};
 use morango::port::{
@@ -13,7 +13,7 @@ use morango::port::{
 };
 use morango::record::{BufferRecord, Conflict, Gate, Resolution, StoreRecord, record_id};
 use morango::scope::Filter;
-use morango::session::{Capabilities, Direction, Role, Side, Stage, StageStatus, SyncSession, TransferSession};
+use morango::session::{Capabilities, Direction, Side, Stage, StageStatus, SyncSession, TransferSession};
 
 use crate::library::{BOOKS, PROFILE, book, book_id, note_id, owner_of, shelf, shelf_id};
 use crate::steps::{Edit, End, Foreign, Step, What};
@@ -49,7 +49,8 @@ pub(crate) struct Holdings {
     claims: BTreeMap<(String, String), i64>,
     unclaimed: PartitionCounters,
     conflicts: Vec<SyncId>,
-    producer_fsic: Fsic,
+    /// Of the instances with records, and of all.
+    fsics: [Fsic; 2],
 }
 
 /// A record that waits, but for the words of its reason.
@@ -78,10 +79,11 @@ impl Holdings {
         let waiting = waits(storage, &all());
         let dropped = waits(storage, &all().dropped());
         let unclaimed = storage.unclaimed(&everything).expect("what is unclaimed");
-        let producer_fsic = storage.fsic(PROFILE, &everything, Role::Producer).expect("the counters");
+        let fsics = [Instances::WithRecords, Instances::All]
+            .map(|instances| storage.fsic(PROFILE, &everything, instances).expect("the counters"));
         let conflicts = conflicts.into_iter().map(|record| record.id).collect();
         let (counter, rows, claims) = (device.counter(), device.rows(), device.claims());
-        Self { counter, records, rows, waiting, dropped, claims, unclaimed, conflicts, producer_fsic }
+        Self { counter, records, rows, waiting, dropped, claims, unclaimed, conflicts, fsics }
     }
 
     /// In what this differs from what the law holds; nothing where it does not.
@@ -102,7 +104,7 @@ impl Holdings {
             .or_else(|| differ("the database max counters", &self.claims, &law.claims))
             .or_else(|| differ("what is unclaimed", &self.unclaimed, &law.unclaimed))
             .or_else(|| differ("the conflicts", &self.conflicts, &law.conflicts))
-            .or_else(|| differ("the counters of a producer", &self.producer_fsic, &law.producer_fsic))
+            .or_else(|| differ("the counters that are told", &self.fsics, &law.fsics))
     }
 }
 
@@ -185,8 +187,8 @@ fn transfer(from: &dyn Storage, to: &dyn Storage, number: usize, filter: &Filter
     let mut told = vec![serialize(from, filter), serialize(to, filter)];
     let mut session = session(to, number, Side::Client, filter);
     let theirs = self::session(from, number, Side::Server, filter);
-    session.server_fsic = from.fsic(PROFILE, filter, Role::Producer).expect("the producer's counters");
-    session.client_fsic = to.fsic(PROFILE, filter, Role::Receiver).expect("the receiver's counters");
+    session.server_fsic = from.fsic(PROFILE, filter, Instances::WithRecords).expect("the producer's counters");
+    session.client_fsic = to.fsic(PROFILE, filter, Instances::All).expect("the receiver's counters");
     let unclaimed = from.unclaimed(filter).expect("what is unclaimed");
     let sent = session.server_fsic.expand_for_use(filter).expect("within the filter").and_unclaimed(unclaimed);
     let had = session.client_fsic.of_receiver(filter).expect("within the filter");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use morango::ErrorKind;
-use morango::counter::{RecordMaxCounters, Stamp};
+use morango::counter::{Instances, RecordMaxCounters, Stamp};
 use morango::id::{InstanceId, SyncId};
 use morango::port::{DequeueReport, ReceivedChunk, Rejection, Storage as _};
 use morango::record::{BufferRecord, StoreRecord};
@@ -186,7 +186,7 @@ fn a_call_that_was_stopped_between_transactions_goes_on_and_claims_only_at_the_e
     let newer = |device: &Device| device.records().iter().filter(|record| record.last_saved.counter == 9).count();
     assert_eq!(newer(&device), 1_500);
     let claims = |device: &Device| {
-        let fsic = device.storage.fsic(PROFILE, &everything(), morango::session::Role::Receiver).expect("the counters");
+        let fsic = device.storage.fsic(PROFILE, &everything(), Instances::All).expect("the counters");
         fsic.sub.get("").and_then(|counters| counters.get(&stamp("other", 0).instance).copied())
     };
     assert_eq!(claims(&device), None);
@@ -252,7 +252,7 @@ fn new_records_are_in_the_store_as_they_come_and_claimed_only_when_all_have_come
     let mut session = device.receiving(&everything());
     session.server_fsic.sub.insert(String::new(), [(stamp("other", 0).instance, 9)].into());
     let claims = |device: &Device| {
-        let fsic = device.storage.fsic(PROFILE, &everything(), morango::session::Role::Receiver).expect("the counters");
+        let fsic = device.storage.fsic(PROFILE, &everything(), Instances::All).expect("the counters");
         fsic.sub.get("").and_then(|counters| counters.get(&stamp("other", 0).instance).copied())
     };
     device.take(&session, vec![foreign_shelf("first", None), foreign_shelf("second", None)]);

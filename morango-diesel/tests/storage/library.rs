@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use morango::counter::{Lack, RecordMaxCounters, Stamp, difference};
+use morango::counter::{Instances, Lack, RecordMaxCounters, Stamp, difference};
 use morango::id::{CertificateId, InstanceId, SyncId, SyncSessionId, TransferSessionId};
 use morango::identity::{Instance, SystemFacts};
 use morango::model::{Model as _, Registry};
@@ -18,7 +18,7 @@ use morango::port::{
 };
 use morango::record::{BufferRecord, Gate, StoreRecord, record_id};
 use morango::scope::Filter;
-use morango::session::{Capabilities, Direction, Role, Side, Stage, StageStatus, SyncSession, TransferSession};
+use morango::session::{Capabilities, Direction, Side, Stage, StageStatus, SyncSession, TransferSession};
 use morango_diesel::Syncable;
 
 use super::database::{Connection, Database, Storage, dialect};
@@ -326,8 +326,9 @@ impl Device {
     pub(crate) fn receive(&self, other: &Self, filter: &Filter) -> (TransferSession, u64) {
         let mut session = self.receiving(filter);
         other.storage.serialize(PROFILE, filter, &go_on).expect("the other serializes");
-        session.server_fsic = other.storage.fsic(PROFILE, filter, Role::Producer).expect("the other's counters");
-        session.client_fsic = self.storage.fsic(PROFILE, filter, Role::Receiver).expect("our counters");
+        session.server_fsic =
+            other.storage.fsic(PROFILE, filter, Instances::WithRecords).expect("the other's counters");
+        session.client_fsic = self.storage.fsic(PROFILE, filter, Instances::All).expect("our counters");
         let sent = session.server_fsic.expand_for_use(filter).expect("within the filter");
         let had = session.client_fsic.expand_for_use(filter).expect("within the filter");
         let theirs = other.session(Side::Server, Direction::Pull, filter);

@@ -1,8 +1,9 @@
 //! What a receiver lacks is queued once, in order, and goes out in chunks.
 
+use morango::counter::Instances;
 use morango::port::Storage as _;
 use morango::scope::Filter;
-use morango::session::{Direction, Role, Side, Stage, StageStatus};
+use morango::session::{Direction, Side, Stage, StageStatus};
 
 use super::library::{Device, PROFILE, everything, foreign, foreign_shelf, go_on, lack, stamp};
 
@@ -113,11 +114,12 @@ fn a_producer_leaves_out_instances_of_which_it_has_nothing_to_send() {
     let mut told = session.clone();
     told.server_fsic.sub.insert("lib:shelves".to_owned(), [(stamp("gone", 0).instance, 7)].into());
     other.storage.dequeue(&told, &go_on).expect("it raises the counters");
-    let fsic = |role| other.storage.fsic(PROFILE, &everything(), role).expect("the counters");
-    let knows = |role| fsic(role).sub.values().any(|counters| counters.contains_key(&stamp("gone", 0).instance));
-    assert!(!knows(Role::Producer));
-    assert!(knows(Role::Receiver));
-    assert!(fsic(Role::Producer).sub[""].contains_key(&device.instance));
+    let fsic = |instances| other.storage.fsic(PROFILE, &everything(), instances).expect("the counters");
+    let knows =
+        |instances| fsic(instances).sub.values().any(|counters| counters.contains_key(&stamp("gone", 0).instance));
+    assert!(!knows(Instances::WithRecords));
+    assert!(knows(Instances::All));
+    assert!(fsic(Instances::WithRecords).sub[""].contains_key(&device.instance));
 }
 
 #[test]
@@ -131,7 +133,7 @@ fn counters_above_the_filter_are_found_for_every_prefix() {
     }
     device.storage.dequeue(&told, &go_on).expect("it raises the counters");
     let filter = Filter::new(["lib:books:ada", "lib:éxy", "z"]).expect("good prefixes");
-    let fsic = device.storage.fsic(PROFILE, &filter, Role::Receiver).expect("the counters");
+    let fsic = device.storage.fsic(PROFILE, &filter, Instances::All).expect("the counters");
     assert_eq!(fsic.super_.keys().collect::<Vec<_>>(), ["l", "lib:", "lib:b", "lib:books", "lib:é", "lib:éx"]);
     assert_eq!(fsic.sub.keys().collect::<Vec<_>>(), ["lib:books:ada:1"]);
 }

@@ -1,6 +1,6 @@
 //! What is here without a claim to be all of it is noted until it is claimed.
 
-use morango::counter::PartitionCounters;
+use morango::counter::{Instances, PartitionCounters};
 use morango::port::Storage as _;
 use morango::scope::Filter;
 
@@ -56,6 +56,6 @@ fn what_the_sender_has_above_the_filter_is_claimed_under_it() {
 
     device.storage.dequeue(&session, &go_on).expect("it dequeues");
 
-    let claimed = device.storage.fsic(super::library::PROFILE, &filter, morango::session::Role::Receiver);
+    let claimed = device.storage.fsic(super::library::PROFILE, &filter, Instances::All);
     assert_eq!(claimed.expect("the counters").sub, entries(&[("lib:a", "x", 7), ("lib:b", "x", 5)]));
 }

@@ -58,6 +58,16 @@ impl TryFrom<Unchecked> for Fsic {
     }
 }
 
+/// Of which instances a database tells its counters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Instances {
+    /// Of all that it has a counter of.
+    All,
+    /// Of those that were the last to save a record below the partition: of the others there is nothing to send.
+    #[default]
+    WithRecords,
+}
+
 impl Fsic {
     /// Reads the JSON text that a peer sent.
     ///

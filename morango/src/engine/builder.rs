@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::Engine;
+use crate::counter::Instances;
 use crate::hook::{Event, Hook, RenewalCause};
 use crate::identity::SystemFacts;
 use crate::model::Registry;
@@ -32,6 +33,7 @@ pub struct EngineBuilder {
     failed_before: FailedBefore,
     serializing: Occasion,
     deserializing: Occasion,
+    instances_told: Instances,
 }
 
 impl EngineBuilder {
@@ -50,6 +52,7 @@ impl EngineBuilder {
             failed_before: FailedBefore::default(),
             serializing: Occasion::default(),
             deserializing: Occasion::default(),
+            instances_told: Instances::default(),
         }
     }
 
@@ -175,6 +178,14 @@ impl EngineBuilder {
         self
     }
 
+    /// Tells a receiver the counters of every instance, also of those of which there is nothing to send: it then claims to have
+    /// all of theirs as well. Without it, such counters are left out, which makes the exchange shorter where many devices come and go.
+    #[must_use]
+    pub fn tell_all_counters(mut self) -> Self {
+        self.instances_told = Instances::All;
+        self
+    }
+
     /// Puts the engine together: checks the registry, brings the storage up to date, and finds out which instance this is.
     ///
     /// # Errors
@@ -205,6 +216,7 @@ impl EngineBuilder {
             failed_before: self.failed_before,
             serializing: self.serializing,
             deserializing: self.deserializing,
+            instances_told: self.instances_told,
             workers: Workers::default(),
             upkeep: Upkeep::new(self.sessions_idle, self.sessions_kept),
         };

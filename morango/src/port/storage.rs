@@ -12,13 +12,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::counter::{Fsic, Lack, PartitionCounters, Stamp};
+use crate::counter::{Fsic, Instances, Lack, PartitionCounters, Stamp};
 use crate::id::{CertificateId, DatabaseId, NonceId, SyncId, SyncSessionId, TransferSessionId};
 use crate::identity::{Certificate, Instance, Nonce, PrivateKey};
 use crate::model::Registry;
 use crate::record::{BufferRecord, StoreRecord};
 use crate::scope::Filter;
-use crate::session::{Role, SyncSession, SyncSessionQuery, TransferSession};
+use crate::session::{SyncSession, SyncSessionQuery, TransferSession};
 use crate::{Error, ErrorKind, Result};
 
 use super::forgetting::{Forgetting, Forgotten};
@@ -384,12 +384,12 @@ pub trait Storage: Send + Sync + 'static {
     /// The database fails. A row that cannot become a record is no error: it is set aside and reported.
     fn serialize(&self, profile: &str, filter: &Filter, watch: Watch<'_>) -> Result<SerializeReport>;
 
-    /// The filter specific instance counters of this database, without redundant entries. A producer's are reduced to the
-    /// instances that saved a record below the partition last.
+    /// The filter specific instance counters of this database, without redundant entries and for those instances only that are
+    /// asked for.
     ///
     /// # Errors
     /// The database fails.
-    fn fsic(&self, profile: &str, filter: &Filter, role: Role) -> Result<Fsic>;
+    fn fsic(&self, profile: &str, filter: &Filter, instances: Instances) -> Result<Fsic>;
 
     /// Notes what the store may hold from now on without a claim to hold all of it: up to these counters. What the database max
     /// counters claim already is passed over, and a note is gone when they come to claim it.

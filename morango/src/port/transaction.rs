@@ -11,11 +11,11 @@ use super::renewal::{OwnCounters, Renewal, Renewed};
 use super::storage::{DequeueReport, DeserializeReport, SerializeReport, Watch};
 use super::waiting::{DeserializeOrder, WaitingKind};
 use crate::Result;
-use crate::counter::{Fsic, Lack, PartitionCounters};
+use crate::counter::{Fsic, Instances, Lack, PartitionCounters};
 use crate::id::{SyncId, SyncSessionId, TransferSessionId};
 use crate::record::StoreRecord;
 use crate::scope::Filter;
-use crate::session::{Role, TransferSession};
+use crate::session::TransferSession;
 
 /// From whom a transaction is kept apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +101,7 @@ pub trait Transaction {
     ///
     /// # Errors
     /// The same.
-    fn fsic(&mut self, profile: &str, filter: &Filter, role: Role) -> Result<Fsic>;
+    fn fsic(&mut self, profile: &str, filter: &Filter, instances: Instances) -> Result<Fsic>;
 
     /// As [`Storage::unclaimed`](super::Storage::unclaimed).
     ///

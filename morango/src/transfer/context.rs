@@ -17,7 +17,7 @@ use super::stages::Performed;
 use super::upkeep::Upkeep;
 use super::work::Work;
 use super::workers::Workers;
-use crate::counter::Fsic;
+use crate::counter::{Fsic, Instances};
 use crate::hook::{Event, Phase, Totals};
 use crate::id::{CertificateId, SyncSessionId, TransferSessionId};
 use crate::identity::Instance;
@@ -48,6 +48,8 @@ pub(crate) struct Home {
     pub(crate) serializing: Occasion,
     /// When received records become rows.
     pub(crate) deserializing: Occasion,
+    /// Of which instances it tells its counters where it sends.
+    pub(crate) instances_told: Instances,
     pub(crate) workers: Workers,
     pub(crate) upkeep: Upkeep,
 }

@@ -6,9 +6,10 @@
 //! Peers that share no counters per partition exchange one map for the whole filter. Ours says what is true of every prefix.
 //! An existing peer that sends records says the most of any prefix, and would have us believe that of all of them.
 
+use super::context::Home;
 use super::work::Work;
 use crate::Result;
-use crate::counter::{CounterError, Fsic, FsicV1, PartitionCounters};
+use crate::counter::{CounterError, Fsic, FsicV1, Instances, PartitionCounters};
 use crate::id::{InstanceId, excerpt};
 use crate::limits;
 use crate::port::OwnCounters;
@@ -53,21 +54,22 @@ fn other_instance(sync_session: &SyncSession) -> Option<InstanceId> {
     }
 }
 
-/// What this side tells of its counters.
-///
-/// One map for all comes from the counters of a receiver, also where this side sends: a receiver leaves nothing out.
-pub(super) fn ours(work: &mut Work<'_>, exchange: &Exchange<'_>) -> Result<Fsic> {
+/// What this side tells of its counters. A receiver leaves nothing out, nor does one map for all.
+pub(super) fn ours(home: &Home, work: &mut Work<'_>, exchange: &Exchange<'_>) -> Result<Fsic> {
     let own = work.own_counters()?;
-    let mut of = |role| {
-        let all = work.fsic(exchange.profile, exchange.filter, role)?;
+    let mut of = |instances| {
+        let all = work.fsic(exchange.profile, exchange.filter, instances)?;
         Ok(match exchange.role {
             Role::Producer => all,
             Role::Receiver => up_to_told(all, &own),
         })
     };
     match exchange.form {
-        FsicForm::PerPartition => of(exchange.role),
-        FsicForm::Flat => Ok(FsicV1::of(&of(Role::Receiver)?, exchange.filter)?.spread_over(exchange.filter)?),
+        FsicForm::PerPartition => of(match exchange.role {
+            Role::Producer => home.instances_told,
+            Role::Receiver => Instances::All,
+        }),
+        FsicForm::Flat => Ok(FsicV1::of(&of(Instances::All)?, exchange.filter)?.spread_over(exchange.filter)?),
     }
 }
 

@@ -3,14 +3,14 @@
 use chrono::{DateTime, Utc};
 
 use crate::Result;
-use crate::counter::{Fsic, Lack, PartitionCounters};
+use crate::counter::{Fsic, Instances, Lack, PartitionCounters};
 use crate::id::TransferSessionId;
 use crate::port::{
     DequeueReport, DeserializeOrder, DeserializeReport, OwnCounters, Renewal, Renewed, SerializeReport, Storage,
     Transaction, Watch,
 };
 use crate::scope::Filter;
-use crate::session::{Role, TransferSession};
+use crate::session::TransferSession;
 
 /// Where a stage's own work is done.
 pub(super) enum Work<'t> {
@@ -55,8 +55,8 @@ impl Work<'_> {
         either!(self, at => at.serialize(profile, filter, watch))
     }
 
-    pub(super) fn fsic(&mut self, profile: &str, filter: &Filter, role: Role) -> Result<Fsic> {
-        either!(self, at => at.fsic(profile, filter, role))
+    pub(super) fn fsic(&mut self, profile: &str, filter: &Filter, instances: Instances) -> Result<Fsic> {
+        either!(self, at => at.fsic(profile, filter, instances))
     }
 
     pub(super) fn unclaimed(&mut self, filter: &Filter) -> Result<PartitionCounters> {

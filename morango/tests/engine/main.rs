@@ -14,6 +14,7 @@ mod several;
 
 use std::sync::{Arc, Mutex, OnceLock};
 
+use morango::counter::Instances;
 use morango::engine::EngineBuilder;
 use morango::identity::SystemFacts;
 use morango::model::Registry;
@@ -429,7 +430,7 @@ fn what_comes_after_a_chunk_that_was_refused_whole_is_passed_on_though_nothing_c
     let filter = Filter::new([pair.notes()]).expect("a prefix");
     pair.phone.save(&pair.notes(), "1", "milk");
     pair.phone.serialize(PROFILE, &filter, &|_| std::ops::ControlFlow::Continue(())).expect("it serializes");
-    let claims = pair.phone.fsic(PROFILE, &filter, morango::session::Role::Producer).expect("its counters");
+    let claims = pair.phone.fsic(PROFILE, &filter, Instances::WithRecords).expect("its counters");
     let promised = ProceedRequest {
         stage: Some(Stage::Queuing),
         client_fsic: Some(claims),

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use chrono::{DateTime, Utc};
-use morango::counter::{DatabaseMaxCounters, Fsic, Lack, PartitionCounters, RecordMaxCounters, Stamp};
+use morango::counter::{DatabaseMaxCounters, Fsic, Instances, Lack, PartitionCounters, RecordMaxCounters, Stamp};
 use morango::id::{CertificateId, DatabaseId, InstanceId, NonceId, SyncId, SyncSessionId, TransferSessionId};
 use morango::identity::{Certificate, Instance, Nonce, PrivateKey};
 use morango::model::{ModelDefinition, Registry};
@@ -19,7 +19,7 @@ use morango::port::{
 };
 use morango::record::{Relation, StoreRecord, merge, merge_row, put_before, record_id, relation};
 use morango::scope::Filter;
-use morango::session::{Role, Stage, StageStatus, SyncSession, SyncSessionOrder, SyncSessionQuery, TransferSession};
+use morango::session::{Stage, StageStatus, SyncSession, SyncSessionOrder, SyncSessionQuery, TransferSession};
 use morango::{Error, ErrorKind, Result};
 
 /// The only profile there is.
@@ -486,13 +486,14 @@ impl Storage for Memory {
         Ok(report)
     }
 
-    fn fsic(&self, _profile: &str, filter: &Filter, role: Role) -> Result<Fsic> {
+    fn fsic(&self, _profile: &str, filter: &Filter, instances: Instances) -> Result<Fsic> {
         let state = self.state();
-        let keep = |partition: &str, instance: &InstanceId| {
-            state.store.values().filter(|record| record.partition.starts_with(partition)).any(|record| match role {
-                Role::Producer => record.last_saved.instance == *instance,
-                Role::Receiver => record.counters.get(instance).is_some(),
-            })
+        let keep = |partition: &str, instance: &InstanceId| match instances {
+            Instances::All => true,
+            Instances::WithRecords => {
+                let mut under = state.store.values().filter(|record| record.partition.starts_with(partition));
+                under.any(|record| record.last_saved.instance == *instance)
+            }
         };
         Ok(Fsic::calculate(&state.counters, filter, &keep))
     }
@@ -792,8 +793,8 @@ impl Transaction for Open {
         self.0.serialize(profile, filter, watch)
     }
 
-    fn fsic(&mut self, profile: &str, filter: &Filter, role: Role) -> Result<Fsic> {
-        self.0.fsic(profile, filter, role)
+    fn fsic(&mut self, profile: &str, filter: &Filter, instances: Instances) -> Result<Fsic> {
+        self.0.fsic(profile, filter, instances)
     }
 
     fn unclaimed(&mut self, filter: &Filter) -> Result<PartitionCounters> {

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use morango::counter::Instances;
 use morango::engine::EngineBuilder;
 use morango::port::{Peer, ProceedRequest, TransferSessionRequest};
 use morango::prelude::*;
@@ -275,7 +276,7 @@ fn a_server_tries_a_pending_stage_again_when_it_is_only_looked_at() {
     let (peer, request) = (pair.peer(), pair.open(Capabilities::ours(), Direction::Pull));
     let id = peer.create_transfer_session(&request).expect("a pull").id;
     let filter = request.filter.clone();
-    let fsic = pair.engine.storage().fsic("notebook", &filter, Role::Receiver).expect("counters");
+    let fsic = pair.engine.storage().fsic("notebook", &filter, Instances::All).expect("counters");
     let go = ProceedRequest {
         stage: Some(Stage::Serializing),
         client_fsic: Some(fsic.clone()),

@@ -28,7 +28,7 @@ pub(super) fn serialized_fsic(home: &Home, order: &Order<'_>, asked: &Filter) ->
     if home.serializing == Occasion::InSyncs {
         home.storage.serialize(exchange.profile, exchange.filter, &|_| cancel.to_flow())?;
     }
-    fsic::ours(&mut Work::Apart(&*home.storage), &exchange)
+    fsic::ours(home, &mut Work::Apart(&*home.storage), &exchange)
 }
 
 /// Takes up the peer's counters, and how many records it has for us.

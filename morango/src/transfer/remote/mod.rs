@@ -127,7 +127,7 @@ fn note_counters(context: &mut Context<'_>, told: Fsic) -> Result<()> {
     {
         // What the peer was told of ours stands there; what is queued for it follows what is true now.
         if context.role() == Role::Producer {
-            context.session.client_fsic = fsic::ours(&mut work, &context.exchange())?;
+            context.session.client_fsic = fsic::ours(context.home, &mut work, &context.exchange())?;
         }
         renewal::settle(context)?;
     }

@@ -1,10 +1,10 @@
 //! *Queue*: the sender notes what the receiver lacks.
 
 use crate::Result;
-use crate::counter::difference;
+use crate::counter::{Instances, difference};
 use crate::hook::Phase;
 use crate::port::Progress;
-use crate::session::{FsicForm, Role, Stage};
+use crate::session::{FsicForm, Stage};
 use crate::transfer::context::Context;
 use crate::transfer::work::Work;
 
@@ -18,7 +18,7 @@ pub(super) fn run(context: &mut Context<'_>, work: &mut Work<'_>) -> Result<()> 
     let has = match context.exchange().form {
         FsicForm::PerPartition => session.producer_fsic().expand_for_use(&session.filter)?,
         FsicForm::Flat => {
-            let all = work.fsic(&session.profile, &session.filter, Role::Producer)?;
+            let all = work.fsic(&session.profile, &session.filter, Instances::WithRecords)?;
             all.expand_for_use(&session.filter)?
         }
     };

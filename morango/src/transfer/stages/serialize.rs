@@ -19,7 +19,7 @@ pub(super) fn run(context: &mut Context<'_>, work: &mut Work<'_>) -> Result<()> 
         Occasion::InSyncs => work.serialize(&session.profile, &session.filter, &context.watch(Stage::Serializing))?,
         Occasion::Apart => SerializeReport::default(),
     };
-    let mut ours = fsic::ours(work, &context.exchange())?;
+    let mut ours = fsic::ours(context.home, work, &context.exchange())?;
     match session.side {
         Side::Client => context.session.client_fsic = ours,
         Side::Server => {
@@ -29,7 +29,7 @@ pub(super) fn run(context: &mut Context<'_>, work: &mut Work<'_>) -> Result<()> 
             if let Some(known) = theirs.beyond
                 && renewal::become_another(context, work, known)?
             {
-                ours = fsic::ours(work, &context.exchange())?;
+                ours = fsic::ours(context.home, work, &context.exchange())?;
             }
             context.session.client_fsic = theirs.fsic;
             context.session.server_fsic = ours;

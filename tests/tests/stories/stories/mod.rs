@@ -87,6 +87,7 @@ macro_rules! stories {
             options::a_filter_outside_the_scope_is_refused,
             options::no_chunk_is_larger_than_was_asked_for,
             options::a_cancelled_sync_stops_and_the_next_one_ends_it,
+            options::counters_of_which_there_is_nothing_to_send_are_told_where_that_is_asked_for,
             restored::a_backup_put_back_as_a_new_database_is_another_instance_and_nothing_is_lost,
             restored::a_backup_that_overwrote_its_database_is_found_out_by_what_the_peer_knows,
             restored::an_instance_that_is_renewed_on_request_goes_on_with_everything,

@@ -9,6 +9,7 @@ use morango::hook::{Event, Phase};
 use morango::prelude::*;
 use morango::session::Stage;
 use morango_tests::compare::assert_equal;
+use morango_tests::device::SchoolAccounts;
 
 use super::given::{
     Between, SCHOOL_RECORDS, empty_device, moved, rename, root, serving_school, sql, two_equal_devices,
@@ -144,5 +145,33 @@ pub(super) fn a_cancelled_sync_stops_and_the_next_one_ends_it(on: Between) {
         assert_eq!(error.kind(), ErrorKind::Cancelled, "during {stage}: {error:?}");
         client.sync(&url, root(), SyncOptions::both_ways());
         assert_equal(&server, &client, &[]);
+    }
+}
+
+/// The client changed all that the server made, so that it has nothing of the server's own to send. Whoever gets it from there has all
+/// that the server has, and knows that only if it is told.
+pub(super) fn counters_of_which_there_is_nothing_to_send_are_told_where_that_is_asked_for(on: Between) {
+    for is_all_told in [false, true] {
+        let (server, mut client, _, url) = two_equal_devices(on);
+        if is_all_told {
+            client.rebuild(morango::engine::EngineBuilder::tell_all_counters);
+        }
+        sql(
+            &client,
+            "UPDATE dataset SET description = 'x'; UPDATE facility SET name = 'x'; UPDATE classroom SET name = 'x';
+             UPDATE \"user\" SET full_name = 'x'; UPDATE contentlog SET content = 'x'; DELETE FROM membership;",
+        );
+        let client_url = client.serve(SchoolAccounts::admin());
+        let third = empty_device(on.client, "third");
+
+        third.sync(&client_url, root(), SyncOptions::pull());
+
+        assert_equal(&client, &third, &[]);
+        let made_by_server = server.engine.instance().id.to_string();
+        let is_claimed = third.counters().iter().any(|(_, instance, _)| *instance == made_by_server);
+        assert_eq!(is_claimed, is_all_told);
+        let again = moved(&third.sync(&url, root(), SyncOptions::pull()));
+        assert_eq!(again, (if is_all_told { 0 } else { SCHOOL_RECORDS }, 0), "what is claimed is not sent again");
+        assert_equal(&client, &third, &[]);
     }
 }
