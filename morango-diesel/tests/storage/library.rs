@@ -21,20 +21,29 @@ use morango::scope::Filter;
 use morango::session::{Capabilities, Direction, Side, Stage, StageStatus, SyncSession, TransferSession};
 use morango_diesel::Syncable;
 
-use super::database::{Connection, Database, Storage, dialect};
+use super::database::{Connection, Database, Storage, dialect, model};
 
 pub(crate) const PROFILE: &str = "library";
 
 diesel::table! {
-    shelves (id) { id -> Text, name -> Text, parent_id -> Nullable<Text> }
+    use diesel::sql_types::*;
+    use super::super::database::Key;
+
+    shelves (id) { id -> Key, name -> Text, parent_id -> Nullable<Key> }
 }
 
 diesel::table! {
-    books (id) { id -> Text, shelf_id -> Text, owner -> Text, title -> Text, blurb -> Nullable<Text> }
+    use diesel::sql_types::*;
+    use super::super::database::Key;
+
+    books (id) { id -> Key, shelf_id -> Key, owner -> Text, title -> Text, blurb -> Nullable<Text> }
 }
 
 diesel::table! {
-    readings (id) { id -> Text, reader -> Text, pages -> Integer, tags -> Json, motto -> Text, remark -> Text }
+    use diesel::sql_types::*;
+    use super::super::database::Key;
+
+    readings (id) { id -> Key, reader -> Text, pages -> Integer, tags -> Json, motto -> Text, remark -> Text }
 }
 
 const TABLES: &str = "
@@ -49,43 +58,46 @@ const TABLES: &str = "
     );
     CREATE TABLE loans (book_id TEXT NOT NULL REFERENCES books (id));";
 
-#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Syncable)]
-#[diesel(table_name = shelves)]
-#[morango(profile = "library", model = "shelf", source_id = random, partition = "lib:shelves")]
-pub(crate) struct Shelf {
-    pub(crate) id: SyncId,
-    pub(crate) name: String,
-    #[morango(foreign_key = Self)]
-    pub(crate) parent_id: Option<SyncId>,
+model! {
+    #[diesel(table_name = shelves)]
+    #[morango(profile = "library", model = "shelf", source_id = random, partition = "lib:shelves")]
+    pub(crate) struct Shelf {
+        pub(crate) id: SyncId,
+        pub(crate) name: String,
+        #[morango(foreign_key = Self)]
+        pub(crate) parent_id: Option<SyncId>,
+    }
 }
 
-/// How far a reader is: devices that count apart are never in conflict about that.
-#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Syncable)]
-#[diesel(table_name = readings)]
-#[morango(profile = "library", model = "reading", source_id = "${reader}", partition = "lib:readings")]
-pub(crate) struct Reading {
-    pub(crate) id: SyncId,
-    pub(crate) reader: String,
-    #[morango(merge = max)]
-    pub(crate) pages: i32,
-    #[morango(merge = union)]
-    pub(crate) tags: serde_json::Value,
-    #[morango(merge(with = both_mottos))]
-    pub(crate) motto: String,
-    pub(crate) remark: String,
+model! {
+    /// How far a reader is: devices that count apart are never in conflict about that.
+    #[diesel(table_name = readings)]
+    #[morango(profile = "library", model = "reading", source_id = "${reader}", partition = "lib:readings")]
+    pub(crate) struct Reading {
+        pub(crate) id: SyncId,
+        pub(crate) reader: String,
+        #[morango(merge = max)]
+        pub(crate) pages: i32,
+        #[morango(merge = union)]
+        pub(crate) tags: serde_json::Value,
+        #[morango(merge(with = both_mottos))]
+        pub(crate) motto: String,
+        pub(crate) remark: String,
+    }
 }
 
-#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Syncable)]
-#[diesel(table_name = books)]
-#[morango(profile = "library", model = "book", source_id = random, partition = "lib:books:${owner}")]
-pub(crate) struct Book {
-    pub(crate) id: SyncId,
-    #[morango(foreign_key = Shelf)]
-    pub(crate) shelf_id: SyncId,
-    pub(crate) owner: String,
-    #[morango(max_length = 40)]
-    pub(crate) title: String,
-    pub(crate) blurb: Option<String>,
+model! {
+    #[diesel(table_name = books)]
+    #[morango(profile = "library", model = "book", source_id = random, partition = "lib:books:${owner}")]
+    pub(crate) struct Book {
+        pub(crate) id: SyncId,
+        #[morango(foreign_key = Shelf)]
+        pub(crate) shelf_id: SyncId,
+        pub(crate) owner: String,
+        #[morango(max_length = 40)]
+        pub(crate) title: String,
+        pub(crate) blurb: Option<String>,
+    }
 }
 
 /// Both mottos in the order of their letters. Where one is `none` the reader is to be asked.

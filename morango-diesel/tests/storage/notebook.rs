@@ -15,47 +15,56 @@ use morango::record::StoreRecord;
 use morango::scope::Filter;
 use morango_diesel::Syncable;
 
-use super::database::{Connection, Database, MARKS, Storage, dialect};
+use super::database::{Connection, Database, MARKS, Storage, dialect, model};
 
 diesel::table! {
-    owners (id) { id -> Text, name -> Text }
+    use diesel::sql_types::*;
+    use super::super::database::Key;
+
+    owners (id) { id -> Key, name -> Text }
 }
 
 diesel::table! {
-    notes (id) { id -> Text, owner_id -> Text, title -> Text, slug -> Nullable<Text>, opened -> Integer }
+    use diesel::sql_types::*;
+    use super::super::database::Key;
+
+    notes (id) { id -> Key, owner_id -> Key, title -> Text, slug -> Nullable<Text>, opened -> Integer }
 }
 
 diesel::table! {
     photos (id) { id -> Binary, name -> Text }
 }
 
-#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Syncable)]
-#[diesel(table_name = owners)]
-#[morango(profile = "notebook", model = "owner", source_id = random, partition = "${id}:profile")]
-pub(crate) struct Owner {
-    pub(crate) id: SyncId,
-    pub(crate) name: String,
+model! {
+    #[diesel(table_name = owners)]
+    #[morango(profile = "notebook", model = "owner", source_id = random, partition = "${id}:profile")]
+    pub(crate) struct Owner {
+        pub(crate) id: SyncId,
+        pub(crate) name: String,
+    }
 }
 
-#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Syncable)]
-#[diesel(table_name = notes)]
-#[morango(profile = "notebook", model = "note", source_id = random, partition = "${owner_id}:notes")]
-pub(crate) struct Note {
-    pub(crate) id: SyncId,
-    #[morango(foreign_key = Owner)]
-    pub(crate) owner_id: SyncId,
-    pub(crate) title: String,
-    pub(crate) slug: Option<String>,
-    #[morango(skip)]
-    pub(crate) opened: i32,
+model! {
+    #[diesel(table_name = notes)]
+    #[morango(profile = "notebook", model = "note", source_id = random, partition = "${owner_id}:notes")]
+    pub(crate) struct Note {
+        pub(crate) id: SyncId,
+        #[morango(foreign_key = Owner)]
+        pub(crate) owner_id: SyncId,
+        pub(crate) title: String,
+        pub(crate) slug: Option<String>,
+        #[morango(skip)]
+        pub(crate) opened: i32,
+    }
 }
 
-#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Syncable)]
-#[diesel(table_name = photos)]
-#[morango(profile = "notebook", model = "photo", source_id = "${name}", partition = "photos")]
-pub(crate) struct Photo {
-    pub(crate) id: SyncId,
-    pub(crate) name: String,
+model! {
+    #[diesel(table_name = photos)]
+    #[morango(profile = "notebook", model = "photo", source_id = "${name}", partition = "photos")]
+    pub(crate) struct Photo {
+        pub(crate) id: SyncId,
+        pub(crate) name: String,
+    }
 }
 
 pub(crate) const CREATE_TABLES: &str = "

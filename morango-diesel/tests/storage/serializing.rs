@@ -15,7 +15,7 @@ use morango::record::StoreRecord;
 use morango::scope::Filter;
 use morango_diesel::Syncable as _;
 
-use super::database::{NO_FOREIGN_KEYS, WRITES, id};
+use super::database::{WRITES, id};
 use super::notebook::{Device, Photo, notes, owners, stamp};
 
 #[test]
@@ -176,40 +176,6 @@ fn what_had_arrived_and_is_not_yet_a_row_loses_against_a_change_made_here() {
     assert_eq!(record.conflicting_serialized_data, "{\"name\":\"theirs\"}\nolder");
     let waiting = "SELECT count(*) FROM morango_store WHERE is_dirty = 1 OR failure_kind IS NOT NULL OR transfer_session IS NOT NULL";
     assert_eq!(device.number(waiting), 0);
-}
-
-#[test]
-fn a_row_that_cannot_become_a_record_is_told_of_and_tried_again_and_stops_no_other() {
-    let mut device = Device::new();
-    let stranger = SyncId::random();
-    device.run(&format!("INSERT INTO owners (id, name) VALUES ('{stranger}', 'Eve')"));
-    let ada = device.owner("Ada");
-    device.run(&format!("INSERT INTO notes (id, owner_id, title) VALUES ('{}', '{}', 'x')", "UPPER", ada.id));
-    for _ in 0..2 {
-        let report = device.serialize();
-        assert_eq!(report.set_aside_total, 2, "{report:?}");
-        assert!(
-            report.set_aside.iter().any(|aside| aside.id == stranger.to_string() && aside.reason.contains("`create`"))
-        );
-        assert!(report.set_aside.iter().any(|aside| aside.id == "UPPER"));
-    }
-    assert_eq!(device.records().len(), 1);
-    device.run(&format!("DELETE FROM owners WHERE id = '{stranger}'; DELETE FROM notes WHERE id = 'UPPER'"));
-    assert_eq!(device.serialize().set_aside_total, 0);
-    assert!(device.marks().is_empty());
-}
-
-#[test]
-fn a_row_with_a_value_that_its_field_cannot_hold_is_set_aside() {
-    let mut device = Device::new();
-    let ada = device.owner("Ada");
-    let note = device.note(&ada, "milk");
-    device.serialize();
-    device.run(NO_FOREIGN_KEYS);
-    device.run(&format!("UPDATE notes SET owner_id = 'nobody', title = 'x' WHERE id = '{}'", note.id));
-    let report = device.serialize();
-    assert_eq!((report.updated, report.set_aside_total), (0, 1), "{report:?}");
-    assert!(device.record(note.id).serialized.contains("milk"));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use morango::record::StoreRecord;
 use morango::scope::Filter;
 use morango_diesel::Syncable;
 
+use super::database::model;
 use super::library::{Device, books, changed, deleted, foreign, foreign_book, foreign_shelf, kinds, retitled, stamp};
 
 /// A device that has a shelf with these books, and the books' records.
@@ -215,30 +216,39 @@ fn pairs_that_are_unique_only_together_and_indexes_over_some_rows_only_change_ha
 }
 
 diesel::table! {
-    places (id) { id -> Text, number -> Integer, code -> Binary, share -> Double }
+    use diesel::sql_types::*;
+    use super::super::database::Key;
+
+    places (id) { id -> Key, number -> Integer, code -> Binary, share -> Double, guest_id -> Key }
 }
 
-#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Syncable)]
-#[diesel(table_name = places)]
-#[morango(profile = "library", model = "place", source_id = random, partition = "lib:places")]
-struct Place {
-    id: SyncId,
-    number: i32,
-    code: Vec<u8>,
-    share: f64,
+model! {
+    #[diesel(table_name = places)]
+    #[morango(profile = "library", model = "place", source_id = random, partition = "lib:places")]
+    struct Place {
+        id: SyncId,
+        number: i32,
+        code: Vec<u8>,
+        share: f64,
+        guest_id: SyncId,
+    }
 }
 
 #[test]
-fn numbers_and_bytes_that_may_not_be_empty_change_places_too() {
+fn numbers_bytes_and_ids_that_may_not_be_empty_change_places_too() {
     let registry = Registry::builder().model::<Place>().build().expect("a good model");
     let mut device = Device::with_models(
         "laptop",
         "CREATE TABLE places (
             id TEXT PRIMARY KEY NOT NULL, number INTEGER NOT NULL UNIQUE CHECK (number >= 0),
-            code BLOB NOT NULL UNIQUE, share DOUBLE PRECISION NOT NULL UNIQUE)",
+            code BLOB NOT NULL UNIQUE, share DOUBLE PRECISION NOT NULL UNIQUE,
+            guest_id TEXT NOT NULL UNIQUE)",
         registry,
     );
-    let content = |number: i32| format!(r#"{{"number":{number},"code":"00{number:02}","share":{number}.5}}"#);
+    let content = |number: i32| {
+        let guest = SyncId::hash_of(&number.to_string());
+        format!(r#"{{"number":{number},"code":"00{number:02}","share":{number}.5,"guest_id":"{guest}"}}"#)
+    };
     let place =
         |number: i32| foreign("place", "lib:places", &number.to_string(), &content(number), &[stamp("other", 1)]);
     device.dequeue((0..5).map(place).collect());

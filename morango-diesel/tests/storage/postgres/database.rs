@@ -10,6 +10,17 @@ use morango_diesel::PostgresStorage;
 
 pub(crate) type Storage = PostgresStorage;
 pub(crate) type Connection = PgConnection;
+/// The type of the columns that hold ids.
+pub(crate) type Key = diesel::sql_types::Text;
+
+/// A model of the application.
+macro_rules! model {
+    ($($item:tt)*) => {
+        #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Syncable)]
+        $($item)*
+    };
+}
+pub(crate) use model;
 
 /// A database of its own on the server, which is dropped in the end.
 pub(crate) struct Database {

@@ -11,6 +11,17 @@ use tempfile::TempDir;
 
 pub(crate) type Storage = SqliteStorage;
 pub(crate) type Connection = SqliteConnection;
+/// The type of the columns that hold ids.
+pub(crate) type Key = diesel::sql_types::Text;
+
+/// A model of the application.
+macro_rules! model {
+    ($($item:tt)*) => {
+        #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Syncable)]
+        $($item)*
+    };
+}
+pub(crate) use model;
 
 /// A file of its own, which goes with its directory.
 pub(crate) struct Database {

@@ -24,6 +24,8 @@ mod faults;
 mod forgetting;
 #[path = "../library.rs"]
 mod library;
+#[path = "../no_ids.rs"]
+mod no_ids;
 #[path = "../notebook.rs"]
 mod notebook;
 #[path = "../queue.rs"]
