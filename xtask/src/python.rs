@@ -57,6 +57,8 @@ pub(crate) fn older_peers() -> Result<Vec<OlderPeer>, String> {
     let peers = versions.into_iter().map(|version| {
         let requirements = folder.join(format!("requirements-{version}.txt"));
         let interpreter = environment(&format!("python-peer-{version}"), &requirements, starts_a_peer);
+        // What could not be done is plain; why is what was said last.
+        let interpreter = interpreter.map_err(|error| error.lines().last().unwrap_or_default().to_owned());
         OlderPeer { version, interpreter }
     });
     Ok(peers.collect())
@@ -92,7 +94,7 @@ fn environment(name: &str, requirements: &Path, check: fn(&Path) -> Result<(), S
             "{error}\nPython 3 with its venv module is needed; name the interpreter in PYTHON if it is not `python3`"
         )
     })?;
-    run::complete(
+    run::complete_quoting(
         Command::new(&interpreter)
             .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
             .arg(requirements),

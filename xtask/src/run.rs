@@ -36,6 +36,17 @@ pub(crate) fn complete(command: &mut Command) -> Result<(), String> {
     if status.success() { Ok(()) } else { Err(format!("{command:?} ended with {status}")) }
 }
 
+/// Runs a program to its end; where it fails, the error ends with the last line that it said.
+pub(crate) fn complete_quoting(command: &mut Command) -> Result<(), String> {
+    let mut last = None;
+    complete_reading(command, |line| {
+        if !line.trim().is_empty() {
+            last = Some(line.to_owned());
+        }
+    })
+    .map_err(|error| last.map_or_else(|| error.clone(), |said| format!("{error}\n{said}")))
+}
+
 /// Runs a program to its end, shows each line that it says, and hands it to `each`.
 ///
 /// Both outputs are read: test runners speak on the one, compile-fail programs on the other.

@@ -113,7 +113,8 @@ fn tests(count: &mut Count) -> Result<(), String> {
     command.env("MORANGO_PYTHON", python::interpreter()?);
     // The runners' own arguments stand behind the others.
     command.arg("--");
-    for peer in python::older_peers()? {
+    let older_peers = python::older_peers()?;
+    for peer in &older_peers {
         match &peer.interpreter {
             Ok(interpreter) => {
                 command.env(peer.variable(), interpreter);
@@ -133,7 +134,8 @@ fn tests(count: &mut Count) -> Result<(), String> {
         println!("PostgreSQL answers at {}", server.url());
         command.env(POSTGRES_URL, server.url());
     }
-    run::complete_reading(&mut command, |line| count.read(line, kind_of))
+    run::complete_reading(&mut command, |line| count.read(line, kind_of))?;
+    count.matrix.check(&older_peers.into_iter().map(|peer| peer.version).collect::<Vec<_>>())
 }
 
 fn documentation_examples(count: &mut Count) -> Result<(), String> {
