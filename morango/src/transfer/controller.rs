@@ -159,7 +159,9 @@ fn lead(context: &mut Context<'_>, peer: &dyn Peer, chunk_records: Option<usize>
         context.stage(stage, |context| match stage {
             Stage::Transferring => exchange(context, peer, chunk_records),
             Stage::Cleanup => close(context, peer),
-            _ => both_parts(context, peer, stage),
+            Stage::Initializing | Stage::Serializing | Stage::Queuing | Stage::Dequeuing | Stage::Deserializing => {
+                both_parts(context, peer, stage)
+            }
         })?;
     }
     Ok(())

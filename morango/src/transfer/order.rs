@@ -47,7 +47,33 @@ impl BreakingOff {
             ErrorKind::Connection | ErrorKind::Timeout | ErrorKind::StorageBusy | ErrorKind::StorageUnavailable => true,
             ErrorKind::PeerRefused => error.is_retryable(),
             ErrorKind::Cancelled => self == Self::EvenIfCancelled,
-            _ => false,
+            ErrorKind::Configuration
+            | ErrorKind::InvalidInput
+            | ErrorKind::CertificateInvalid
+            | ErrorKind::CertificateUnknown
+            | ErrorKind::CertificateExceedsParent
+            | ErrorKind::SignatureInvalid
+            | ErrorKind::PrivateKeyMissing
+            | ErrorKind::NonceInvalid
+            | ErrorKind::Unauthenticated
+            | ErrorKind::Forbidden
+            | ErrorKind::FilterOutsideScope
+            | ErrorKind::SessionUnknown
+            | ErrorKind::SessionConflict
+            | ErrorKind::SessionGone
+            | ErrorKind::SessionHeld
+            | ErrorKind::PeerStageFailed
+            | ErrorKind::RecordRejected
+            | ErrorKind::RecordChanged
+            | ErrorKind::MessageMalformed
+            | ErrorKind::LimitExceeded
+            | ErrorKind::PeerAnswerUnexpected
+            | ErrorKind::PeerUntrusted
+            | ErrorKind::StorageCorrupt
+            | ErrorKind::StorageFull
+            | ErrorKind::Storage
+            | ErrorKind::Operation
+            | ErrorKind::Internal => false,
         }
     }
 }

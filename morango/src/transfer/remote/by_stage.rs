@@ -172,7 +172,9 @@ impl<'a, 'b> Wait<'a, 'b> {
         // Who says that it is at work may be done later; who says nothing for so long has lost the thread.
         let (since, seconds_max, kind) = match standing {
             Standing::Working => (self.began, limits::STAGE_SECONDS_MAX, ErrorKind::Timeout),
-            _ => (self.last.2, limits::STALLED_SECONDS_MAX, ErrorKind::PeerStageFailed),
+            Standing::Arrived | Standing::Pending | Standing::Behind | Standing::Failed | Standing::Unsaid => {
+                (self.last.2, limits::STALLED_SECONDS_MAX, ErrorKind::PeerStageFailed)
+            }
         };
         if now.saturating_sub(since) <= Duration::from_secs(seconds_max) {
             return Ok(());
