@@ -179,8 +179,11 @@ impl<'a> OperationContext<'a> {
         outcome.expect("work that is called within a transaction has an outcome")
     }
 
-    /// Does something once in this transfer and stage, however often the operation runs: what was done is remembered, in the
-    /// same transaction. Where it was done before, this answers as it did then; but a stage that it kept pending it leaves to the next.
+    /// Does something once in this transfer and stage, however often the operation runs, in this process or another that goes on
+    /// with the sync. Where it was done before, this answers as it did then; but a stage that it kept pending it leaves to the next.
+    ///
+    /// On the local part what was done is remembered in the same transaction, with what the work wrote. On the network part there
+    /// is none: it is remembered when the work is over, so a process that ends between the two does it again.
     ///
     /// # Errors
     /// Those of the work, which is then not remembered; and [`ErrorKind::InvalidInput`] at initializing, before there is a

@@ -79,6 +79,7 @@ macro_rules! stories {
             operations::what_is_put_right_after_a_pull_stays_here_where_it_is_untracked,
             operations::an_operation_puts_away_what_stands_in_the_way_of_a_record,
             operations::a_stage_that_breaks_off_leaves_nothing_of_its_operations_and_a_resumed_one_repeats_none,
+            operations::what_was_done_once_towards_the_network_is_not_done_again_by_an_engine_that_is_built_anew,
             operations::a_filter_that_the_server_widened_is_synced_both_ways,
             operations::a_hook_learns_which_records_a_transfer_changed,
             options::events_arrive_in_the_order_of_the_stages,

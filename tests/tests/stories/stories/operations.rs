@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use morango::client::HttpPeer;
 use morango::hook::{GuestError, TransferEnd, TransferInfo};
 use morango::prelude::*;
 use morango_examples::school::{Assignment, SINGLE_USER};
@@ -187,6 +188,37 @@ pub(super) fn a_stage_that_breaks_off_leaves_nothing_of_its_operations_and_a_res
         [1, 2],
         "a stage that is done is not done again"
     );
+    assert_equal(&server, &client, &[]);
+}
+
+pub(super) fn what_was_done_once_towards_the_network_is_not_done_again_by_an_engine_that_is_built_anew(on: Between) {
+    let (server, client, school, url) = two_equal_devices(on);
+    school.logs(&server, school.ada, 3);
+    let counts = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+    let operation = || {
+        let counts = Arc::clone(&counts);
+        StageOperation::network("announce", Stage::Queuing, move |context| {
+            let outcome = context.once(|_| {
+                counts[0].fetch_add(1, Ordering::SeqCst);
+                Ok(StageOutcome::Next)
+            })?;
+            if counts[1].fetch_add(1, Ordering::SeqCst) == 0 {
+                // The kind of failure that may pass, after the work was done.
+                return Err(morango::Error::new(ErrorKind::StorageBusy, "lock the cupboard").into());
+            }
+            Ok(outcome)
+        })
+    };
+    let error =
+        client.attempt_sync(&url, root(), SyncOptions::pull().operation(operation())).expect_err("it is broken off");
+    let id = error.sync_session().unwrap_or_else(|| panic!("it can go on: {error:?}"));
+
+    let engine = client.builder_apart().operation(operation()).build().expect("another engine on the database");
+    let peer = HttpPeer::new(&url).expect("the address");
+    let report = engine.resume(&peer, id, SyncOptions::pull()).unwrap_or_else(|error| panic!("{}", error.report()));
+
+    assert_eq!(moved(&report).0, 3, "{report}");
+    assert_eq!(counts.each_ref().map(|count| count.load(Ordering::SeqCst)), [1, 2], "done once, and asked for twice");
     assert_equal(&server, &client, &[]);
 }
 
