@@ -6,24 +6,12 @@
 
 #![expect(clippy::print_stdout, reason = "a story of many cases says at which of them it failed")]
 #![expect(clippy::assigning_clones, reason = "a case reads better as an assignment")]
+#![expect(clippy::duplicate_mod, reason = "the same stories are told over both databases")]
 
 #[path = "."]
 mod bad_input {
-    mod bodies;
-    mod certificate_requests;
-    mod chains;
-    mod counters;
-    mod databases;
-    mod exhaustion;
-    mod filters;
-    mod future;
-    mod nonces;
     mod papers;
-    mod peers;
-    mod pushing;
-    mod records;
-    mod routes;
-    mod school;
-    mod secrets;
+    mod postgres;
+    mod sqlite;
     mod visitor;
 }

@@ -122,8 +122,7 @@ fn something_else_that_answers_at_any_call_costs_no_record() {
 
 #[test]
 fn a_page_of_html_at_the_first_call_comes_with_advice() {
-    let home = Device::new("home");
-    super::school::keep(&home, &Papers::member());
+    let home = member("home");
     let before = holding(&home);
     for (answer, kind) in [
         (Answer::html(200), ErrorKind::PeerAnswerUnexpected),
@@ -236,7 +235,7 @@ fn a_peer_that_never_ends_a_stage_is_given_up() {
     let school = School::open();
     let clock = HandClock::default();
     let mut home = member("home");
-    home.engine = Engine::builder(home.sqlite().clone()).clock(clock.clone()).build().expect("an engine");
+    home.rebuild(|builder| builder.clock(clock.clone()));
     let proxy = Proxy::start(&school.url, move |request, onward| {
         let reply = onward.forward(request);
         if !request.call().ends_with(" transfersessions/ID/") {
@@ -261,7 +260,7 @@ fn a_peer_that_comes_no_nearer_and_does_not_say_that_it_works_is_given_up_within
     let school = School::open();
     let clock = HandClock::default();
     let mut home = member("home");
-    home.engine = Engine::builder(home.sqlite().clone()).clock(clock.clone()).build().expect("an engine");
+    home.rebuild(|builder| builder.clock(clock.clone()));
     let proxy = Proxy::start(&school.url, |request, onward| {
         let reply = onward.forward(request);
         if !request.call().ends_with(" transfersessions/ID/") {

@@ -1,6 +1,5 @@
 //! Records that do not belong where they come, among others that do.
 
-use diesel::RunQueryDsl as _;
 use morango::ErrorKind;
 use morango::id::{SyncId, TransferSessionId};
 use morango::prelude::*;
@@ -316,7 +315,7 @@ fn a_pull_takes_what_is_good_and_reports_the_rest() {
     home.sync(&school.url, &certificate, SyncOptions::pull());
     assert_eq!(home.store().len(), all - SPOILS, "they are reported, and kept among the rejections");
     // It comes with the next change of each.
-    diesel::sql_query("UPDATE classroom SET name = name || '!'").execute(&mut school.city.connect()).expect("changes");
+    school.city.sql("UPDATE classroom SET name = name || '!'");
     home.sync(&school.url, &certificate, SyncOptions::pull());
     assert!(home.store().len() > all - SPOILS);
     school.assert_works_on();

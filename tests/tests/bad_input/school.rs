@@ -2,17 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use diesel::prelude::*;
-use diesel::sql_query;
-use diesel::sql_types::BigInt;
 use morango::client::{HttpPeer, RetryPolicy};
 use morango::prelude::*;
-use morango_diesel::Syncable;
 use morango_examples::school::{Classroom, Dataset, Facility, User};
 use morango_tests::clock::HandClock;
 use morango_tests::compare::{Told, assert_equal, rows_of_device, told_by_device};
 use morango_tests::device::{Device, SchoolAccounts};
 
+use super::ON;
 use super::papers::Papers;
 use super::visitor::Visitor;
 
@@ -33,29 +30,21 @@ impl School {
     pub(crate) fn open() -> Self {
         let root = Papers::root();
         let clock = HandClock::default();
-        let mut city = Device::new("city");
-        let builder = Engine::builder(city.sqlite().clone()).clock(clock.clone());
-        city.engine = builder.build().expect("an engine on the database");
+        let mut city = Device::on(ON, "city");
+        city.rebuild(|builder| builder.clock(clock.clone()));
         keep(&city, &root);
-        let connection = &mut city.connect();
         let dataset = SyncId::from(root.id());
-        Dataset { id: dataset, description: "Harbour School".to_owned(), allow_guests: true }
-            .create(connection)
-            .expect("the dataset's row");
-        let facility = Facility { id: SyncId::unset(), dataset_id: dataset, name: "Harbour".to_owned() }
-            .create(connection)
-            .expect("the facility's row")
-            .id;
+        city.create(Dataset { id: dataset, description: "Harbour School".to_owned(), allow_guests: true });
+        let facility = Facility { id: SyncId::unset(), dataset_id: dataset, name: "Harbour".to_owned() };
+        let facility = city.create(facility).id;
         let ada = User {
             id: SyncId::unset(),
             dataset_id: dataset,
             username: "ada".to_owned(),
             full_name: "Ada".to_owned(),
             birth_year: None,
-        }
-        .create(connection)
-        .expect("the learner's row")
-        .id;
+        };
+        let ada = city.create(ada).id;
         city.serialize();
         let url = city.serve(SchoolAccounts::admin().with_learner("ada", ada));
         Self { city, url, clock, dataset, facility, ada }
@@ -80,16 +69,14 @@ impl School {
 
     /// Makes a class on a device.
     pub(crate) fn add_class(&self, device: &Device, name: &str) -> SyncId {
-        Classroom {
+        let class = Classroom {
             id: SyncId::unset(),
             dataset_id: self.dataset,
             facility_id: self.facility,
             name: name.to_owned(),
             parent_id: None,
-        }
-        .create(&mut device.connect())
-        .expect("a class")
-        .id
+        };
+        device.create(class).id
     }
 
     /// What the city's server holds.
@@ -128,7 +115,7 @@ pub(crate) fn member(name: &'static str) -> Device {
 
 /// A device of ours with these papers.
 pub(crate) fn device_with(name: &'static str, papers: &Papers) -> Device {
-    let device = Device::new(name);
+    let device = Device::on(ON, name);
     keep(&device, papers);
     device
 }
@@ -141,17 +128,7 @@ pub(crate) fn keep(device: &Device, papers: &Papers) {
 
 /// How many certificates a device keeps, its own and those of others.
 pub(crate) fn certificates_of(device: &Device) -> i64 {
-    number(&mut device.connect(), "SELECT count(*) AS number FROM morango_certificate")
-}
-
-/// The one number that a query gives.
-pub(crate) fn number(connection: &mut SqliteConnection, query: &str) -> i64 {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = BigInt)]
-        number: i64,
-    }
-    sql_query(query).get_result::<Row>(connection).expect("the database can be read").number
+    device.number("SELECT count(*) AS number FROM morango_certificate")
 }
 
 /// What a device holds.

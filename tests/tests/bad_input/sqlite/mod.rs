@@ -1,0 +1,40 @@
+//! The stories on SQLite, with those that are told there alone: a file may hold anything, and what is said of routes, pushing and
+//! secrets is the same on each database.
+
+use morango_tests::database::Database;
+
+use super::{papers, visitor};
+
+/// The database that everybody is on.
+pub(crate) const ON: Database = Database::Sqlite;
+
+#[path = "../bodies.rs"]
+mod bodies;
+#[path = "../certificate_requests.rs"]
+mod certificate_requests;
+#[path = "../chains.rs"]
+mod chains;
+#[path = "../counters.rs"]
+mod counters;
+#[path = "../databases.rs"]
+mod databases;
+#[path = "../exhaustion.rs"]
+mod exhaustion;
+#[path = "../filters.rs"]
+mod filters;
+#[path = "../future.rs"]
+mod future;
+#[path = "../nonces.rs"]
+mod nonces;
+#[path = "../peers.rs"]
+mod peers;
+#[path = "../pushing.rs"]
+mod pushing;
+#[path = "../records.rs"]
+mod records;
+#[path = "../routes.rs"]
+mod routes;
+#[path = "../school.rs"]
+mod school;
+#[path = "../secrets.rs"]
+mod secrets;
