@@ -10,10 +10,12 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use diesel::connection::SimpleConnection as _;
+use diesel::prelude::*;
 use morango::session::Capability;
 use serde_json::{Value, json};
 
-use crate::database::Database;
+use crate::database::{Database, quoted};
 use crate::postgres::TestDatabase;
 
 /// The version of the package that `MORANGO_PYTHON` runs.
@@ -34,6 +36,8 @@ pub struct PythonPeer {
     pub url: String,
     /// Its instance id.
     pub instance_id: String,
+    /// What kind of peer it is.
+    kind: Kind,
     /// Its database, where that is not a file. It goes after the peer.
     database: Option<TestDatabase>,
 }
@@ -143,12 +147,28 @@ impl PythonPeer {
             .expect("the Python interpreter starts");
         let input = child.stdin.take();
         let output = BufReader::new(child.stdout.take().expect("standard output is piped"));
-        let mut peer =
-            Self { child, input, output, log, url: String::new(), instance_id: String::new(), database: None };
+        let (url, instance_id) = (String::new(), String::new());
+        let mut peer = Self { child, input, output, log, url, instance_id, kind, database: None };
         let ready = peer.answer();
         peer.url = text(&ready, "url");
         peer.instance_id = text(&ready, "instance_id");
         peer
+    }
+
+    /// A copy of the file as it is now, under another name beside it.
+    pub fn back_up(&self, name: &str) -> PathBuf {
+        let backup = self.log.with_file_name(name).with_extension("db");
+        let file = self.log.with_extension("db").display().to_string();
+        let mut connection = SqliteConnection::establish(&file).expect("the peer is on a file");
+        let copy = format!("VACUUM INTO {}", quoted(&backup.display().to_string()));
+        connection.batch_execute(&copy).expect("a backup");
+        backup
+    }
+
+    /// Another peer of this kind, on a backup.
+    #[must_use]
+    pub fn restored(&self, backup: &Path) -> Self {
+        Self::launch(self.kind, backup.as_os_str(), backup.with_extension("log"), &[])
     }
 
     /// Gives a command; the arguments are a JSON object.

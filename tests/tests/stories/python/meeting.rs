@@ -1,6 +1,7 @@
 //! A Python peer and one of ours: one calls, the other has founded a school and answers.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use morango::client::HttpPeer;
 use morango::port::Credentials;
@@ -185,6 +186,14 @@ impl Meeting {
         match self.cast.caller {
             Caller::Rust => self.python(),
             Caller::Python => self.rust(),
+        }
+    }
+
+    /// A copy of the Python peer's database takes the place of what it had.
+    pub(super) fn put_python_back(&mut self, backup: &Path) {
+        self.python = self.python.restored(backup);
+        if self.cast.caller == Caller::Rust {
+            self.url.clone_from(&self.python.url);
         }
     }
 

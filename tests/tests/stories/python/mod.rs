@@ -86,6 +86,30 @@ macro_rules! stories_of_a_server {
     };
 }
 
+/// The same, where Python is on a file, of which a backup can be put back.
+macro_rules! stories_of_a_server_on_a_file {
+    ($cast:expr) => {
+        stories_of_a_server!($cast);
+        stories_of_a_backup!($cast);
+    };
+}
+
+/// Tells every story with one cast, in which Python calls and is on a file.
+macro_rules! stories_of_a_caller_on_a_file {
+    ($cast:expr) => {
+        stories!($cast);
+        stories_of_a_backup!($cast);
+    };
+}
+
+macro_rules! stories_of_a_backup {
+    ($cast:expr) => {
+        told_with! { $cast;
+            restored::what_a_restored_python_peer_saves_under_numbers_that_are_known_comes_with_its_next_change,
+        }
+    };
+}
+
 /// Tells with one cast what shows whether a version or dialect is understood.
 macro_rules! stories_of_understanding {
     ($cast:expr) => {
@@ -201,7 +225,7 @@ const ALL: &[Capability] = &[Capability::FsicV2Format, Capability::AsyncOperatio
 mod rust_is_client {
     mod on_sqlite {
         casts! { Rust, Sqlite;
-            python_0_8_15_on_sqlite = Kind::on(Database::Sqlite) => stories_of_a_server,
+            python_0_8_15_on_sqlite = Kind::on(Database::Sqlite) => stories_of_a_server_on_a_file,
             python_0_8_15_on_postgres = Kind::on(Database::Postgres) => stories_of_a_server,
             python_0_7_1_on_postgres = Kind::on(Database::Postgres).of_version("0.7.1") => stories_in_short,
             python_0_5_6_on_postgres = Kind::on(Database::Postgres).of_version("0.5.6") => stories_in_short,
@@ -211,8 +235,8 @@ mod rust_is_client {
 
     mod on_postgres {
         casts! { Rust, Postgres;
-            python_0_8_15_on_sqlite = Kind::on(Database::Sqlite) => stories,
-            python_0_8_15_on_postgres = Kind::on(Database::Postgres) => stories,
+            python_0_8_15_on_sqlite = Kind::on(Database::Sqlite) => stories_of_a_server_on_a_file,
+            python_0_8_15_on_postgres = Kind::on(Database::Postgres) => stories_of_a_server,
         }
         old_casts!(Rust, Postgres, stories_in_short, stories_in_short);
     }
@@ -221,7 +245,7 @@ mod rust_is_client {
 mod python_is_client {
     mod on_sqlite {
         casts! { Python, Sqlite;
-            python_0_8_15_on_sqlite = Kind::on(Database::Sqlite) => stories,
+            python_0_8_15_on_sqlite = Kind::on(Database::Sqlite) => stories_of_a_caller_on_a_file,
             python_0_8_15_on_postgres = Kind::on(Database::Postgres) => stories,
             python_0_7_1_on_postgres = Kind::on(Database::Postgres).of_version("0.7.1") => stories_in_short,
             python_0_5_6_on_postgres = Kind::on(Database::Postgres).of_version("0.5.6") => stories_in_short,
@@ -231,7 +255,7 @@ mod python_is_client {
 
     mod on_postgres {
         casts! { Python, Postgres;
-            python_0_8_15_on_sqlite = Kind::on(Database::Sqlite) => stories,
+            python_0_8_15_on_sqlite = Kind::on(Database::Sqlite) => stories_of_a_caller_on_a_file,
             python_0_8_15_on_postgres = Kind::on(Database::Postgres) => stories,
         }
         old_casts!(Python, Postgres, stories_in_short, stories_of_a_caller_without_counters);
