@@ -123,6 +123,14 @@ impl Device {
         self.engine = self.home.engine();
     }
 
+    /// Where the database is, as another program is told it: a file's path, or the URL of a database of the server.
+    pub fn place(&self) -> String {
+        match &self.home {
+            Home::Sqlite(_) => self.database().display().to_string(),
+            Home::Postgres(_, database) => database.url().to_owned(),
+        }
+    }
+
     /// Which kind of database the device is on.
     pub fn kind(&self) -> Database {
         self.home.kind()

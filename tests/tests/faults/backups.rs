@@ -1,27 +1,20 @@
 //! Peers that went back in time: their database was restored from an old backup, and they go on from there.
 //!
 //! Goal: whoever meets one loses nothing, gives it back what it lost, and takes nothing back of what it has claimed itself. Method: a
-//! device is closed, and opened on a copy of its file of some time ago, in the role of the client and in that of the server.
+//! device is closed, and opened on a copy of its database of some time ago, in the role of the client and in that of the server.
 
 use morango::prelude::*;
-use morango_diesel::SqliteStorage;
 use morango_tests::compare::{assert_equal, assert_none_fell};
-use morango_tests::device::{Device, SchoolAccounts};
+use morango_tests::device::{Restoring, SchoolAccounts};
 use morango_tests::given::{Between, rename, root, two_equal_devices};
 
-/// A copy of a device's database as it is now.
-fn back_up(device: &Device) -> std::path::PathBuf {
-    device.sql("PRAGMA wal_checkpoint(TRUNCATE)");
-    let backup = device.file("backup.db");
-    std::fs::copy(device.database(), &backup).expect("a backup");
-    backup
-}
-
-#[test]
-fn a_peer_that_restored_an_old_backup_is_given_back_what_it_lost() {
+pub(super) fn a_peer_that_restored_an_old_backup_is_given_back_what_it_lost(on: Between) {
     for restored_is_server in [true, false] {
-        let (mut server, mut client, school, mut url) = two_equal_devices(Between::FILES);
-        let backup = back_up(if restored_is_server { &server } else { &client });
+        let (mut server, mut client, school, mut url) = two_equal_devices(on);
+        let backup = if restored_is_server { server.back_up() } else { client.back_up() };
+        if restored_is_server {
+            url = server.serve(SchoolAccounts::admin());
+        }
         // What both have made since, and exchanged, the restored one loses.
         for round in 0..4 {
             school.logs(&server, school.ada, 3);
@@ -30,14 +23,16 @@ fn a_peer_that_restored_an_old_backup_is_given_back_what_it_lost() {
             rename(&client, school.bert, &format!("round {round} of the client"));
             client.sync(&url, root(), SyncOptions::both_ways());
         }
-        let (restored, other) = if restored_is_server { (&mut server, &client) } else { (&mut client, &server) };
+        let other = if restored_is_server { &client } else { &server };
         let (before, records) = (other.counters(), other.store());
-        restored.fall_silent();
-        restored.reopen(SqliteStorage::open(&backup).expect("the backup"));
-        assert!(restored.store().len() < records.len());
         if restored_is_server {
+            server = server.restored(&backup, Restoring::AsNew);
             url = server.serve(SchoolAccounts::admin());
+        } else {
+            client = client.restored(&backup, Restoring::AsNew);
         }
+        let restored = if restored_is_server { &server } else { &client };
+        assert!(restored.store().len() < records.len());
 
         client.sync(&url, root(), SyncOptions::both_ways());
         client.sync(&url, root(), SyncOptions::both_ways());

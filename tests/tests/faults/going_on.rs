@@ -1,6 +1,7 @@
 //! What the stories share: a pair that has something to do at every stage, and how it is seen that all is well in the end.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 
 use morango::hook::{Event, Phase};
 use morango::prelude::*;
@@ -90,6 +91,16 @@ impl Pair {
 /// Whether this is the beginning of a stage in this direction.
 pub(super) fn begins(event: &Event, of: Direction, at: Stage) -> bool {
     matches!(event, Event::Stage { direction, stage, phase: Phase::Started, .. } if (*direction, *stage) == (of, at))
+}
+
+/// Options of a sync during which something happens once, as a stage begins.
+pub(super) fn once(at: (Direction, Stage), happens: impl Fn() + Send + Sync + 'static) -> SyncOptions {
+    let has_happened = Arc::new(Mutex::new(false));
+    SyncOptions::both_ways().on_event(move |event| {
+        if begins(event, at.0, at.1) && !std::mem::replace(&mut *has_happened.lock().expect("nobody panicked"), true) {
+            happens();
+        }
+    })
 }
 
 /// What both sides of a sync both ways do, one after another. On a pull the client receives.

@@ -4,31 +4,18 @@
 //! Goal: what was being done is undone, not half done; it is said what is gone; and when it is back, all goes on. Method: on PostgreSQL an
 //! operator ends the connections, and closes the database for a while; on SQLite somebody moves the file.
 
-use std::sync::{Arc, Mutex};
-
 use morango::prelude::*;
-use morango::session::Stage;
 use morango_tests::database::Database;
 use morango_tests::device::Device;
 use morango_tests::given::{Between, moved, root, two_equal_devices};
 
-use super::going_on::{Pair, STAGES, begins};
+use super::going_on::{Pair, STAGES, once};
 
 const POSTGRES: Between = Between { client: Database::Postgres, server: Database::Postgres };
 
 /// Ends all connections to the database but this one.
 const CUT: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
      WHERE datname = current_database() AND pid <> pg_backend_pid()";
-
-/// Options of a sync during which something happens once, as a stage begins.
-fn once(at: (Direction, Stage), happens: impl Fn() + Send + Sync + 'static) -> SyncOptions {
-    let has_happened = Arc::new(Mutex::new(false));
-    SyncOptions::both_ways().on_event(move |event| {
-        if begins(event, at.0, at.1) && !std::mem::replace(&mut *has_happened.lock().expect("nobody panicked"), true) {
-            happens();
-        }
-    })
-}
 
 #[test]
 fn connections_that_are_cut_at_any_stage_cost_nothing() {

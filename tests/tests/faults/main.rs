@@ -37,6 +37,7 @@ mod faults {
                 at_once::two_that_call_each_other_at_once_end_equal,
                 at_once::two_programs_on_one_database_may_sync_at_once,
                 at_once::twenty_clients_at_once_are_all_served_and_end_equal,
+                backups::a_peer_that_restored_an_old_backup_is_given_back_what_it_lost,
                 clocks::clocks_that_are_wrong_by_a_day_are_no_hindrance,
                 clocks::a_clock_that_is_set_in_the_middle_of_a_sync_is_no_hindrance,
                 clocks::a_hold_of_a_process_whose_clock_was_wrong_ends_when_it_would,

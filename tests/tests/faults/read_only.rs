@@ -3,14 +3,15 @@
 //! Goal: whoever may not write is told so, by the engine that is built as by the sync that meets it in the middle, and what was there
 //! stays. Method: permissions of the system for a process that they bind; a setting of the server, as an operator makes it.
 
-use std::sync::{Arc, Mutex};
-
+use morango::client::{HttpPeer, RetryPolicy};
 use morango::prelude::*;
 use morango::session::Stage;
+use morango_tests::clock::HandClock;
 use morango_tests::database::Database;
-use morango_tests::given::Between;
+use morango_tests::device::Device;
+use morango_tests::given::{Between, root};
 
-use super::going_on::{Pair, begins};
+use super::going_on::{Pair, once};
 
 /// Permissions do not bind the superuser; a process of somebody else they do.
 #[cfg(unix)]
@@ -21,7 +22,7 @@ fn a_file_that_may_only_be_read_is_told_with_advice() {
     use std::os::unix::process::CommandExt as _;
     use std::process::Command;
 
-    use morango_tests::given::{Between, root, two_equal_devices};
+    use morango_tests::given::two_equal_devices;
 
     const NOBODY: u32 = 65_534;
 
@@ -40,15 +41,19 @@ fn a_file_that_may_only_be_read_is_told_with_advice() {
     allow(&database, 0o444);
     allow(&folder, 0o555);
 
-    let mut command = Command::new(&program);
-    command.arg("sync").arg(&database).args([&url, &root().id().to_string()]).current_dir("/");
-    if is_superuser {
-        command.uid(NOBODY).gid(NOBODY);
+    // Whoever would call is told, and so is whoever would answer.
+    let certificate = root().id().to_string();
+    for (what, arguments) in [("sync", [url.as_str(), &certificate].as_slice()), ("serve", &["127.0.0.1:0"])] {
+        let mut command = Command::new(&program);
+        command.arg(what).arg(&database).args(arguments).current_dir("/");
+        if is_superuser {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        let output = command.output().expect("the process runs");
+        let (said, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(said.trim(), "failed storage-unavailable", "{what}: {told}");
+        assert!(told.contains("school.db") && told.contains("writable"), "{what}: {told}");
     }
-    let output = command.output().expect("the process runs");
-    let (said, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert_eq!(said.trim(), "failed storage-unavailable", "{told}");
-    assert!(told.contains("school.db") && told.contains("writable"), "{told}");
 
     allow(&folder, 0o755);
     client.sync(&url, root(), SyncOptions::both_ways());
@@ -56,8 +61,8 @@ fn a_file_that_may_only_be_read_is_told_with_advice() {
 }
 
 /// From now on the database may only be read, by those who connect and by those who are cut off now.
-fn end_writing(pair: &Pair) -> impl Fn() + Send + Sync + use<> {
-    let write = pair.client.writer();
+fn end_writing(device: &Device) -> impl Fn() + Send + Sync + use<> {
+    let write = device.writer();
     move || {
         write(
             "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$",
@@ -69,8 +74,8 @@ fn end_writing(pair: &Pair) -> impl Fn() + Send + Sync + use<> {
     }
 }
 
-fn allow_writing(pair: &Pair) {
-    pair.client.sql(
+fn allow_writing(device: &Device) {
+    device.sql(
         "BEGIN READ WRITE;
          DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET default_transaction_read_only', current_database()); END $$;
          COMMIT",
@@ -82,14 +87,7 @@ fn a_database_that_an_operator_made_read_only_is_not_written_to_and_told() {
     let mut pair = Pair::new(Between { client: Database::Postgres, server: Database::Sqlite });
     for at in [Stage::Serializing, Stage::Dequeuing, Stage::Deserializing] {
         let (names, before) = (pair.write(), pair.counters());
-        let (end, is_ended) = (end_writing(&pair), Arc::new(Mutex::new(false)));
-        let options = SyncOptions::both_ways().on_event(move |event| {
-            if begins(event, Direction::Pull, at)
-                && !std::mem::replace(&mut *is_ended.lock().expect("nobody panicked"), true)
-            {
-                end();
-            }
-        });
+        let options = once((Direction::Pull, at), end_writing(&pair.client));
         let broken_off = pair.attempt(options).expect_err("it may not write");
         assert_eq!(broken_off.kind(), ErrorKind::StorageUnavailable, "{at}: {broken_off:?}");
         assert!(broken_off.hint().is_some() && broken_off.sync_session().is_some(), "{at}: {broken_off:?}");
@@ -100,8 +98,34 @@ fn a_database_that_an_operator_made_read_only_is_not_written_to_and_told() {
         let report = error.report();
         assert!(report.contains("read-only") && report.contains("writable"), "{at}: {report}");
 
-        allow_writing(&pair);
+        allow_writing(&pair.client);
         pair.go_on_after(&broken_off);
         pair.assert_healed(&before, &names, at.as_str());
+    }
+}
+
+#[test]
+fn a_server_whose_database_an_operator_made_read_only_says_so_to_whoever_calls_and_loses_nothing() {
+    let mut pair = Pair::new(Between { client: Database::Sqlite, server: Database::Postgres });
+    // A peer that cannot say how it stands is asked for a long time, in case it comes round.
+    pair.client.rebuild(|builder| builder.clock(HandClock::default()));
+    for (direction, stage) in [
+        (Direction::Pull, Stage::Serializing),
+        (Direction::Pull, Stage::Transferring),
+        (Direction::Push, Stage::Transferring),
+        (Direction::Push, Stage::Dequeuing),
+    ] {
+        let case = format!("{direction} {stage}");
+        let (names, before) = (pair.write(), pair.counters());
+        let options = once((direction, stage), end_writing(&pair.server)).chunk_size(2);
+        let peer = HttpPeer::builder(&pair.url).retry(RetryPolicy::NONE).build().expect("the address");
+        let error = pair.client.engine.sync(&peer, root(), options).expect_err("nothing can be kept there");
+        let is_theirs = matches!(error.kind(), ErrorKind::PeerRefused | ErrorKind::PeerStageFailed);
+        assert!(is_theirs && error.is_retryable(), "{case}: {error:?}");
+        assert!(!error.report().contains("morango_") && !error.report().contains("postgres"), "{case}: {error:?}");
+
+        allow_writing(&pair.server);
+        pair.go_on_after(&error);
+        pair.assert_healed(&before, &names, &case);
     }
 }
