@@ -116,6 +116,16 @@ macro_rules! stories {
     };
 }
 
+/// Those in which processes are ended by force, which takes its time: where both sides are on one kind of database.
+macro_rules! stories_of_processes {
+    ($both:ident) => {
+        told_on! { $both, $both;
+            processes::a_client_that_is_killed_at_any_stage_goes_on_from_there,
+            processes::a_server_that_is_killed_at_any_stage_and_started_again_goes_on,
+        }
+    };
+}
+
 macro_rules! told_on {
     ($client:ident, $server:ident; $($room:ident::$story:ident,)+) => {$(
         #[test]
@@ -130,6 +140,7 @@ macro_rules! told_on {
 mod client_on_sqlite {
     mod server_on_sqlite {
         stories!(Sqlite, Sqlite);
+        stories_of_processes!(Sqlite);
     }
 
     mod server_on_postgres {
@@ -144,5 +155,6 @@ mod client_on_postgres {
 
     mod server_on_postgres {
         stories!(Postgres, Postgres);
+        stories_of_processes!(Postgres);
     }
 }

@@ -1,9 +1,8 @@
 //! Processes that are ended by force in the middle of a sync: the client's, and the server's.
 //!
 //! Goal: whoever is started again goes on, and both sides end with the same data; nothing is doubled, nothing hidden. Method: one
-//! side is a process of its own, on a file, which stops at an event of the story's choice and is then killed.
+//! side is a process of its own, which stops at an event of the story's choice and is then killed.
 
-use std::path::Path;
 use std::process::Command;
 
 use morango::client::HttpPeer;
@@ -19,8 +18,8 @@ fn start(arguments: &[&str], held: &str) -> Process {
 }
 
 /// A server of this database, and where it answers.
-fn serve(database: &Path, address: &str, held: &str) -> (Process, String) {
-    let mut process = start(&["serve", text(database), address], held);
+fn serve(database: &str, address: &str, held: &str) -> (Process, String) {
+    let mut process = start(&["serve", database, address], held);
     let url = process.says();
     (process, url)
 }
@@ -31,10 +30,6 @@ fn kill_where_it_is_held(mut process: Process) {
     assert_eq!(process.says(), "held");
 }
 
-fn text(path: &Path) -> &str {
-    path.to_str().expect("a path of these tests is Unicode")
-}
-
 /// Records that each side makes of its own: more than one chunk.
 const MADE_APART: usize = 7;
 
@@ -42,8 +37,8 @@ const MADE_APART: usize = 7;
 const RECORDS: u64 = SCHOOL_RECORDS + 2 * MADE_APART as u64;
 
 /// A server that answers and a client: both have the school, and each has made more than one chunk of records since.
-fn devices() -> (Device, Device, String) {
-    let (server, client, school, url) = two_equal_devices(Between::FILES);
+fn devices(on: Between) -> (Device, Device, String) {
+    let (server, client, school, url) = two_equal_devices(on);
     school.logs(&server, school.ada, MADE_APART);
     school.logs(&client, school.bert, MADE_APART);
     (server, client, url)
@@ -76,19 +71,18 @@ const CLIENT_EVENTS: [&str; 23] = [
     "push cleanup completed",
 ];
 
-#[test]
-fn a_client_that_is_killed_at_any_stage_goes_on_from_there() {
+pub(super) fn a_client_that_is_killed_at_any_stage_goes_on_from_there(on: Between) {
     for event in CLIENT_EVENTS {
-        let (server, client, url) = devices();
-        let database = client.database();
+        let (server, client, url) = devices(on);
+        let database = client.place();
         let certificate = root().id().to_string();
-        kill_where_it_is_held(start(&["sync", text(&database), &url, &certificate], event));
+        kill_where_it_is_held(start(&["sync", &database, &url, &certificate], event));
 
         let unfinished = client.engine.unfinished().expect("the list");
         assert_eq!(unfinished.len(), 1, "{event}");
         assert!(!unfinished[0].is_at_work, "{event}: its process is known to have ended");
         let id = unfinished[0].sync_session.to_string();
-        let said = start(&["resume", text(&database), &url, &id], "").says();
+        let said = start(&["resume", &database, &url, &id], "").says();
         assert!(said.starts_with("done"), "{event}: {said}");
 
         assert_equal(&server, &client, &[]);
@@ -116,12 +110,11 @@ const SERVER_EVENTS: [&str; 13] = [
     "push deserializing completed",
 ];
 
-#[test]
-fn a_server_that_is_killed_at_any_stage_and_started_again_goes_on() {
+pub(super) fn a_server_that_is_killed_at_any_stage_and_started_again_goes_on(on: Between) {
     for event in SERVER_EVENTS {
-        let (mut server, client, _) = devices();
+        let (mut server, client, _) = devices(on);
         server.fall_silent();
-        let database = server.database();
+        let database = server.place();
         let (process, url) = serve(&database, "127.0.0.1:0", event);
         let address = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
 
