@@ -5,3 +5,4 @@
 mod postgres;
 mod postgres_uuid;
 mod sqlite;
+mod statements;

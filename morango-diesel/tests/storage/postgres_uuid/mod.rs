@@ -14,6 +14,8 @@ mod cascades;
 mod concurrency;
 #[path = "../conflicts.rs"]
 mod conflicts;
+#[path = "../dequeue.rs"]
+mod dequeue;
 #[path = "../deserialize.rs"]
 mod deserialize;
 #[path = "../library.rs"]

@@ -24,6 +24,8 @@ mod faults;
 mod forgetting;
 #[path = "../library.rs"]
 mod library;
+#[path = "../many_partitions.rs"]
+mod many_partitions;
 #[path = "../no_ids.rs"]
 mod no_ids;
 #[path = "../notebook.rs"]
