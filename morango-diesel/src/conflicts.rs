@@ -19,7 +19,7 @@ use crate::records::{RecordRow, select_records};
 use crate::serialize::has_mark;
 use crate::statement::{Value, sql};
 use crate::storage::DieselStorage;
-use crate::transaction::{raise_counter, without_capture};
+use crate::transaction::{fold_changes, raise_counter, without_capture};
 
 /// Records whose places are looked up at one time.
 const PLACES_LOADED: usize = 100;
@@ -114,6 +114,7 @@ fn resolve_one(
         return Err(changed("it is in no conflict"));
     }
     let model = models.of_name(&record.profile, &record.model_name);
+    fold_changes(connection)?;
     if let Some(model) = model
         && has_mark(connection, model, id)?
     {

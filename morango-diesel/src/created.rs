@@ -69,8 +69,8 @@ fn note_created(
         .map_err(|fault| fault.during(format!("create rows of {}", definition.describe())))
 }
 
-/// The insertion has just marked the rows; the marks take in what cannot be found in the rows again, should a field
-/// change that it was made from.
+/// The insertion has just been noticed; the marks take in what cannot be found in the rows again, should a field change that it
+/// was made from.
 fn note_origins(
     connection: &mut Connection<'_>,
     definition: &ModelDefinition,
@@ -84,19 +84,8 @@ fn note_origins(
         .get_result::<i64>(connection)
         .optional()?
         .ok_or_else(|| not_captured(definition))?;
-    for origin in origins {
-        let noting = sql("UPDATE morango_mark SET source_id = ")
-            .bind(&origin.source_id)
-            .sql(", partition = ")
-            .bind(&origin.partition)
-            .sql(" WHERE model = ")
-            .bind(number)
-            .sql(" AND ");
-        if backend::has_row_id(connection, noting, &origin.id).execute(connection)? == 0 {
-            return Err(not_captured(definition));
-        }
-    }
-    Ok(())
+    let noted = backend::note_origins(connection, number, origins)?;
+    if noted == origins.len() { Ok(()) } else { Err(not_captured(definition)) }
 }
 
 fn not_captured(definition: &ModelDefinition) -> Fault {

@@ -1,10 +1,12 @@
 //! The storage over whichever database it is: how its work runs in transactions, and the table of contents of its verbs.
 
+use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use morango::id::SyncId;
 use morango::model::{ModelDefinition, Registry};
+use morango::port::Progress;
 use morango::{Error, ErrorKind, Result, limits};
 
 use crate::backend::{self, Durability, Lock, Target, Transaction};
@@ -15,6 +17,9 @@ use crate::models::{self, InstalledModels};
 use crate::pool::Pool;
 use crate::rows::TableRows;
 use crate::schema;
+use crate::serialize;
+use crate::transaction::fold_changes;
+use crate::transactions::Transactions;
 
 /// A database that holds an application's tables and, beside them, the engine's own, whose names begin with `morango_`.
 ///
@@ -67,6 +72,7 @@ impl DieselStorage {
     pub(crate) fn find_displaced(&self) -> Result<u64> {
         let models = self.models()?;
         self.write("look for displaced rows", |connection| {
+            fold_changes(connection)?;
             models.all().iter().try_fold(0, |sum, model| Ok(sum + backend::mark_displaced(connection, model)?))
         })
     }
@@ -84,6 +90,9 @@ impl DieselStorage {
     }
 
     /// Brings the engine's own tables up to date and installs change capture for the registry's models.
+    ///
+    /// What was noted while no engine was at work is folded here, so that it is never more than was changed since one began or
+    /// serialized.
     pub(crate) fn install(&self, registry: &Registry) -> Result<()> {
         let rows = self.rows_of(registry)?;
         let installed = self.write_locked("prepare the engine's tables", Lock::Setup, |connection| {
@@ -93,7 +102,9 @@ impl DieselStorage {
             Ok(installed)
         })?;
         *self.0.installed.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(installed));
-        Ok(())
+        let operation = "make marks of what was changed";
+        let folds = self.read(operation, backend::folds_needed)?;
+        serialize::fold(&Transactions::of(self), operation, folds, &|_: Progress| ControlFlow::Continue(()))
     }
 
     fn rows_of(&self, registry: &Registry) -> Result<Vec<TableRows>> {

@@ -1,4 +1,4 @@
-//! What happens inside one write transaction beside its work: the counter is raised, change capture is switched.
+//! What happens inside one write transaction beside its work: the counter is raised, change capture is switched, changes are folded.
 //!
 //! *The law of counters*: a transaction that stamps a record calls [`raise_counter`] first and stamps with what it gives.
 //! Which connection a transaction runs on, and how durable its commit is, the storage's `read` and `write` say.
@@ -11,7 +11,7 @@ use morango::counter::Stamp;
 use morango::id::InstanceId;
 use morango::{Error, ErrorKind, limits};
 
-use crate::backend::{self, Capture};
+use crate::backend::{self, Capture, Folded};
 use crate::connection::{AsConnection, Connection};
 use crate::error::Fault;
 use crate::instance::one_instance;
@@ -59,12 +59,14 @@ pub(crate) fn without_capture<C: AsConnection, R, E: From<Fault>>(
     with_capture(connection, Capture::Off, work)
 }
 
-/// Runs work whose changes to the application's rows are traced; see [`Capture::Trace`].
+/// Runs work whose changes to the application's rows are traced; see [`Capture::Trace`]. The traces are there when it is done.
 pub(crate) fn with_traces<C: AsConnection, R, E: From<Fault>>(
     connection: &mut C,
     work: impl FnOnce(&mut C) -> Result<R, E>,
 ) -> Result<R, E> {
-    with_capture(connection, Capture::Trace, work)
+    let value = with_capture(connection, Capture::Trace, work)?;
+    fold_changes(&mut connection.as_connection())?;
+    Ok(value)
 }
 
 /// Runs work whose deletions are marked as hard ones; see [`without_capture`].
@@ -87,6 +89,12 @@ fn with_capture<C: AsConnection, R, E: From<Fault>>(
     let value = outcome.unwrap_or_else(|panic| resume_unwind(panic))?;
     restored?;
     Ok(value)
+}
+
+/// Makes marks of all changes that triggers noted: whoever reads marks within a write transaction does that first.
+pub(crate) fn fold_changes(connection: &mut Connection<'_>) -> Result<(), Fault> {
+    while backend::fold_changes(connection)? == Folded::Some {}
+    Ok(())
 }
 
 /// Begins a savepoint within a transaction. It is kept or undone before another one around it is.

@@ -9,7 +9,7 @@ pub(crate) mod sqlite;
 use diesel::result::{Error as DieselError, QueryResult};
 use morango::ErrorKind;
 use morango::id::SyncId;
-use morango::model::ModelDefinition;
+use morango::model::{ModelDefinition, Origin};
 use morango::scope::Filter;
 
 use crate::connection::{Connection, OwnedConnection};
@@ -126,6 +126,15 @@ pub(crate) enum Capture {
     /// The engine deletes a row, and what goes with it is to be found: changes are traced, which is marking under the negative
     /// number of their model, with deletions as hard ones. Whoever switches this on takes the traces away again.
     Trace,
+}
+
+/// What there was to fold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Folded {
+    /// Nothing: all changes are marks.
+    Nothing,
+    /// Changes, and there may be more of them.
+    Some,
 }
 
 /// What is found under the name of a table.
@@ -537,8 +546,44 @@ pub(crate) fn switch_capture(connection: &mut Connection<'_>, capture: Capture) 
     }
 }
 
+/// How many times [`fold_changes`] is to be called until all changes that are there now are marks.
+pub(crate) fn folds_needed(connection: &mut Connection<'_>) -> Result<u64, Fault> {
+    match connection {
+        #[cfg(feature = "sqlite")]
+        Connection::Sqlite(_) => sqlite::change::folds_needed(connection),
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(_) => Ok(postgres::change::FOLDS_NEEDED),
+    }
+}
+
+/// Makes marks of changes that triggers noted, of a bounded number of them, within a write transaction.
+pub(crate) fn fold_changes(connection: &mut Connection<'_>) -> Result<Folded, Fault> {
+    match connection {
+        #[cfg(feature = "sqlite")]
+        Connection::Sqlite(_) => sqlite::change::fold(connection),
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(_) => Ok(postgres::change::FOLDED),
+    }
+}
+
+/// Notes with their marks how new rows were identified, in the transaction that inserted them, and says of how many of them the
+/// insertion was noticed.
+pub(crate) fn note_origins(
+    connection: &mut Connection<'_>,
+    model_number: i64,
+    origins: &[Origin],
+) -> Result<usize, Fault> {
+    match connection {
+        #[cfg(feature = "sqlite")]
+        Connection::Sqlite(_) => sqlite::change::note_origins(connection, model_number, origins),
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(_) => postgres::change::note_origins(connection, model_number, origins),
+    }
+}
+
 /// Marks the rows that are gone without a trace: records that live in the store, wait for nothing, and have no row.
-/// Returns how many were marked.
+///
+/// Before: all changes are folded. Returns how many were marked.
 pub(crate) fn mark_displaced(connection: &mut Connection<'_>, model: &InstalledModel) -> Result<u64, Fault> {
     match connection {
         #[cfg(feature = "sqlite")]

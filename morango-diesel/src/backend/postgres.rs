@@ -3,6 +3,7 @@
 //! A sibling for another database has the same items in the same order.
 
 pub(crate) mod capture;
+pub(crate) mod change;
 pub(crate) mod constraints;
 pub(crate) mod lock;
 

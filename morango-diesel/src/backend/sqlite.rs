@@ -3,6 +3,7 @@
 //! A sibling for another database has the same items in the same order.
 
 pub(crate) mod capture;
+pub(crate) mod change;
 pub(crate) mod constraints;
 
 use std::path::{Path, PathBuf};
@@ -42,6 +43,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     super::HOUSEKEEPING_SQL,
     include_str!("sqlite/completed.sql"),
     include_str!("sqlite/handed_over.sql"),
+    include_str!("sqlite/change.sql"),
 ];
 
 /// Which index finds an instance's latest records.

@@ -32,13 +32,13 @@ use decide::{Content, Decision};
 use mark::{Mark, RowId, Which};
 use stored::Stored;
 
-use crate::backend::Lock;
+use crate::backend::{self, Lock};
 use crate::connection::Connection;
 use crate::error::Fault;
 use crate::models::{InstalledModel, InstalledModels};
 use crate::rows::LoadedRow;
 use crate::storage::DieselStorage;
-use crate::transaction::raise_counter;
+use crate::transaction::{fold_changes, raise_counter};
 use crate::transactions::Transactions;
 
 /// Marks whose rows and records are in memory at one time.
@@ -49,9 +49,9 @@ const PAGES_AHEAD: usize = 2;
 
 /// Brings every changed row of the profile into the store, and then raises this instance's own database max counters.
 ///
-/// Before: marks. After: no marks but those of rows that were set aside, whose reasons stand with them. The counter moves
-/// by one with each transaction that stamps something; where there was nothing to stamp it moves by one if a database max
-/// counter has to be raised, and not at all, like everything else, if none has.
+/// Before: marks, and changes that are not marks yet. After: no marks but those of rows that were set aside, whose reasons stand
+/// with them. The counter moves by one with each transaction that stamps something; where there was nothing to stamp it moves by one
+/// if a database max counter has to be raised, and not at all, like everything else, if none has.
 pub(crate) fn serialize(
     storage: &Transactions<'_>,
     profile: &str,
@@ -60,7 +60,14 @@ pub(crate) fn serialize(
 ) -> morango::Result<SerializeReport> {
     let operation = format!("serialize {profile:?}");
     let models: Vec<InstalledModel> = storage.models()?.of_profile(profile).copied().collect();
-    let total = storage.read(&operation, |connection| mark::count(connection, &models))?;
+    let count = |connection: &mut Connection<'_>| mark::count(connection, &models);
+    let folds_and_count =
+        |connection: &mut Connection<'_>| Ok((backend::folds_needed(connection)?, count(connection)?));
+    let (folds, mut total) = storage.read(&operation, folds_and_count)?;
+    if folds > 0 {
+        fold(storage, &operation, folds, watch)?;
+        total = storage.read(&operation, count)?;
+    }
     let mut report = SerializeReport::default();
     let mut position = Position::default();
     let mut has_stamped = false;
@@ -87,6 +94,19 @@ pub(crate) fn serialize(
     Ok(report)
 }
 
+/// Makes marks of changes that triggers noted, in so many transactions of their own.
+///
+/// What power takes back of it is as it was before, and is folded the next time.
+pub(crate) fn fold(storage: &Transactions<'_>, operation: &str, folds: u64, watch: Watch<'_>) -> morango::Result<()> {
+    for done in 0..folds {
+        if done > 0 && watch(Progress { done: 0, total: None }).is_break() {
+            return Err(Error::new(ErrorKind::Cancelled, format!("{operation}: it was told to stop")));
+        }
+        storage.write_buffered(operation, backend::fold_changes)?;
+    }
+    Ok(())
+}
+
 /// Serializes what the application changed since it was last tried, within the write transaction of another stage, which
 /// is about to write rows and would write over these changes.
 ///
@@ -97,6 +117,7 @@ pub(crate) fn serialize_new_changes(
     connection: &mut Connection<'_>,
     models: &[InstalledModel],
 ) -> Result<SerializeReport, Fault> {
+    fold_changes(connection)?;
     let mut step = Step::new(Which::Untried, Position::default());
     while step.position.model < models.len() {
         step = step.run(connection, models)?;
@@ -116,6 +137,7 @@ pub(crate) fn forget_change(
     let model = models.of_profile(profile).find(|model| model.definition.name == name).ok_or_else(|| {
         Error::new(ErrorKind::InvalidInput, format!("forget a change of {profile}/{name} {id}: there is no such model"))
     })?;
+    fold_changes(connection)?;
     mark::forget(connection, model, id)
 }
 

@@ -7,6 +7,7 @@ use morango::id::SyncId;
 use morango::port::{Storage as _, WaitingKind};
 use morango::record::StoreRecord;
 
+use super::database::MARKED;
 use super::library::{Device, PROFILE, changed, deleted, everything, foreign_book, foreign_shelf, go_on, kinds};
 
 /// The library's tables, in which what stands on a shelf goes with it. Loans are no records.
@@ -56,7 +57,7 @@ fn what_goes_with_a_deleted_row_is_deleted_in_the_store_too_and_others_learn_of_
         assert!(!record.serialized.is_empty());
     }
     assert_eq!(device.record(shelf.id).last_saved.counter, 2, "what the other deleted is not stamped anew");
-    assert_eq!(device.number("SELECT count(*) FROM morango_mark"), 0);
+    assert_eq!(device.number(MARKED), 0);
 
     let other = Device::new("other");
     other.pull(&device, &everything());

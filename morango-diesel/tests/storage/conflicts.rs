@@ -10,6 +10,7 @@ use morango::scope::Filter;
 use morango_diesel::Syncable as _;
 use serde_json::json;
 
+use super::database::MARKED;
 use super::library::{
     Book, Device, PROFILE, Reading, everything, foreign, foreign_book, foreign_shelf, go_on, readings, stamp,
 };
@@ -157,7 +158,7 @@ fn a_row_that_was_changed_while_its_record_waited_is_merged_with_it() {
     let at_rest = device.state();
     device.serialize();
     assert_eq!(device.state().0, at_rest.0, "the row and its record say the same");
-    assert_eq!(device.number("SELECT count(*) FROM morango_mark"), 0);
+    assert_eq!(device.number(MARKED), 0);
 }
 
 #[test]
@@ -233,7 +234,7 @@ fn a_decision_is_a_change_that_ends_the_conflict_everywhere() {
         assert_eq!(record.last_saved.instance, device.instance);
         assert!(record.last_saved.counter > conflict.last_saved.counter);
         assert!(record.counters.covers(&stamp("other", 2)), "it knows what it decided about");
-        assert_eq!(device.number("SELECT count(*) FROM morango_mark"), 0, "the row's change is no other change");
+        assert_eq!(device.number(MARKED), 0, "the row's change is no other change");
         assert_eq!(device.number("SELECT count(*) FROM morango_store WHERE is_dirty <> 0"), 0);
 
         let pulled = other.pull(&device, &everything());

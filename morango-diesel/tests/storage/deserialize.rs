@@ -6,6 +6,7 @@ use morango::port::{Storage as _, WaitingKind};
 use morango::record::StoreRecord;
 use morango::scope::Filter;
 
+use super::database::MARKED;
 use super::library::{
     Device, PROFILE, books, changed, everything, foreign, foreign_book, foreign_shelf, go_on, kinds, order, shelves,
     stamp,
@@ -196,7 +197,7 @@ fn a_tree_is_deleted_children_first_in_whatever_order_it_came() {
     let report = device.deserialize();
     assert_eq!((report.deleted, report.failures_total), (3_000, 0));
     assert_eq!(device.number("SELECT count(*) FROM shelves"), 0);
-    assert_eq!(device.number("SELECT count(*) FROM morango_mark"), 0, "a deletion for another is none of our own");
+    assert_eq!(device.number(MARKED), 0, "a deletion for another is none of our own");
 }
 
 #[test]
@@ -338,7 +339,7 @@ fn many_records_are_written_in_many_transactions_and_each_is_a_true_state() {
     assert!(written > 0 && written < 5_000, "{written}");
     assert_eq!(device.number("SELECT count(*) FROM morango_store WHERE is_dirty = 1"), 5_000 - written);
     assert_eq!(device.deserialize().written, u64::try_from(5_000 - written).expect("a count"));
-    assert_eq!(device.number("SELECT count(*) FROM morango_mark"), 0);
+    assert_eq!(device.number(MARKED), 0);
     assert_eq!(device.number(super::database::IS_CAPTURED), 1);
 }
 

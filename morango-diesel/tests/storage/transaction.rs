@@ -9,7 +9,7 @@ use morango::session::{Stage, StageStatus};
 use morango::{Error, ErrorKind, Result};
 use morango_diesel::Syncable as _;
 
-use super::database::{Connection, IS_CAPTURED};
+use super::database::{Connection, IS_CAPTURED, MARKED};
 use super::library::{
     Book, Device, PROFILE, books, changed, deleted, everything, foreign_book, foreign_shelf, go_on, order, time,
 };
@@ -58,7 +58,7 @@ fn what_an_application_writes_and_what_a_verb_does_with_it_are_applied_together_
             assert_eq!(device.records(), before, "no stamp is left of it");
         }
     }
-    assert_eq!(device.number("SELECT count(*) FROM morango_mark"), 0, "the book was serialized where it was made");
+    assert_eq!(device.number(MARKED), 0, "the book was serialized where it was made");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use morango::record::StoreRecord;
 use morango::scope::Filter;
 use morango_diesel::Syncable;
 
-use super::database::model;
+use super::database::{MARKED, model};
 use super::library::{Device, books, changed, deleted, foreign, foreign_book, foreign_shelf, kinds, retitled, stamp};
 
 /// A device that has a shelf with these books, and the books' records.
@@ -36,7 +36,7 @@ fn two_books_that_swap_their_titles_in_one_transfer_both_get_them() {
     assert_eq!((report.written, report.failures_total), (2, 0), "{report:?}");
     assert_eq!(title_of(&mut device, &books[0]), "Dune");
     assert_eq!(title_of(&mut device, &books[1]), "Emma");
-    assert_eq!(device.number("SELECT count(*) FROM morango_mark"), 0);
+    assert_eq!(device.number(MARKED), 0);
     assert_eq!(device.deserialize().written, 0);
 }
 

@@ -1,8 +1,9 @@
-//! Change capture: the triggers that mark a row when anybody changes it, in whatever way.
+//! Change capture: the triggers that note when anybody changes a row, in whatever way.
 //!
 //! They fire for raw SQL, for other programs and for cascades. They are run by the SQLite of whoever writes, so they use
 //! only what has been in it for years. A conflict clause of the statement outside (`INSERT OR REPLACE`, `OR IGNORE`)
-//! reaches into triggers and overrides the clauses there, except that of an upsert: hence the upserts.
+//! reaches into triggers and overrides the clauses there. But what is appended under a number of its own, in columns that always
+//! hold something, meets no conflict.
 
 use diesel::sql_types::{BigInt, Text};
 
@@ -41,7 +42,7 @@ impl Trigger {
 /// same when it is serialized, and keeps its stamp.
 pub(crate) fn install(connection: &mut Connection<'_>, models: &InstalledModels) -> Result<(), Fault> {
     // Should a transaction that switched it off have been committed in the middle of a panic.
-    sql("UPDATE morango_capture SET mode = 1 WHERE mode <> 1").execute(connection)?;
+    sql("UPDATE morango_capture_mode SET mode = 1 WHERE mode <> 1").execute(connection)?;
     let found = found(connection)?;
     let wanted: Vec<(InstalledModel, [Trigger; 3])> =
         models.all().iter().map(|model| (*model, triggers_of(model))).collect();
@@ -65,8 +66,8 @@ pub(crate) fn install(connection: &mut Connection<'_>, models: &InstalledModels)
 pub(crate) fn switch(connection: &mut Connection<'_>, capture: Capture) -> Result<Capture, Fault> {
     // A transaction that begins by reading is refused, without waiting, if another one wrote since. So this writes.
     let before =
-        sql("UPDATE morango_capture SET mode = mode RETURNING mode").returns::<BigInt>().get_result(connection)?;
-    sql("UPDATE morango_capture SET mode = ").bind(mode_of(capture)).execute(connection)?;
+        sql("UPDATE morango_capture_mode SET mode = mode RETURNING mode").returns::<BigInt>().get_result(connection)?;
+    sql("UPDATE morango_capture_mode SET mode = ").bind(mode_of(capture)).execute(connection)?;
     Ok(match before {
         0 => Capture::Off,
         2 => Capture::Hard,
@@ -87,7 +88,7 @@ fn mode_of(capture: Capture) -> i64 {
 /// Marks the rows that are gone without a trace: records that live in the store, wait for nothing, and have no row.
 ///
 /// On SQLite an `INSERT OR REPLACE` that displaces another row by a unique constraint fires no delete trigger, unless the
-/// connection has `recursive_triggers` on. Returns how many rows were marked.
+/// connection has `recursive_triggers` on. Before: all changes are folded. Returns how many rows were marked.
 pub(crate) fn mark_displaced(connection: &mut Connection<'_>, model: &InstalledModel) -> Result<u64, Fault> {
     let definition = model.definition;
     let marked = sql("INSERT INTO morango_mark (model, row_id) SELECT ")
@@ -127,44 +128,29 @@ fn mark_all(connection: &mut Connection<'_>, model: &InstalledModel) -> Result<(
     Ok(())
 }
 
-/// The triggers of a model. A row without an id is marked under the empty text, so that it is told of and not lost.
+/// The triggers of a model. A row without an id is noted under the empty text, so that it is told of and not lost.
+///
+/// A condition of the trigger itself (`WHEN`) would look for the mode once more.
 fn triggers_of(model: &InstalledModel) -> [Trigger; 3] {
     let model_number = model.number;
-    // A trace is a mark under the negative number.
-    let mark_number = format!("CASE mode WHEN 3 THEN -{model_number} ELSE {model_number} END");
     let id = quoted(model.definition.id_column);
-    let is_there = |row: &str| {
+    let note = |row: &str, is_gone: u8, condition: &str| {
         format!(
-            "INSERT INTO morango_mark (model, row_id) \
-             SELECT {mark_number}, coalesce({row}.{id}, '') FROM morango_capture WHERE true \
-             ON CONFLICT (model, row_id) DO UPDATE SET is_hard = 0, reason = NULL \
-             WHERE is_hard <> 0 OR reason IS NOT NULL;"
+            "INSERT INTO morango_change (model, row_id, is_gone, mode) \
+             SELECT {model_number}, coalesce({row}.{id}, ''), {is_gone}, mode FROM morango_capture_mode \
+             WHERE mode <> 0{condition};"
         )
     };
-    let is_gone = |condition: &str| {
-        format!(
-            "INSERT INTO morango_mark (model, row_id, is_hard) \
-             SELECT {mark_number}, coalesce(OLD.{id}, ''), mode > 1 FROM morango_capture WHERE {condition} \
-             ON CONFLICT (model, row_id) DO UPDATE SET is_hard = max(is_hard, excluded.is_hard), reason = NULL \
-             WHERE excluded.is_hard > is_hard OR reason IS NOT NULL;"
-        )
-    };
-    let moved = format!("{} {}", is_there("NEW"), is_gone(&format!("OLD.{id} IS NOT NEW.{id}")));
-    [
-        trigger(model, "insert", &is_there("NEW")),
-        trigger(model, "update", &moved),
-        trigger(model, "delete", &is_gone("true")),
-    ]
+    let (is_there, is_gone) = (note("NEW", 0, ""), note("OLD", 1, ""));
+    let moved = format!("{is_there} {}", note("OLD", 1, &format!(" AND OLD.{id} IS NOT NEW.{id}")));
+    [trigger(model, "insert", &is_there), trigger(model, "update", &moved), trigger(model, "delete", &is_gone)]
 }
 
 fn trigger(model: &InstalledModel, change: &str, statements: &str) -> Trigger {
     let name = format!("{NAME_PREFIX}{}_{change}", model.number);
     let table = model.definition.table;
-    let text = format!(
-        "CREATE TRIGGER {name} AFTER {} ON {} WHEN (SELECT mode FROM morango_capture) <> 0 BEGIN {statements} END",
-        change.to_uppercase(),
-        quoted(table)
-    );
+    let text =
+        format!("CREATE TRIGGER {name} AFTER {} ON {} BEGIN {statements} END", change.to_uppercase(), quoted(table));
     Trigger { name, table: table.to_owned(), text }
 }
 

@@ -125,6 +125,9 @@ pub(crate) const UNFINISHED: &[&str] = &[
 pub(crate) const MARKS: &str = "SELECT name || ':' || row_id || ':' || is_hard AS mark
      FROM morango_mark JOIN morango_model ON number = model ORDER BY (name || ':' || row_id) COLLATE \"C\"";
 
+/// How many rows are marked.
+pub(crate) const MARKED: &str = "SELECT count(*) FROM morango_mark";
+
 /// 1 if changes are captured.
 pub(crate) const IS_CAPTURED: &str = "SELECT CAST(CASE WHEN coalesce(current_setting('morango.capture', true), '') IN ('', 'on') THEN 1 ELSE 0 END AS BIGINT)";
 

@@ -4,6 +4,7 @@
 
 use morango::port::WaitingKind;
 
+use super::database::MARKED;
 use super::faults::with_shelf;
 use super::library::{Device, deleted, foreign_book, kinds, retitled};
 
@@ -43,6 +44,6 @@ fn in_whatever_way_a_trigger_refuses_one_row_it_takes_no_other_with_it() {
         assert_eq!((report.deleted, kinds(&report.failures)), (1, vec![WaitingKind::Database]), "{how}: {report:?}");
         device.run("DROP FUNCTION refuse CASCADE");
         assert_eq!(device.deserialize().deleted, 1, "{how}");
-        assert_eq!(device.number("SELECT count(*) FROM morango_mark"), 0);
+        assert_eq!(device.number(MARKED), 0);
     }
 }

@@ -1,7 +1,8 @@
 //! A PostgreSQL database, and what a story has to say otherwise where its ids are of the type that the database has for them.
 
 pub(crate) use crate::postgres::database::{
-    Connection, Database, IS_CAPTURED, MARKS, Storage, TRIGGERS, TRIGGERS_OF_MODEL, WRITES, check, drop_capture, id,
+    Connection, Database, IS_CAPTURED, MARKED, MARKS, Storage, TRIGGERS, TRIGGERS_OF_MODEL, WRITES, check,
+    drop_capture, id,
 };
 
 /// The type of the columns that hold ids.

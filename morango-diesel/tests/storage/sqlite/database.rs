@@ -99,6 +99,7 @@ pub(crate) const VERSIONS: &[[&str; 2]] = &[
         include_str!("../../fixtures/schema/sqlite/7_handed_over.sql"),
         include_str!("../../../src/backend/sqlite/handed_over.sql"),
     ],
+    [include_str!("../../fixtures/schema/sqlite/8_change.sql"), include_str!("../../../src/backend/sqlite/change.sql")],
 ];
 
 /// What the first version added while it was being made, and was in use already.
@@ -107,12 +108,23 @@ pub(crate) const UNFINISHED: &[&str] = &[
     include_str!("../../fixtures/schema/sqlite/1_tables_without_session_memory.sql"),
 ];
 
-pub(crate) const MARKS: &str =
-    "SELECT name || ':' || CASE typeof(row_id) WHEN 'blob' THEN lower(hex(row_id)) ELSE row_id END
-     || ':' || is_hard AS mark FROM morango_mark JOIN morango_model ON number = model ORDER BY mark";
+/// The marks, with what changes that are not folded yet will make of them: of all that was noted of a row the last arrival counts, and
+/// a hard deletion after it.
+pub(crate) const MARKS: &str = "WITH noted (model, row_id, number, makes_hard) AS (
+         SELECT model, row_id, 0, is_hard FROM morango_mark
+         UNION ALL SELECT CASE mode WHEN 3 THEN -model ELSE model END, row_id, number,
+             CASE WHEN is_gone = 0 THEN -1 ELSE mode > 1 END FROM morango_change)
+     SELECT DISTINCT name || ':' || CASE typeof(row_id) WHEN 'blob' THEN lower(hex(row_id)) ELSE row_id END || ':' || EXISTS (
+         SELECT 1 FROM noted AS hard WHERE hard.model = noted.model AND hard.row_id = noted.row_id AND hard.makes_hard = 1
+         AND NOT EXISTS (SELECT 1 FROM noted AS there WHERE there.model = hard.model AND there.row_id = hard.row_id
+             AND there.makes_hard = -1 AND there.number > hard.number)) AS mark
+     FROM noted JOIN morango_model ON morango_model.number = model ORDER BY mark";
+
+/// How many rows are marked, or are about to be.
+pub(crate) const MARKED: &str = "SELECT (SELECT count(*) FROM morango_mark) + (SELECT count(*) FROM morango_change)";
 
 /// 1 if changes are captured.
-pub(crate) const IS_CAPTURED: &str = "SELECT mode FROM morango_capture";
+pub(crate) const IS_CAPTURED: &str = "SELECT mode FROM morango_capture_mode";
 
 /// How often anybody else wrote to the database.
 pub(crate) const WRITES: &str = "SELECT data_version FROM pragma_data_version";

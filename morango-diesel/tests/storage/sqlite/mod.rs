@@ -3,6 +3,7 @@
 pub(crate) mod database;
 
 mod displaced;
+mod folding;
 mod opening;
 mod refusing;
 

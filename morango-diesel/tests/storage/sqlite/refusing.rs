@@ -7,6 +7,7 @@ use morango::ErrorKind;
 use morango::port::{Storage as _, WaitingKind};
 
 use super::cascades::{self, hold};
+use super::database::{IS_CAPTURED, MARKED};
 use super::faults::with_shelf;
 use super::library::{Device, PROFILE, deleted, everything, foreign_book, go_on, kinds, order, retitled};
 
@@ -38,8 +39,8 @@ fn in_whatever_way_a_trigger_refuses_one_row_it_takes_no_other_with_it() {
             2,
             "RAISE({how}): of the refused row nothing is left"
         );
-        assert_eq!(device.number("SELECT mode FROM morango_capture"), 1);
-        assert_eq!(device.number("SELECT count(*) FROM morango_mark"), 0);
+        assert_eq!(device.number(IS_CAPTURED), 1);
+        assert_eq!(device.number(MARKED), 0);
         device.run("DROP TRIGGER refuse");
         assert_eq!(device.deserialize().written, 1, "RAISE({how})");
     }
@@ -74,7 +75,7 @@ fn a_trigger_that_refuses_a_change_or_a_deletion_keeps_the_row_as_it_was() {
         assert_eq!(device.titles(), ["Dune"], "RAISE({how})");
         device.run("DROP TRIGGER refuse");
         assert_eq!(device.deserialize().deleted, 1, "RAISE({how})");
-        assert_eq!(device.number("SELECT count(*) FROM morango_mark"), 0);
+        assert_eq!(device.number(MARKED), 0);
     }
 }
 
@@ -96,7 +97,7 @@ fn what_is_no_fault_of_a_record_fails_the_stage_and_leaves_nothing_half_written(
         assert_eq!(device.titles(), [""; 0], "{how}");
         assert_eq!(device.number("SELECT count(*) FROM morango_store WHERE is_dirty = 1"), 2);
         assert_eq!(device.number("SELECT count(*) FROM morango_store WHERE failure_kind IS NOT NULL"), 0, "{how}");
-        assert_eq!(device.number("SELECT mode FROM morango_capture"), 1);
+        assert_eq!(device.number(IS_CAPTURED), 1);
         device.run("DROP TRIGGER refuse");
         assert_eq!(device.deserialize().written, 2, "{how}");
     }
