@@ -4,14 +4,14 @@
 //! nobody changes, with what a device has in them after a sync; then today's software opens them.
 
 use diesel::connection::SimpleConnection as _;
-use morango::counter::{ExpandedFsic, RecordMaxCounters, Stamp, difference};
+use morango::counter::{ExpandedFsic, Instances, RecordMaxCounters, Stamp, difference};
 use morango::id::{SyncId, SyncSessionId, TransferSessionId};
 use morango::port::{
     DeserializeOrder, FailedBefore, Isolation, ReceivedChunk, SessionMemory, Storage as _, WaitingRecords,
 };
 use morango::record::{BufferRecord, Gate, StoreRecord, record_id};
 use morango::scope::Filter;
-use morango::session::{Role, Stage};
+use morango::session::Stage;
 
 use super::database::{UNFINISHED, VERSIONS, bytes, id};
 use super::notebook::{CREATE_TABLES, Device, go_on, instance};
@@ -148,7 +148,7 @@ fn send_and_receive(device: &Device) {
     let begun = storage.update_transfer_session(&TRANSFER_SESSION, &mut |session| session.stage = Stage::Serializing);
     let mut session = begun.expect("it begins anew").expect("it is there");
     assert_eq!(device.serialize_under(&filter).new, 1);
-    let ours = storage.fsic("notebook", &filter, Role::Producer).expect("the counters");
+    let ours = storage.fsic("notebook", &filter, Instances::WithRecords).expect("the counters");
     let has = ours.expand_for_use(&filter).expect("within the filter");
     let has = has.and_unclaimed(storage.unclaimed(&filter).expect("what is unclaimed"));
     let queued = storage.queue(&session, &difference(&has, &ExpandedFsic::default())).expect("it queues");
