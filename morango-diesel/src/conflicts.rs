@@ -16,7 +16,7 @@ use crate::deserialize;
 use crate::error::Fault;
 use crate::models::InstalledModels;
 use crate::records::{RecordRow, select_records};
-use crate::serialize::has_mark;
+use crate::serialize::{fold_apart, has_mark};
 use crate::statement::{Value, sql};
 use crate::storage::DieselStorage;
 use crate::transaction::{fold_changes, raise_counter, without_capture};
@@ -87,6 +87,7 @@ pub(crate) fn resolve(
 ) -> morango::Result<()> {
     let operation = format!("resolve the conflict of the record {id}");
     let models = storage.models()?;
+    fold_apart(storage, &operation)?;
     storage.write_locked(&operation, Lock::Rows, |connection| {
         resolve_one(connection, &models, &operation, (id, listed), content)
     })

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::ThreadId;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use morango::{Error, ErrorKind};
 
@@ -79,11 +79,19 @@ impl Pool {
         }
         let mut turn = self.turn.take();
         let mut lease = self.lease()?;
-        let version = backend::version_seen(&mut lease.connection())?;
-        turn.look(version, lease.pooled().seen);
-        let outcome = backend::write_transaction(&mut lease.connection(), transaction, work);
-        lease.pooled().seen = Some(turn.end(version));
+        let outcome = backend::version_seen(&mut lease.connection()).and_then(|version| {
+            turn.look(version, lease.pooled().seen);
+            let outcome = backend::write_transaction(&mut lease.connection(), transaction, work);
+            lease.pooled().seen = Some(turn.end(version));
+            outcome
+        });
         lease.give_back_after(outcome)
+    }
+
+    /// A connection for reading, on another thread, while this one writes: only where one is free, since whoever waited would keep
+    /// everybody who writes waiting.
+    pub(crate) fn beside(&self) -> Option<Beside<'_>> {
+        self.lease_within(Duration::ZERO).ok().map(Beside)
     }
 
     /// The connections that the application was given.
@@ -112,6 +120,10 @@ impl Pool {
     }
 
     fn lease(&self) -> Result<Lease<'_>, Fault> {
+        self.lease_within(self.target.patience())
+    }
+
+    fn lease_within(&self, patience: Duration) -> Result<Lease<'_>, Fault> {
         self.check_occupant()?;
         let asked = Instant::now();
         let mut connections = self.lock();
@@ -122,7 +134,7 @@ impl Pool {
             if connections.open < self.target.connections_max() {
                 break;
             }
-            let patience = self.target.patience().saturating_sub(asked.elapsed());
+            let patience = patience.saturating_sub(asked.elapsed());
             if patience.is_zero() {
                 let message = format!("use the database {}: all of our connections are busy", self.target.location());
                 return Err(Error::new(ErrorKind::StorageBusy, message).into());
@@ -171,6 +183,19 @@ impl<'a> Writer<'a> {
 impl Drop for Writer<'_> {
     fn drop(&mut self) {
         self.0.writers().remove(&std::thread::current().id());
+    }
+}
+
+/// A connection for reading beside a thread that writes.
+pub(crate) struct Beside<'a>(Lease<'a>);
+
+impl Beside<'_> {
+    /// Runs work that only reads. The thread counts as one that writes: what it calls must not wait for the turn, which is given back
+    /// only after this.
+    pub(crate) fn read<R>(mut self, work: impl FnOnce(&mut Connection<'_>) -> Result<R, Fault>) -> Result<R, Fault> {
+        let _writer = Writer::enter(self.0.pool)?;
+        let outcome = backend::read_transaction(&mut self.0.connection(), work);
+        self.0.give_back_after(outcome)
     }
 }
 

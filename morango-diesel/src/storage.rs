@@ -14,10 +14,11 @@ use crate::connection::Connection;
 use crate::error::Fault;
 use crate::flush::Flush;
 use crate::models::{self, InstalledModels};
-use crate::pool::Pool;
+use crate::pool::{Beside, Pool};
 use crate::rows::TableRows;
 use crate::schema;
 use crate::serialize;
+use crate::serialize::fold_apart;
 use crate::transaction::fold_changes;
 use crate::transactions::Transactions;
 
@@ -70,8 +71,10 @@ impl DieselStorage {
     /// # Errors
     /// The database fails, or no engine was built over this storage yet.
     pub(crate) fn find_displaced(&self) -> Result<u64> {
+        let operation = "look for displaced rows";
         let models = self.models()?;
-        self.write("look for displaced rows", |connection| {
+        fold_apart(self, operation)?;
+        self.write(operation, |connection| {
             fold_changes(connection)?;
             models.all().iter().try_fold(0, |sum, model| Ok(sum + backend::mark_displaced(connection, model)?))
         })
@@ -127,6 +130,11 @@ impl DieselStorage {
         self.0.pool.read(work).map_err(|fault| self.told(operation, fault))
     }
 
+    /// As [`Pool::beside`].
+    pub(crate) fn beside(&self) -> Option<Beside<'_>> {
+        self.0.pool.beside()
+    }
+
     /// Runs work that writes, in one transaction that is on the disk before this returns.
     ///
     /// Where the transaction met another one the work is run again: it changes nothing outside of the transaction but what it gives.
@@ -157,8 +165,8 @@ impl DieselStorage {
         self.run(operation, Transaction { durability: Durability::Buffered, lock: Lock::None }, work)
     }
 
-    /// Runs one of several transactions of a verb, kept apart from others. It is on the disk with the next durable commit, which the
-    /// verb ends with: a power failure takes back the later parts of the work and never a part from the middle.
+    /// Runs one of several transactions of a verb, kept apart from others. It is on the disk with the next durable commit, with which the
+    /// verb ends where it comes to its end: a power failure takes back the later parts of the work and never a part from the middle.
     pub(crate) fn write_part<R>(
         &self,
         operation: &str,

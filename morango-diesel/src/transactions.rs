@@ -9,6 +9,7 @@ use crate::backend::Lock;
 use crate::connection::Connection;
 use crate::error::Fault;
 use crate::models::InstalledModels;
+use crate::pool::Beside;
 use crate::statement::sql;
 use crate::storage::DieselStorage;
 
@@ -30,10 +31,10 @@ impl<'a> Transactions<'a> {
         Self { storage, open: Some(RefCell::new(connection)) }
     }
 
-    /// The storage, where another connection of its sees, while a transaction of this one writes, all that there is but what that
-    /// transaction itself has done: each runs by itself, and nobody else can write meanwhile.
-    pub(crate) fn reads_beside(&self) -> Option<&'a DieselStorage> {
-        (self.open.is_none() && self.storage.target().has_one_writer()).then_some(self.storage)
+    /// A second connection for reading, where it sees, while a transaction of this one writes, all that there is but what that
+    /// transaction itself has done: each runs by itself, and nobody else can write meanwhile. None where no connection is free.
+    pub(crate) fn beside(&self) -> Option<Beside<'a>> {
+        (self.open.is_none() && self.storage.target().has_one_writer()).then(|| self.storage.beside())?
     }
 
     /// As [`DieselStorage::models`].
@@ -94,11 +95,17 @@ impl<'a> Transactions<'a> {
         }
     }
 
-    /// Has on the disk what was committed in parts.
+    /// Has on the disk what was committed in parts. Within another transaction its commit decides.
+    ///
+    /// A commit is on the disk with everything before it. One that changes nothing is not written at all, so this one counts.
     pub(crate) fn make_durable(&self, operation: &str) -> Result<()> {
-        self.write(operation, |connection| {
-            // A commit is on the disk with everything before it, and one that changes nothing would not be written at all.
-            sql("UPDATE morango_instance SET counter = counter WHERE is_current = 1").execute(connection)?;
+        if self.open.is_some() {
+            return Ok(());
+        }
+        self.storage.write(operation, |connection| {
+            sql("INSERT INTO morango_fact (name, value) VALUES ('times_made_durable', '1') ON CONFLICT (name)
+                 DO UPDATE SET value = CAST(CAST(morango_fact.value AS BIGINT) + 1 AS TEXT)")
+            .execute(connection)?;
             Ok(())
         })
     }

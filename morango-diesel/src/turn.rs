@@ -23,7 +23,8 @@ struct Manners {
 /// While somebody may wait: a gap before 100 ms are over, when nobody pauses for longer than 25 ms. So nobody waits for much longer.
 const WATCHED: Manners = Manners { held_max: Duration::from_millis(100), gap: Duration::from_millis(25) };
 
-/// While nobody is known to: another program that comes now has its turn within two seconds, and is known from then on.
+/// While nobody is known to: another program that comes now has its turn within two seconds, and is known from then on, unless the
+/// application wrote as well at that time.
 const ALONE: Manners = Manners { held_max: Duration::from_secs(2), gap: Duration::from_millis(100) };
 
 /// How long another program that has written is expected to write again.

@@ -13,6 +13,9 @@ pub const CHUNK_RECORDS_GROWN_MAX: usize = TRANSACTION_RECORDS_MAX;
 /// is half as long.
 pub const CHUNK_QUICK_MILLISECONDS: u64 = 250;
 
+/// Bytes up to which chunks grow on a quick line.
+pub const CHUNK_BYTES_GROWN_MAX: u64 = 4 * 1024 * 1024;
+
 /// Records that we serve in one page of a buffer, whatever a peer asks for.
 pub const CHUNK_RECORDS_MAX: usize = 5_000;
 

@@ -41,10 +41,11 @@ pub(crate) struct Occupant {
 /// What a commit promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Durability {
-    /// It is on the disk when the commit returns: for everything that raises a counter or that a peer builds upon.
+    /// It is on the disk when the commit returns, with everything that was committed before: for the end of all that raises a counter,
+    /// before anything of it leaves, and for what a peer builds upon.
     Durable,
     /// It survives the program, and a power failure takes it back together with everything after it, or not at all:
-    /// for what can be fetched again from where it stopped.
+    /// for what can be fetched again from where it stopped, and for the parts of a long stage.
     Buffered,
 }
 

@@ -6,7 +6,8 @@
 //! which it is claimed too.
 //!
 //! A long serialization is cut into transactions, each of which raises the counter before it stamps. They are on the disk together
-//! with the claim at its end: nothing that bears their stamps leaves before that.
+//! with the claim at its end. Nothing that bears their stamps leaves before it is there: whoever reads a chunk that is queued first
+//! notes, durably, how far others may know this instance.
 
 mod claim;
 mod decide;
@@ -15,6 +16,7 @@ mod stored;
 pub(crate) mod trace;
 
 use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
 use std::panic::resume_unwind;
 use std::sync::mpsc::sync_channel;
 use std::thread;
@@ -36,6 +38,7 @@ use crate::backend::{self, Lock};
 use crate::connection::Connection;
 use crate::error::Fault;
 use crate::models::{InstalledModel, InstalledModels};
+use crate::pool::Beside;
 use crate::rows::LoadedRow;
 use crate::storage::DieselStorage;
 use crate::transaction::{fold_changes, raise_counter};
@@ -43,9 +46,6 @@ use crate::transactions::Transactions;
 
 /// Marks whose rows and records are in memory at one time.
 const PAGE_MARKS: usize = 100;
-
-/// Pages that wait, read and decided about, for the one before them to be written.
-const PAGES_AHEAD: usize = 2;
 
 /// Brings every changed row of the profile into the store, and then raises this instance's own database max counters.
 ///
@@ -74,11 +74,10 @@ pub(crate) fn serialize(
     let mut done = 0;
     while total > 0 && position.model < models.len() {
         // While a transaction of ours is open nobody else writes to a file: another connection sees there what this one does.
-        let beside = storage.reads_beside().filter(|_| total > PAGE_MARKS as u64);
         let step = storage.write_part(&operation, Lock::Profile { profile }, |connection| {
             let step = Step::new(Which::All, position.clone());
-            match beside {
-                Some(storage) => step.run_ahead(connection, &models, (storage, &operation)),
+            match (total > PAGE_MARKS as u64).then(|| storage.beside()).flatten() {
+                Some(beside) => step.run_ahead(connection, &models, beside),
                 None => step.run(connection, &models),
             }
         })?;
@@ -105,6 +104,12 @@ pub(crate) fn fold(storage: &Transactions<'_>, operation: &str, folds: u64, watc
         storage.write_buffered(operation, backend::fold_changes)?;
     }
     Ok(())
+}
+
+/// The same for whoever is about to read marks in a transaction of its own, which then has little left to fold.
+pub(crate) fn fold_apart(storage: &DieselStorage, operation: &str) -> morango::Result<()> {
+    let folds = storage.read(operation, backend::folds_needed)?;
+    fold(&Transactions::of(storage), operation, folds, &|_| ControlFlow::Continue(()))
 }
 
 /// Serializes what the application changed since it was last tried, within the write transaction of another stage, which
@@ -164,11 +169,21 @@ struct Step {
     stamp: Option<Stamp>,
     marks: usize,
     bytes: usize,
+    /// Whose rows had their turn. A row may be marked twice, under its id as text and as bytes, where its column changed its type.
+    handled: HashSet<SyncId>,
 }
 
 impl Step {
     fn new(which: Which, position: Position) -> Self {
-        Self { which, position, report: SerializeReport::default(), stamp: None, marks: 0, bytes: 0 }
+        Self {
+            which,
+            position,
+            report: SerializeReport::default(),
+            stamp: None,
+            marks: 0,
+            bytes: 0,
+            handled: HashSet::new(),
+        }
     }
 
     fn run(mut self, connection: &mut Connection<'_>, models: &[InstalledModel]) -> Result<Self, Fault> {
@@ -182,18 +197,20 @@ impl Step {
         Ok(self)
     }
 
-    /// The same, while the next pages are read and decided about through another connection on a thread of its own. What is read
-    /// beyond what this transaction takes is read again by the next: the thread ends when nobody takes its pages any more.
+    /// The same, while the next page is read and decided about through another connection on a thread of its own, which does not see
+    /// what this one writes: no page hangs on another. What is read beyond what this transaction takes is read again by the next:
+    /// the thread ends when nobody takes its pages any more. A page may be large, so none waits beside the one that is written and
+    /// the one that is read.
     fn run_ahead(
         mut self,
         connection: &mut Connection<'_>,
         models: &[InstalledModel],
-        (storage, operation): (&DieselStorage, &str),
+        beside: Beside<'_>,
     ) -> Result<Self, Fault> {
         let (which, mut position) = (self.which, self.position.clone());
-        let (sender, receiver) = sync_channel(PAGES_AHEAD);
+        let (sender, receiver) = sync_channel(0);
         let read = move || {
-            storage.read(operation, |connection| {
+            beside.read(|connection| {
                 while let Some(page) = Page::read(connection, models, which, &position)? {
                     position = page.next.clone();
                     if sender.send(page).is_err() {
@@ -225,13 +242,11 @@ impl Step {
         let Page { model, marks, stored, mut decisions, next } = page;
         self.marks += marks.len();
         self.position = next;
-        let mut handled = HashSet::with_capacity(marks.len());
         let mut done = Vec::with_capacity(marks.len());
         let mut new = Vec::new();
         for mark in &marks {
             let id = mark.row_id.record_id();
-            // A row may be marked twice, under its id as text and as bytes, where its column changed its type.
-            if id.is_some_and(|id| !handled.insert(id)) {
+            if id.is_some_and(|id| !self.handled.insert(id)) {
                 done.push(&mark.row_id);
                 continue;
             }

@@ -45,6 +45,23 @@ fn a_record_becomes_a_row_only_under_the_filter() {
 }
 
 #[test]
+fn what_became_rows_is_on_the_disk_when_that_is_told() {
+    // A commit that changes nothing is not written by every database, and then nothing of what came before is on the disk with it.
+    const TIMES: &str =
+        "SELECT CAST(coalesce(max(value), '0') AS BIGINT) FROM morango_fact WHERE name = 'times_made_durable'";
+    let mut device = Device::new("laptop");
+    let mut times = Vec::new();
+    for title in ["Emma", "Dune"] {
+        let shelf = foreign_shelf(title, None);
+        device.dequeue(vec![foreign_book(title, shelf.id), shelf]);
+        assert_eq!(device.deserialize().written, 2);
+        times.push(device.number(TIMES));
+    }
+    assert_eq!(device.deserialize().written, 0);
+    assert_eq!((times, device.number(TIMES)), (vec![1, 2], 2), "where nothing waited nothing is written");
+}
+
+#[test]
 fn one_bad_record_never_stops_the_others_and_is_tried_again() {
     let mut device = Device::new("laptop");
     let shelf = foreign_shelf("fiction", None);

@@ -15,7 +15,8 @@ impl Engine {
     /// gets a new id with it, since what it saved itself comes back from others.
     ///
     /// What was changed here counts as handed over once a push of it is complete, a pull by somebody else was followed to its end, or a
-    /// peer says in a later sync that it has it. A change that could not be serialized was never handed over.
+    /// peer says in a later sync that it has it. A change that could not be serialized was never handed over; one that the other side
+    /// refused counts as handed over, as it counts as received, so look at what a sync reports as refused before you forget.
     ///
     /// # Errors
     /// [`SessionConflict`](crate::ErrorKind::SessionConflict) where a sync session of that root is open;

@@ -15,7 +15,8 @@ pub enum Papers {
 
 /// What becomes of changes that were made here and that nobody else is known to have.
 ///
-/// Somebody has them once a transfer that sent them is complete, or says so of itself. What came from others is not among them: those
+/// Somebody has them once a transfer that sent them is complete, or says so of itself; a record that was refused there counts as had,
+/// as it counts as received. What came from others is not among them: those
 /// from whom it came had it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Unsent {

@@ -30,6 +30,8 @@ pub(crate) struct BrokenLine {
     breaks_at: usize,
     lost: Lost,
     calls: AtomicUsize,
+    /// Records of a chunk above which it is refused.
+    chunk_records_max: usize,
     /// Records that went over, by the name of the call.
     chunks: Mutex<Vec<(&'static str, u64)>>,
 }
@@ -37,13 +39,19 @@ pub(crate) struct BrokenLine {
 impl BrokenLine {
     /// A line that breaks at this call, counted from 0, and stays broken.
     pub(crate) fn new(honest: LocalPeer, breaks_at: usize, lost: Lost) -> Self {
-        Self { honest: vec![honest], breaks_at, lost, calls: AtomicUsize::new(0), chunks: Mutex::default() }
+        let (calls, chunks) = (AtomicUsize::new(0), Mutex::default());
+        Self { honest: vec![honest], breaks_at, lost, calls, chunk_records_max: usize::MAX, chunks }
     }
 
     /// A line that holds, to an address behind which several processes answer in turn.
     pub(crate) fn to_several(honest: Vec<LocalPeer>) -> Self {
         let (calls, chunks) = (AtomicUsize::new(0), Mutex::default());
-        Self { honest, breaks_at: usize::MAX, lost: Lost::Request, calls, chunks }
+        Self { honest, breaks_at: usize::MAX, lost: Lost::Request, calls, chunk_records_max: usize::MAX, chunks }
+    }
+
+    /// A line that holds, over which no chunk goes that has more records.
+    pub(crate) fn narrow(honest: LocalPeer, chunk_records_max: usize) -> Self {
+        Self { chunk_records_max, ..Self::sound(honest) }
     }
 
     /// A line that holds.
@@ -71,6 +79,13 @@ impl BrokenLine {
             std::cmp::Ordering::Equal if self.lost == Lost::Answer => make(honest).and_then(|_| lost()),
             _ => lost(),
         }
+    }
+
+    fn check_length(&self, records: usize) -> Result<()> {
+        if records <= self.chunk_records_max {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::LimitExceeded, format!("let {records} records through")))
     }
 
     fn note(&self, call: &'static str, records: usize) {
@@ -145,6 +160,7 @@ impl Peer for BrokenLine {
     }
 
     fn send_chunk(&self, id: &TransferSessionId, offset: u64, records: &[StoreRecord]) -> Result<()> {
+        self.check_length(records.len())?;
         self.call(|peer| {
             self.note("send", records.len());
             peer.send_chunk(id, offset, records)
@@ -154,6 +170,7 @@ impl Peer for BrokenLine {
     fn fetch_chunk(&self, id: &TransferSessionId, offset: u64, limit: usize) -> Result<Vec<ReceivedRecord>> {
         self.call(|peer| {
             let records = peer.fetch_chunk(id, offset, limit)?;
+            self.check_length(records.len())?;
             self.note("fetch", records.len());
             Ok(records)
         })

@@ -51,6 +51,21 @@ fn broken_off() -> (Pair, SyncSessionId) {
 }
 
 #[test]
+fn where_longer_chunks_do_not_pass_shorter_ones_go() {
+    const MANY: u64 = 1_200;
+    let pair = Pair::new();
+    for number in 0..MANY {
+        pair.laptop.save(&pair.notes(), &format!("l{number}"), "from the laptop");
+        pair.phone.save(&pair.notes(), &format!("p{number}"), "from the phone");
+    }
+    let line = BrokenLine::narrow(pair.peer(), limits::CHUNK_RECORDS_DEFAULT);
+    let report = pair.engine.sync(&line, &pair.certificate, SyncOptions::both_ways()).expect("shorter ones pass");
+    let moved = [&report.push, &report.pull].map(|transfer| transfer.as_ref().map(|it| it.records_transferred));
+    assert_eq!(moved, [Some(MANY); 2]);
+    assert_eq!((line.records("send"), line.records("fetch")), (MANY, MANY), "none of them went twice");
+}
+
+#[test]
 fn a_line_that_breaks_at_any_call_costs_one_chunk_at_most() {
     let mut resumed = 0;
     for lost in [Lost::Request, Lost::Answer] {

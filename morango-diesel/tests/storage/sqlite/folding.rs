@@ -225,6 +225,23 @@ fn earlier_triggers(number: i64, table: &str) -> String {
 }
 
 #[test]
+fn rows_whose_ids_got_another_type_are_one_record_each_however_many_they_are() {
+    const ROWS: u64 = 250;
+    let mut device = Device::new();
+    for number in 0..ROWS {
+        let name = format!("photo {number}");
+        device.run(&format!(
+            "INSERT INTO photos (id, name) VALUES ('{}', '{name}')",
+            record_id("photos", &name, "photo")
+        ));
+    }
+    device.run("UPDATE photos SET id = unhex(id)");
+    let report = device.serialize();
+    assert_eq!((report.new, report.updated, report.set_aside_total), (ROWS, 0, 0), "each was marked twice: {report:?}");
+    assert_eq!((device.marks(), device.number(CHANGES)), (Vec::<String>::new(), 0));
+}
+
+#[test]
 fn marks_of_an_earlier_version_are_kept_and_its_programs_write_over_nothing() {
     let mut device = Device::without_engine();
     device.run(CREATE_TABLES);

@@ -118,9 +118,12 @@ pub(in crate::transfer) fn pull(
     let fetch = |sender: SyncSender<CheckedChunk>| -> Result<()> {
         let mut offset = here;
         while offset < total && !cancel.is_cancelled() && !has_failed.load(Ordering::Relaxed) {
-            let began = home.clock.elapsed();
-            let records = peer.fetch_chunk(&session.id, offset, size.records())?;
-            size.took(home.clock.elapsed().saturating_sub(began));
+            let (began, before) = (home.clock.elapsed(), peer.traffic().bytes_received);
+            let records = match peer.fetch_chunk(&session.id, offset, size.records()) {
+                Err(error) if error.kind() == ErrorKind::LimitExceeded && size.was_too_long() => continue,
+                fetched => fetched?,
+            };
+            size.took(peer.traffic().bytes_received - before, home.clock.elapsed().saturating_sub(began));
             check_length(records.len(), offset, total)?;
             let checked = gate::check(home, &gate, Some(offset), records);
             offset += checked.len() as u64;
@@ -172,7 +175,7 @@ pub(in crate::transfer) fn push(
             let message = format!("push to {}: it loses again and again what it was sent", peer.location());
             return Err(Error::new(ErrorKind::PeerStageFailed, message));
         }
-        tracing::info!(from = known, "the peer has lost records that it was sent, and is sent them again");
+        tracing::info!(from = known, "the peer has not taken all that it was sent, and is sent the rest again");
         there = known;
     }
     line.note(context, status_when_through(context), total)
@@ -216,12 +219,13 @@ fn send_from(
     overlap(limits::CHUNKS_READ_AHEAD_MAX, read, |receiver| {
         for chunk in receiver {
             context.check()?;
-            let began = home.clock.elapsed();
+            let (began, before) = (home.clock.elapsed(), peer.traffic().bytes_sent);
             if let Err(error) = peer.send_chunk(&id, sent, &chunk.records) {
-                outcome = Sent::UpTo(fallen_back_to(context, peer, sent, error)?);
+                let is_too_long = error.kind() == ErrorKind::LimitExceeded && size.was_too_long();
+                outcome = Sent::UpTo(if is_too_long { sent } else { fallen_back_to(context, peer, sent, error)? });
                 return Ok(());
             }
-            size.took(home.clock.elapsed().saturating_sub(began));
+            size.took(peer.traffic().bytes_sent - before, home.clock.elapsed().saturating_sub(began));
             sent += chunk.records.len() as u64;
             context.session.records_transferred = sent;
             line.count(context);
