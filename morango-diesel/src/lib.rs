@@ -77,7 +77,10 @@ mod waiting;
 pub mod sql_types;
 
 pub use morango_derive::{Syncable, scope_definitions};
-pub use rows::{Apply, ApplyError, Load, LoadedRow, RecordConnection, RecordRow, Rivals, Rows, Syncable, TableModel};
+pub use rows::{
+    Apply, ApplyAll, ApplyError, Load, LoadedRow, Received, RecordConnection, RecordRow, Rivals, Rows, Syncable,
+    TableModel,
+};
 
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresStorage, PostgresStorageBuilder};
@@ -91,7 +94,7 @@ pub use sqlite::{SqliteStorage, SqliteStorageBuilder};
 /// What the derive's output names. It may change in any version.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::rows::{Insert, RIVALS_MAX, Upsert, field};
+    pub use crate::rows::{Insert, RIVALS_MAX, ROWS_FEW, ROWS_MANY, Upsert, field};
     pub use diesel;
     pub use inventory;
     pub use morango;

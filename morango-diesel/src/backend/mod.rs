@@ -631,6 +631,16 @@ pub(crate) fn needs_savepoint(connection: &mut Connection<'_>, table: &str) -> R
     }
 }
 
+/// Whether this table has triggers of the application.
+pub(crate) fn has_triggers(connection: &mut Connection<'_>, table: &str) -> Result<bool, Fault> {
+    match connection {
+        #[cfg(feature = "sqlite")]
+        Connection::Sqlite(_) => sqlite::constraints::has_triggers(connection, table),
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(_) => postgres::constraints::has_triggers(connection, table),
+    }
+}
+
 /// Whether the deletion of a row of this table may change other rows.
 pub(crate) fn deletion_reaches_further(connection: &mut Connection<'_>, table: &str) -> Result<bool, Fault> {
     match connection {

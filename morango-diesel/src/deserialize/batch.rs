@@ -12,6 +12,7 @@ use morango::port::{ApplyFailure, DeserializeReport, REPORTED_MAX, WaitingKind};
 use super::Scene;
 use super::failure::{Failure, undone_by};
 use super::foreign_keys::{Deletion, Target, Targets, Verdict};
+use super::together::Together;
 use super::waiting::{Gone, Waiting};
 use crate::backend::{self, UniqueKey};
 use crate::connection::{AsConnection, Connection};
@@ -76,12 +77,13 @@ pub(super) struct Batch<'a> {
     pub(super) budget: Budget,
     pub(super) report: DeserializeReport,
     /// Why the first record cannot be committed, where that was found out.
-    refusal: Option<Failure>,
-    targets: Targets,
+    pub(super) refusal: Option<Failure>,
+    pub(super) targets: Targets,
     /// Records whose rows nobody else can change until the transaction ends.
     held: HashSet<SyncId>,
     saved: Option<Stamp>,
     needs_savepoint: Option<bool>,
+    pub(super) together: Together,
     reaches_further: Option<bool>,
     pub(super) unique_keys: Option<Vec<UniqueKey>>,
     /// Records that were settled before their turn came.
@@ -132,6 +134,7 @@ impl<'a> Batch<'a> {
             held: HashSet::new(),
             saved: None,
             needs_savepoint: None,
+            together: Together::default(),
             reaches_further: None,
             unique_keys: None,
             settled_early: HashSet::new(),
@@ -202,6 +205,7 @@ impl<'a> Batch<'a> {
         self.report.written += 1;
         self.targets.note(definition, record.id, Target::Row);
         self.settle(record.sequence)?;
+        self.together.has_written();
         Ok(Outcome::Settled)
     }
 
@@ -275,7 +279,7 @@ impl<'a> Batch<'a> {
         Ok(Err(failure))
     }
 
-    fn needs_savepoint(&mut self) -> Result<bool, Fault> {
+    pub(super) fn needs_savepoint(&mut self) -> Result<bool, Fault> {
         if let Some(known) = self.needs_savepoint {
             return Ok(known);
         }

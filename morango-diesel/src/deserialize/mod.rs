@@ -13,6 +13,7 @@ mod deletions;
 mod failure;
 mod foreign_keys;
 mod places;
+mod together;
 mod tree;
 mod waiting;
 mod walk;

@@ -34,6 +34,13 @@ pub(super) struct Gone {
     failure_kind: Option<String>,
 }
 
+impl Waiting {
+    /// Whether it could not become a row when it was last tried.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failure_kind.is_some()
+    }
+}
+
 impl Gone {
     /// How it was deleted.
     pub(super) fn deletion(&self) -> Deletion {
@@ -243,7 +250,7 @@ pub(super) trait Placed {
 
 impl Placed for Waiting {
     fn place(&self) -> (i64, &str, bool) {
-        (self.sequence, &self.partition, self.failure_kind.is_some())
+        (self.sequence, &self.partition, self.has_failed())
     }
 
     fn bytes(&self) -> usize {

@@ -90,10 +90,17 @@ impl Walk {
                 batch.report.skipped += page.skipped;
             }
             batch.hold(page.records.iter().map(|record| record.id))?;
-            for record in &page.records {
-                self.after = record.sequence;
-                self.meet(batch, record)?;
-                self.go_down(batch)?;
+            let mut rest = page.records.as_slice();
+            while let Some(first) = rest.first() {
+                let mut met = batch.write_together(rest)?;
+                if met == 0 {
+                    met = 1;
+                    self.after = first.sequence;
+                    self.meet(batch, first)?;
+                    self.go_down(batch)?;
+                }
+                self.after = rest[met - 1].sequence;
+                rest = &rest[met..];
                 if batch.budget.is_spent() {
                     return Ok(Step::More);
                 }

@@ -20,8 +20,8 @@ mod typed;
 pub use connection::RecordConnection;
 pub use statement::{Insert, Upsert};
 pub use syncable::Syncable;
-pub use table_model::{Apply, ApplyError, Load, LoadedRow, RecordRow, Rivals, TableModel};
-pub use typed::{RIVALS_MAX, Rows};
+pub use table_model::{Apply, ApplyAll, ApplyError, Load, LoadedRow, Received, RecordRow, Rivals, TableModel};
+pub use typed::{RIVALS_MAX, ROWS_FEW, ROWS_MANY, Rows};
 
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresModel;

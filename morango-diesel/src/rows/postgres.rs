@@ -21,6 +21,7 @@ macro_rules! __postgres_rows {
         $crate::__typed_rows! {
             connection = $crate::__private::diesel::PgConnection,
             hold = [for_no_key_update],
+            many = together,
             model = $model,
             $($rest)*
         }

@@ -21,6 +21,7 @@ macro_rules! __sqlite_rows {
         $crate::__typed_rows! {
             connection = $crate::__private::diesel::SqliteConnection,
             hold = [],
+            many = one_by_one,
             model = $model,
             $($rest)*
         }

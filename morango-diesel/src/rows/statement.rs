@@ -2,7 +2,7 @@
 //!
 //! Diesel prepares every `ON CONFLICT … DO UPDATE` anew, because in general its text hangs on the values. Ours does not:
 //! all columns are named, always. So the insertion itself is Diesel's, and these two fragments around it say that its text
-//! is that of the model, and add what is to happen where the row is there already.
+//! is that of the model and of the number of rows, and add what is to happen where the row is there already.
 
 use std::marker::PhantomData;
 
@@ -19,9 +19,9 @@ pub struct Insert<M, I> {
     model: PhantomData<fn() -> M>,
 }
 
-/// The insertion of one row of model `M`, which makes a row with the same id the same.
+/// The insertion of so many rows of model `M`, which makes rows with the same ids the same.
 #[derive(Debug)]
-pub struct Upsert<M, I> {
+pub struct Upsert<M, I, const ROWS: usize> {
     insertion: I,
     model: PhantomData<fn() -> M>,
 }
@@ -33,8 +33,8 @@ impl<M: Model, I> Insert<M, I> {
     }
 }
 
-impl<M: Model, I> Upsert<M, I> {
-    /// `insertion` names every column of the model, whatever the row holds.
+impl<M: Model, I, const ROWS: usize> Upsert<M, I, ROWS> {
+    /// `insertion` is of so many rows and names every column of the model, whatever the row holds.
     pub const fn new(insertion: I) -> Self {
         Self { insertion, model: PhantomData }
     }
@@ -49,7 +49,7 @@ where
     }
 }
 
-impl<M: Model, I, Db: Backend> QueryFragment<Db> for Upsert<M, I>
+impl<M: Model, I, Db: Backend, const ROWS: usize> QueryFragment<Db> for Upsert<M, I, ROWS>
 where
     I: QueryFragment<Db>,
 {
@@ -79,11 +79,11 @@ impl<M: Model, I> QueryId for Insert<M, I> {
     const HAS_STATIC_QUERY_ID: bool = true;
 }
 
-impl<M: Model, I> QueryId for Upsert<M, I> {
-    type QueryId = Upsert<M, ()>;
+impl<M: Model, I, const ROWS: usize> QueryId for Upsert<M, I, ROWS> {
+    type QueryId = Upsert<M, (), ROWS>;
     const HAS_STATIC_QUERY_ID: bool = true;
 }
 
 impl<M, I, C> RunQueryDsl<C> for Insert<M, I> {}
 
-impl<M, I, C> RunQueryDsl<C> for Upsert<M, I> {}
+impl<M, I, C, const ROWS: usize> RunQueryDsl<C> for Upsert<M, I, ROWS> {}

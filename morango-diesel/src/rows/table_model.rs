@@ -18,6 +18,9 @@ pub type Load<C> = fn(&mut C, &[SyncId], &mut dyn FnMut(LoadedRow<'_>)) -> Query
 /// A function that makes the received fields of the record with this id, under this partition, a row.
 pub type Apply<C> = fn(&mut C, SyncId, &str, &Fields<'_>) -> Result<(), ApplyError>;
 
+/// A function that makes the received fields of many records rows.
+pub type ApplyAll<C> = fn(&mut C, &[Received<'_>]) -> Result<(), ApplyError>;
+
 /// A function that finds the rows that hold the same as received fields in all of these columns; see [`Rows::rivals`].
 pub type Rivals<C> = fn(&mut C, SyncId, &Fields<'_>, &[&str]) -> Result<Vec<SyncId>, ApplyError>;
 
@@ -32,6 +35,8 @@ pub struct TableModel<C> {
     pub load: Load<C>,
     /// Makes received fields the row with this id: inserts it, or sets every column that travels.
     pub apply: Apply<C>,
+    /// The same for many records at once, no two of which have the same id. Where it fails, some of them may be rows.
+    pub apply_all: ApplyAll<C>,
     /// Keeps others from changing or deleting the rows with these ids; see [`Rows::hold`].
     pub hold: fn(&mut C, &[SyncId]) -> QueryResult<()>,
     /// The ids of some other rows that hold, in all of these columns, what the received fields say.
@@ -47,6 +52,7 @@ impl<C> TableModel<C> {
             definition: M::definition,
             load: load::<C, M>,
             apply: apply::<C, M>,
+            apply_all: apply_all::<C, M>,
             hold: M::hold,
             rivals: rivals::<C, M>,
             delete: M::delete,
@@ -66,6 +72,17 @@ impl<C> fmt::Debug for TableModel<C> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_tuple("TableModel").field(&(self.definition)().rust_type).finish()
     }
+}
+
+/// A record as it was received, which is to become a row.
+#[derive(Debug)]
+pub struct Received<'a> {
+    /// Its id, which counts, whatever its fields say.
+    pub id: SyncId,
+    /// Its partition, under which the row has to lie.
+    pub partition: &'a str,
+    /// Its fields.
+    pub fields: Fields<'a>,
 }
 
 /// What was found under an id.
@@ -198,24 +215,37 @@ fn load_one_by_one<C, M: Rows<C>>(
     Ok(())
 }
 
-/// A row may stand only where its record lies, or below. Whoever may write a record may write whatever lies under its partition;
-/// elsewhere its row could pass for somebody else's.
 fn apply<C, M: Rows<C>>(
     connection: &mut C,
     id: SyncId,
     partition: &str,
     fields: &Fields<'_>,
 ) -> Result<(), ApplyError> {
-    let row = M::read_fields(id, fields).map_err(ApplyError::Fields)?;
-    if let Some(place) = model::partition_of(&row, id)
-        && !place.starts_with(partition)
-    {
-        return Err(ApplyError::OutsidePartition { place, partition: partition.to_owned() });
-    }
+    let row = row_of::<M>(id, partition, fields)?;
     let written = row.upsert(connection).map_err(ApplyError::Database)?;
     let has_nothing_to_set = || M::definition().fields.iter().all(|field| field.is_skipped);
     let is_as_it_should_be = written > 0 || (has_nothing_to_set() && is_there::<C, M>(connection, &id)?);
     if is_as_it_should_be { Ok(()) } else { Err(ApplyError::Ignored) }
+}
+
+/// Where fewer rows are written than there are, some may be as they should be all the same: that is found out one by one.
+fn apply_all<C, M: Rows<C>>(connection: &mut C, received: &[Received<'_>]) -> Result<(), ApplyError> {
+    let row = |received: &Received<'_>| row_of::<M>(received.id, received.partition, &received.fields);
+    let rows = received.iter().map(row).collect::<Result<Vec<M>, _>>()?;
+    let written = M::upsert_all(&rows, connection).map_err(ApplyError::Database)?;
+    if written == rows.len() { Ok(()) } else { Err(ApplyError::Ignored) }
+}
+
+/// A row may stand only where its record lies, or below. Whoever may write a record may write whatever lies under its partition;
+/// elsewhere its row could pass for somebody else's.
+fn row_of<M: Model>(id: SyncId, partition: &str, fields: &Fields<'_>) -> Result<M, ApplyError> {
+    let row = M::read_fields(id, fields).map_err(ApplyError::Fields)?;
+    match model::partition_of(&row, id) {
+        Some(place) if !place.starts_with(partition) => {
+            Err(ApplyError::OutsidePartition { place, partition: partition.to_owned() })
+        }
+        Some(_) | None => Ok(row),
+    }
 }
 
 fn is_there<C, M: Rows<C>>(connection: &mut C, id: &SyncId) -> Result<bool, ApplyError> {

@@ -8,7 +8,7 @@ use morango::model::{Fields, ModelDefinition};
 use super::PostgresModel;
 #[cfg(feature = "sqlite")]
 use super::SqliteModel;
-use super::table_model::{ApplyError, LoadedRow};
+use super::table_model::{ApplyError, LoadedRow, Received};
 use crate::connection::Connection;
 
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
@@ -70,6 +70,24 @@ impl TableRows {
             (Self::Postgres(model), Connection::Postgres(connection)) => {
                 (model.apply)(connection, id, partition, fields)
             }
+            #[cfg(all(feature = "sqlite", feature = "postgres"))]
+            (Self::Sqlite(_), Connection::Postgres(_)) | (Self::Postgres(_), Connection::Sqlite(_)) => {
+                unreachable!("{OTHER_DATABASE}")
+            }
+        }
+    }
+
+    /// Makes the received fields of many records rows; see [`TableModel::apply_all`](super::TableModel::apply_all).
+    pub(crate) fn apply_all(
+        &self,
+        connection: &mut Connection<'_>,
+        received: &[Received<'_>],
+    ) -> Result<(), ApplyError> {
+        match (self, connection) {
+            #[cfg(feature = "sqlite")]
+            (Self::Sqlite(model), Connection::Sqlite(connection)) => (model.apply_all)(connection, received),
+            #[cfg(feature = "postgres")]
+            (Self::Postgres(model), Connection::Postgres(connection)) => (model.apply_all)(connection, received),
             #[cfg(all(feature = "sqlite", feature = "postgres"))]
             (Self::Sqlite(_), Connection::Postgres(_)) | (Self::Postgres(_), Connection::Sqlite(_)) => {
                 unreachable!("{OTHER_DATABASE}")

@@ -7,6 +7,12 @@ use morango::model::Model;
 /// Rows that are looked at of those that hold the same as another.
 pub const RIVALS_MAX: i64 = 100;
 
+/// Rows that one statement writes where there are as many.
+pub const ROWS_MANY: usize = 64;
+
+/// Rows that one statement writes where there are fewer.
+pub const ROWS_FEW: usize = 8;
+
 /// What can be done with a model's rows over a connection of type `C`.
 ///
 /// It is implemented by `#[derive(Syncable)]`, once for each database that `morango-diesel` is built for. None of it
@@ -47,6 +53,15 @@ pub trait Rows<C>: Model {
     /// The database's: a constraint of the table does not hold.
     fn upsert(&self, connection: &mut C) -> QueryResult<usize>;
 
+    /// Does to all of these rows what [`Rows::upsert`] does to one, in as few statements as the database allows, and says how many
+    /// rows that were. No two of them have the same id.
+    ///
+    /// # Errors
+    /// The database's. Those that come before the one it is about may be written.
+    fn upsert_all(rows: &[Self], connection: &mut C) -> QueryResult<usize> {
+        rows.iter().try_fold(0, |written, row| Ok(written + row.upsert(connection)?))
+    }
+
     /// Keeps others from changing or deleting the rows with these ids until the transaction ends, where others can write
     /// meanwhile. An id without a row is passed over.
     ///
@@ -79,6 +94,7 @@ macro_rules! __typed_rows {
     (
         connection = $connection:ty,
         hold = [$($hold:ident)?],
+        many = $many:ident,
         model = $model:ty,
         table = $table:path,
         id = $id:path,
@@ -110,7 +126,15 @@ macro_rules! __typed_rows {
             fn upsert(&self, connection: &mut $connection) -> $crate::__private::diesel::result::QueryResult<usize> {
                 use $crate::__private::diesel::prelude::*;
                 let insertion = $crate::__private::diesel::insert_into($table).values(($($column.eq($crate::sql_types::held(&self.$field)),)+));
-                $crate::__private::Upsert::<Self, _>::new(insertion).execute(connection)
+                $crate::__private::Upsert::<Self, _, 1>::new(insertion).execute(connection)
+            }
+
+            $crate::__upsert_all! {
+                many = $many,
+                connection = $connection,
+                model = $model,
+                table = $table,
+                columns = [$($column => $field),+],
             }
 
             fn hold(
@@ -151,6 +175,57 @@ macro_rules! __typed_rows {
                 use $crate::__private::diesel::prelude::*;
                 $crate::__private::diesel::delete($table.filter($id.eq(id))).execute(connection)
             }
+        }
+    };
+}
+
+/// Implements [`Rows::upsert_all`] for a model where many rows fit into one statement; elsewhere it stays as it is.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __upsert_all {
+    (
+        many = one_by_one,
+        connection = $connection:ty,
+        model = $model:ty,
+        table = $table:path,
+        columns = [$($column:path => $field:ident),+ $(,)?] $(,)?
+    ) => {};
+    (
+        many = together,
+        connection = $connection:ty,
+        model = $model:ty,
+        table = $table:path,
+        columns = [$($column:path => $field:ident),+ $(,)?] $(,)?
+    ) => {
+        fn upsert_all(
+            rows: &[Self],
+            connection: &mut $connection,
+        ) -> $crate::__private::diesel::result::QueryResult<usize> {
+            fn upsert_many<const ROWS: usize>(
+                rows: &[$model; ROWS],
+                connection: &mut $connection,
+            ) -> $crate::__private::diesel::result::QueryResult<usize> {
+                use $crate::__private::diesel::prelude::*;
+                let rows = rows.each_ref().map(|row| ($($column.eq($crate::sql_types::held(&row.$field)),)+));
+                let insertion = $crate::__private::diesel::insert_into($table).values(rows);
+                $crate::__private::Upsert::<$model, _, ROWS>::new(insertion).execute(connection)
+            }
+
+            // Each number of rows is a statement of its own, which stays prepared.
+            let mut rest = rows;
+            let mut written = 0;
+            while let ::std::option::Option::Some((rows, others)) = rest.split_first_chunk::<{ $crate::__private::ROWS_MANY }>() {
+                written += upsert_many(rows, connection)?;
+                rest = others;
+            }
+            while let ::std::option::Option::Some((rows, others)) = rest.split_first_chunk::<{ $crate::__private::ROWS_FEW }>() {
+                written += upsert_many(rows, connection)?;
+                rest = others;
+            }
+            for row in rest {
+                written += row.upsert(connection)?;
+            }
+            ::std::result::Result::Ok(written)
         }
     };
 }

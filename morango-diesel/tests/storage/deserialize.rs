@@ -8,8 +8,8 @@ use morango::scope::Filter;
 
 use super::database::MARKED;
 use super::library::{
-    Device, PROFILE, books, changed, everything, foreign, foreign_book, foreign_shelf, go_on, kinds, order, shelves,
-    stamp,
+    Device, PROFILE, books, changed, everything, foreign, foreign_book, foreign_shelf, go_on, kinds, order, retitled,
+    shelves, stamp,
 };
 
 #[test]
@@ -104,6 +104,49 @@ fn one_bad_record_never_stops_the_others_and_is_tried_again() {
     let report = device.deserialize();
     assert_eq!((report.written, report.failures_total), (1, 6));
     assert_eq!(device.number("SELECT count(*) FROM morango_store WHERE failure_kind IS NOT NULL"), 6);
+}
+
+#[test]
+fn bad_records_among_many_good_ones_fail_alone_and_each_for_its_own_reason() {
+    // Goal: however many records are written at once, each fails by itself. Method: of hundreds of books, in a shelf that is there
+    // already, one is bad now and then, each in another way; one takes the title of a book that came with it, and two good ones change
+    // places among them all.
+    let mut device = Device::new("laptop");
+    let shelf = foreign_shelf("fiction", None);
+    let good: Vec<StoreRecord> = (0..300).map(|number| foreign_book(&format!("{number:03}"), shelf.id)).collect();
+    device.dequeue(vec![shelf.clone(), good[120].clone(), good[130].clone()]);
+    assert_eq!(device.deserialize().written, 3);
+    let absent = SyncId::hash_of("absent");
+    let with_text = |name: &str, text: &str| {
+        changed(&foreign_book(name, shelf.id), 1, |record| record.serialized = text.to_owned())
+    };
+    let bad = [
+        (3, foreign_book("forbidden", shelf.id), WaitingKind::Constraint),
+        (64, with_text("text", "no json"), WaitingKind::Malformed),
+        (65, foreign_book("lost", absent), WaitingKind::MissingForeignKey),
+        (100, with_text("clash", &good[99].serialized), WaitingKind::Constraint),
+        (200, with_text("field", "{}"), WaitingKind::InvalidField),
+        (
+            299,
+            with_text("bob's", &foreign_book("bob's", shelf.id).serialized.replace("ada", "bob")),
+            WaitingKind::OutsidePartition,
+        ),
+    ];
+    let mut records = good.clone();
+    records[120] = retitled(&good[120], 2, "130");
+    records[130] = retitled(&good[130], 2, "120");
+    for (place, record, _) in bad.iter().rev() {
+        records.insert(*place, record.clone());
+    }
+    device.dequeue(records);
+    let report = device.deserialize();
+    assert_eq!(kinds(&report.failures), bad.iter().map(|(.., kind)| *kind).collect::<Vec<_>>());
+    let ids: Vec<SyncId> = report.failures.iter().map(|failure| failure.id).collect();
+    assert_eq!(ids, bad.iter().map(|(_, record, _)| record.id).collect::<Vec<_>>());
+    assert_eq!((report.written, report.failures_total), (300, 6));
+    assert_eq!(device.titles(), (0..300).map(|number| format!("{number:03}")).collect::<Vec<_>>());
+    assert_eq!(device.number("SELECT count(*) FROM morango_store WHERE is_dirty = 1"), 6);
+    assert_eq!(device.number("SELECT count(*) FROM morango_mark"), 0);
 }
 
 #[test]

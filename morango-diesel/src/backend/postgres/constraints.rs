@@ -106,15 +106,23 @@ pub(crate) fn needs_savepoint(_: &mut Connection<'_>, _: &str) -> Result<bool, F
     Ok(true)
 }
 
+/// Whether this table has triggers of the application.
+pub(crate) fn has_triggers(connection: &mut Connection<'_>, table: &str) -> Result<bool, Fault> {
+    let triggers = sql("SELECT count(*) FROM pg_trigger WHERE tgrelid = to_regclass(")
+        .bind(quoted(table))
+        .sql(") AND NOT tgisinternal AND NOT ")
+        .starts_with("CAST(tgname AS TEXT) COLLATE \"C\"", capture::NAME_PREFIX);
+    Ok(triggers.returns::<BigInt>().get_result::<i64>(connection)? > 0)
+}
+
 /// Whether the deletion of a row of this table may change other rows.
 pub(crate) fn deletion_reaches_further(connection: &mut Connection<'_>, table: &str) -> Result<bool, Fault> {
-    let found = sql("SELECT (SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND confdeltype IN ('c', 'n', 'd')
-         AND confrelid = found.oid) + (SELECT count(*) FROM pg_trigger WHERE tgrelid = found.oid AND NOT tgisinternal AND NOT ")
-    .starts_with("CAST(tgname AS TEXT) COLLATE \"C\"", capture::NAME_PREFIX)
-    .sql(") FROM (SELECT CAST(to_regclass(")
+    let keys = sql("SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND confdeltype IN ('c', 'n', 'd')
+         AND confrelid = to_regclass(")
     .bind(quoted(table))
-    .sql(") AS oid) AS oid) AS found");
-    Ok(found.returns::<BigInt>().get_result::<i64>(connection)? > 0)
+    .sql(")");
+    let has_keys = keys.returns::<BigInt>().get_result::<i64>(connection)? > 0;
+    Ok(has_keys || has_triggers(connection, table)?)
 }
 
 /// Nothing undoes a transaction here without its connection being told.

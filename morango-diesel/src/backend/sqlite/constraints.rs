@@ -104,6 +104,11 @@ pub(crate) fn hold_stopgap(
 
 /// Whether an error of one statement may leave something of it behind: a trigger of the application may say so.
 pub(crate) fn needs_savepoint(connection: &mut Connection<'_>, table: &str) -> Result<bool, Fault> {
+    has_triggers(connection, table)
+}
+
+/// Whether this table has triggers of the application.
+pub(crate) fn has_triggers(connection: &mut Connection<'_>, table: &str) -> Result<bool, Fault> {
     let triggers = sql("SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(")
         .bind(table)
         .sql(") AND NOT ")
@@ -118,7 +123,7 @@ pub(crate) fn deletion_reaches_further(connection: &mut Connection<'_>, table: &
     .bind(table)
     .sql(") AND key.on_delete NOT IN ('NO ACTION', 'RESTRICT')");
     let has_keys = keys.returns::<BigInt>().get_result::<i64>(connection)? > 0;
-    Ok(has_keys || needs_savepoint(connection, table)?)
+    Ok(has_keys || has_triggers(connection, table)?)
 }
 
 /// Whether the database has already undone the transaction in which a statement failed, as a trigger can have it do. Then a new
