@@ -14,7 +14,7 @@
 //! What decides about a record is [`morango::record::relation`] and, in a conflict, [`morango::record::merge`]; here their decision is
 //! carried out.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Text};
@@ -94,6 +94,9 @@ struct Step {
     records: u64,
 }
 
+/// Records of ours that one statement looks up to be merged with.
+const HEADS_LOADED: usize = 50;
+
 /// Merges the next chunks, as many as one transaction takes and at least one, and deletes them.
 ///
 /// Before: the chunks hold what passed the gate. After: each record is new in the store, or has replaced ours, or is merged with it,
@@ -117,13 +120,18 @@ fn merge_chunks(
             break;
         }
         merged.report.new += part.inserted;
-        for record in &part.records {
-            match merge(connection, (session, &mut rejections), models, saved, record)? {
-                Some(Relation::New) => merged.report.new += 1,
-                Some(Relation::FastForward) => merged.report.fast_forwarded += 1,
-                Some(Relation::AlreadySeen) => merged.report.already_seen += 1,
-                Some(Relation::Conflict) => merged.report.conflicts += 1,
-                None => {}
+        for page in part.records.chunks(HEADS_LOADED) {
+            let mut heads = heads(connection, page)?;
+            for record in page {
+                // Of two with the same id the second meets what the first has become.
+                let ours = heads.remove(&record.id);
+                match merge(connection, (session, &mut rejections), models, saved, (ours, record))? {
+                    Some(Relation::New) => merged.report.new += 1,
+                    Some(Relation::FastForward) => merged.report.fast_forwarded += 1,
+                    Some(Relation::AlreadySeen) => merged.report.already_seen += 1,
+                    Some(Relation::Conflict) => merged.report.conflicts += 1,
+                    None => {}
+                }
             }
         }
         merged.records = records_after;
@@ -139,7 +147,7 @@ fn next_chunk(connection: &mut Connection<'_>, session: &TransferSessionId) -> R
     Ok(next.returns::<(BigInt, Binary)>().get_result(connection).optional()?)
 }
 
-/// Merges one record; `None` where it was set aside.
+/// Merges one record with ours, if that was there when it was looked for; `None` where it was set aside.
 ///
 /// What was checked at the gate is not checked again but for where it belongs: who may write what hangs on that.
 fn merge(
@@ -147,7 +155,7 @@ fn merge(
     (session, rejections): (&TransferSession, &mut Rejections<'_>),
     models: &InstalledModels,
     saved: Stamp,
-    theirs: &StoreRecord,
+    (ours, theirs): (Option<Head>, &StoreRecord),
 ) -> Result<Option<Relation>, Fault> {
     if theirs.profile != session.profile {
         return set_aside(connection, rejections, theirs, &RecordError::Profile { profile: theirs.profile.clone() });
@@ -156,11 +164,12 @@ fn merge(
         let error = RecordError::OutsideFilter { partition: theirs.partition.clone() };
         return set_aside(connection, rejections, theirs, &error);
     }
-    // It was in the store when its chunk came. Should it have gone since, it is new.
-    if insert_new(connection, &session.id, theirs)? {
-        return Ok(Some(Relation::New));
-    }
-    let ours = head(connection, theirs)?;
+    let ours = match ours {
+        Some(ours) => ours,
+        // It was in the store when its chunk came. Should it have gone since, it is new.
+        None if insert_new(connection, &session.id, theirs)? => return Ok(Some(Relation::New)),
+        None => head(connection, theirs)?,
+    };
     if ours.identity() != identity(theirs) {
         return set_aside(connection, rejections, theirs, &RecordError::Displaced { id: theirs.id });
     }
@@ -200,6 +209,7 @@ fn merge(
 /// Of a store record, what decides about a received one.
 #[derive(Queryable)]
 struct Head {
+    id: SyncId,
     sequence: i64,
     profile: String,
     model_name: String,
@@ -221,11 +231,22 @@ fn identity(record: &StoreRecord) -> [&str; 4] {
 }
 
 fn head(connection: &mut Connection<'_>, theirs: &StoreRecord) -> Result<Head, Fault> {
-    let head = sql("SELECT sequence, profile, model_name, partition, source_id, last_saved_instance,
-         last_saved_counter, record_max_counters FROM morango_store WHERE record_id = ")
-    .bind(&theirs.id);
-    Ok(head.returns::<(BigInt, Text, Text, Text, Text, Binary, BigInt, Binary)>().get_result(connection)?)
+    Ok(sql(HEAD).sql("= ").bind(&theirs.id).returns::<HeadTypes>().get_result(connection)?)
 }
+
+/// Ours of the same ids as theirs, by id. The statement is filled up, so that it stays the same.
+fn heads(connection: &mut Connection<'_>, theirs: &[StoreRecord]) -> Result<HashMap<SyncId, Head>, Fault> {
+    let last = theirs.last().expect("a chunk is not empty");
+    let filled = theirs.iter().chain(std::iter::repeat_n(last, HEADS_LOADED - theirs.len()));
+    let heads = sql(HEAD).sql("IN (").bind_all(filled.map(|record| &record.id)).sql(")");
+    let heads = heads.returns::<HeadTypes>().load::<Head>(connection)?;
+    Ok(heads.into_iter().map(|head| (head.id, head)).collect())
+}
+
+const HEAD: &str = "SELECT record_id, sequence, profile, model_name, partition, source_id, last_saved_instance,
+     last_saved_counter, record_max_counters FROM morango_store WHERE record_id ";
+
+type HeadTypes = (Binary, BigInt, Text, Text, Text, Text, Binary, BigInt, Binary);
 
 /// Where the records of a session belong. Who may write what hangs on that, so it is asked again of what passed the gate.
 pub(crate) struct Place {
