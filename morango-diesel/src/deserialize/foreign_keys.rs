@@ -2,10 +2,10 @@
 //!
 //! The store is asked and not the application's tables, because it also knows what was deleted and what waits.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{BigInt, Binary, Text};
 use morango::id::SyncId;
 use morango::model::{Fields, ForeignKey, ModelDefinition};
 use morango::port::WaitingKind;
@@ -104,6 +104,31 @@ impl Targets {
         })
     }
 
+    /// Finds out what became of the records that the foreign keys of many others point at, as far as the store alone tells it. What it
+    /// does not tell is found out when it is asked for.
+    pub(super) fn look_up<'f, 'text: 'f>(
+        &mut self,
+        connection: &mut Connection<'_>,
+        definition: &ModelDefinition,
+        all: impl Iterator<Item = &'f Fields<'text>> + Clone,
+    ) -> Result<(), Fault> {
+        for key in definition.foreign_keys.iter().filter(|key| !key.may_be_missing) {
+            let target = (key.target.definition)();
+            let ids = all.clone().filter_map(|fields| fields.get_text(key.wire_name)?.parse::<SyncId>().ok());
+            let unknown: BTreeSet<SyncId> = ids.filter(|id| !self.0.contains_key(&(*id, target.name))).collect();
+            let unknown: Vec<SyncId> = unknown.into_iter().collect();
+            // A few are asked for one by one: the statement for many would be filled up with the same ones again and again.
+            for page in unknown.chunks(LOOKED_UP).filter(|page| page.len() > LOOKED_UP / 10) {
+                for found in find_all(connection, page)? {
+                    if let Some(known) = found.tells(target) {
+                        self.0.insert((found.id, target.name), known);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn find(
         &mut self,
         connection: &mut Connection<'_>,
@@ -132,29 +157,61 @@ fn find(
     definition: &'static ModelDefinition,
     id: &SyncId,
 ) -> Result<Target, Fault> {
-    let found = sql("SELECT profile, model_name, is_deleted, is_hard_deleted, is_dirty FROM morango_store
-         WHERE record_id = ")
-    .bind(id)
-    .returns::<(Text, Text, BigInt, BigInt, BigInt)>()
-    .get_result::<(String, String, i64, i64, i64)>(connection)
-    .optional()?;
-    let Some((profile, model_name, is_deleted, is_hard_deleted, is_dirty)) = found else {
-        return Ok(Target::Missing);
-    };
-    if profile != definition.profile || model_name != definition.name {
-        return Ok(Target::Missing);
+    let found = sql(FOUND).sql("= ").bind(id).returns::<FoundTypes>().get_result::<Found>(connection).optional()?;
+    let Some(found) = found else { return Ok(Target::Missing) };
+    if let Some(known) = found.tells(definition) {
+        return Ok(known);
     }
-    Ok(if is_hard_deleted != 0 {
-        Target::Deleted(Deletion::Hard)
-    } else if is_deleted != 0 {
-        Target::Deleted(Deletion::Plain)
-    } else if is_dirty == 0 || has_row(connection, scene, definition, id)? {
+    Ok(if has_row(connection, scene, definition, id)? {
         Target::Row
-    } else if is_dirty == 1 {
+    } else if found.is_dirty == 1 {
         Target::Waits
     } else {
         Target::Dropped
     })
+}
+
+/// What the store says of these. The statement is filled up, so that it stays the same.
+fn find_all(connection: &mut Connection<'_>, ids: &[SyncId]) -> Result<Vec<Found>, Fault> {
+    let last = ids.last().expect("somebody is looked for");
+    let filled = ids.iter().chain(std::iter::repeat_n(last, LOOKED_UP - ids.len()));
+    Ok(sql(FOUND).sql("IN (").bind_all(filled).sql(")").returns::<FoundTypes>().load(connection)?)
+}
+
+/// Records that one statement looks up.
+const LOOKED_UP: usize = 100;
+
+const FOUND: &str =
+    "SELECT record_id, profile, model_name, is_deleted, is_hard_deleted, is_dirty FROM morango_store WHERE record_id ";
+
+type FoundTypes = (Binary, Text, Text, BigInt, BigInt, BigInt);
+
+/// A record in the store, as far as it matters to others that point at it.
+#[derive(Queryable)]
+struct Found {
+    id: SyncId,
+    profile: String,
+    model_name: String,
+    is_deleted: i64,
+    is_hard_deleted: i64,
+    is_dirty: i64,
+}
+
+impl Found {
+    /// What became of it, as a record of this model; `None` where that hangs on whether there is a row.
+    fn tells(&self, definition: &ModelDefinition) -> Option<Target> {
+        if self.profile != definition.profile || self.model_name != definition.name {
+            Some(Target::Missing)
+        } else if self.is_hard_deleted != 0 {
+            Some(Target::Deleted(Deletion::Hard))
+        } else if self.is_deleted != 0 {
+            Some(Target::Deleted(Deletion::Plain))
+        } else if self.is_dirty == 0 {
+            Some(Target::Row)
+        } else {
+            None
+        }
+    }
 }
 
 /// Whether a record that waits has a row from before, to which others may point.

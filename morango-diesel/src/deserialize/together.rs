@@ -15,7 +15,7 @@ use super::foreign_keys::{Target, Verdict};
 use super::waiting::Waiting;
 use crate::backend;
 use crate::error::Fault;
-use crate::rows::{ROWS_MANY, Received};
+use crate::rows::{ROWS_FEW, ROWS_MANY, Received};
 use crate::statement::sql;
 
 /// How records of a model are written together.
@@ -36,6 +36,9 @@ pub(super) struct Together {
     /// It falls where something cannot be written, and rises again with what can.
     at_once: usize,
 }
+
+/// The name of the statement that settles so many records.
+struct SettlePage<const RECORDS: usize>;
 
 impl Default for Together {
     fn default() -> Self {
@@ -109,12 +112,18 @@ impl Batch<'_> {
                 break;
             }
             let Ok(fields) = Fields::parse(&record.serialized) else { break };
-            let verdict = self.targets.check(&mut self.connection, self.scene, definition, &record.id, &fields)?;
+            received.push(Received { id: record.id, partition: &record.partition, fields });
+        }
+        self.targets.look_up(&mut self.connection, definition, received.iter().map(|received| &received.fields))?;
+        let mut standing = 0;
+        for Received { id, fields, .. } in &received {
+            let verdict = self.targets.check(&mut self.connection, self.scene, definition, id, fields)?;
             if verdict != Verdict::Stands {
                 break;
             }
-            received.push(Received { id: record.id, partition: &record.partition, fields });
+            standing += 1;
         }
+        received.truncate(standing);
         Ok(received)
     }
 
@@ -142,19 +151,27 @@ impl Batch<'_> {
         self.settle_all(records)
     }
 
-    /// The records do not wait any more. The last statement is filled up, so that it stays the same.
+    /// The records do not wait any more.
     fn settle_all(&mut self, records: &[Waiting]) -> Result<(), Fault> {
-        struct SettleAll;
-
         for page in records.chunks(ROWS_MANY) {
-            let last = page.last().expect("a chunk is not empty");
-            let filled = page.iter().chain(std::iter::repeat_n(last, ROWS_MANY - page.len()));
-            sql("UPDATE morango_store SET is_dirty = 0, failure_kind = NULL, failure_reason = NULL, waiting_since = NULL
-                 WHERE sequence IN (")
-            .bind_all(filled.map(|record| record.sequence))
-            .sql(")")
-            .execute_as::<SettleAll>(&mut self.connection)?;
+            if page.len() > ROWS_FEW {
+                self.settle_page::<ROWS_MANY>(page)?
+            } else {
+                self.settle_page::<ROWS_FEW>(page)?
+            }
         }
+        Ok(())
+    }
+
+    /// The statement is filled up to so many records, so that it stays the same.
+    fn settle_page<const RECORDS: usize>(&mut self, page: &[Waiting]) -> Result<(), Fault> {
+        let last = page.last().expect("a chunk is not empty");
+        let filled = page.iter().chain(std::iter::repeat_n(last, RECORDS - page.len()));
+        sql("UPDATE morango_store SET is_dirty = 0, failure_kind = NULL, failure_reason = NULL, waiting_since = NULL
+             WHERE sequence IN (")
+        .bind_all(filled.map(|record| record.sequence))
+        .sql(")")
+        .execute_as::<SettlePage<RECORDS>>(&mut self.connection)?;
         Ok(())
     }
 }

@@ -8,10 +8,10 @@ use morango::model::Model;
 pub const RIVALS_MAX: i64 = 100;
 
 /// Rows that one statement writes where there are as many.
-pub const ROWS_MANY: usize = 64;
+pub const ROWS_MANY: usize = 250;
 
 /// Rows that one statement writes where there are fewer.
-pub const ROWS_FEW: usize = 8;
+pub const ROWS_FEW: usize = 25;
 
 /// What can be done with a model's rows over a connection of type `C`.
 ///
