@@ -14,6 +14,7 @@ use super::Scene;
 use super::failure::Failure;
 use crate::connection::Connection;
 use crate::error::Fault;
+use crate::rows::Received;
 use crate::statement::sql;
 
 /// What became of the record that a foreign key points at.
@@ -106,15 +107,16 @@ impl Targets {
 
     /// Finds out what became of the records that the foreign keys of many others point at, as far as the store alone tells it. What it
     /// does not tell is found out when it is asked for.
-    pub(super) fn look_up<'f, 'text: 'f>(
+    pub(super) fn look_up(
         &mut self,
         connection: &mut Connection<'_>,
         definition: &ModelDefinition,
-        all: impl Iterator<Item = &'f Fields<'text>> + Clone,
+        received: &[Received<'_>],
     ) -> Result<(), Fault> {
         for key in definition.foreign_keys.iter().filter(|key| !key.may_be_missing) {
             let target = (key.target.definition)();
-            let ids = all.clone().filter_map(|fields| fields.get_text(key.wire_name)?.parse::<SyncId>().ok());
+            let ids =
+                received.iter().filter_map(|record| record.fields.get_text(key.wire_name)?.parse::<SyncId>().ok());
             let unknown: BTreeSet<SyncId> = ids.filter(|id| !self.0.contains_key(&(*id, target.name))).collect();
             let unknown: Vec<SyncId> = unknown.into_iter().collect();
             // A few are asked for one by one: the statement for many would be filled up with the same ones again and again.

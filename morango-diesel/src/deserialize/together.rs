@@ -114,7 +114,7 @@ impl Batch<'_> {
             let Ok(fields) = Fields::parse(&record.serialized) else { break };
             received.push(Received { id: record.id, partition: &record.partition, fields });
         }
-        self.targets.look_up(&mut self.connection, definition, received.iter().map(|received| &received.fields))?;
+        self.targets.look_up(&mut self.connection, definition, &received)?;
         let mut standing = 0;
         for Received { id, fields, .. } in &received {
             let verdict = self.targets.check(&mut self.connection, self.scene, definition, id, fields)?;
@@ -155,9 +155,9 @@ impl Batch<'_> {
     fn settle_all(&mut self, records: &[Waiting]) -> Result<(), Fault> {
         for page in records.chunks(ROWS_MANY) {
             if page.len() > ROWS_FEW {
-                self.settle_page::<ROWS_MANY>(page)?
+                self.settle_page::<ROWS_MANY>(page)?;
             } else {
-                self.settle_page::<ROWS_FEW>(page)?
+                self.settle_page::<ROWS_FEW>(page)?;
             }
         }
         Ok(())
