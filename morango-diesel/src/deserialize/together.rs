@@ -65,6 +65,10 @@ impl Batch<'_> {
             return Ok(0);
         }
         let mut received = self.without_further_ado(&records[..at_once])?;
+        if received.len() < at_once {
+            // What comes after is looked at again: where much has to be met by itself, not much is looked at.
+            self.together.at_once = received.len().max(1);
+        }
         while received.len() > 1 {
             let written = match way {
                 Way::AllOrNone => self.write_all_or_none(&received)?,
