@@ -28,6 +28,7 @@ mod deserialize;
 mod flush;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod forgetting;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod handed_over;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod incoming;

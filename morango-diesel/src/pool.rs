@@ -13,7 +13,9 @@ use morango::{Error, ErrorKind};
 use crate::backend::{self, Occupant, Target, Transaction};
 use crate::connection::{AsConnection as _, Connection, OwnedConnection};
 use crate::error::Fault;
-use crate::turn::{Callers, Seen, Turn};
+#[cfg(feature = "sqlite")]
+use crate::turn::Callers;
+use crate::turn::{Seen, Turn};
 
 /// The connections to one database.
 pub(crate) struct Pool {
@@ -95,6 +97,7 @@ impl Pool {
     }
 
     /// The connections that the application was given.
+    #[cfg(feature = "sqlite")]
     pub(crate) fn callers(&self) -> &Callers {
         self.turn.callers()
     }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "sqlite")]
 use diesel::connection::{Instrumentation, InstrumentationEvent, get_default_instrumentation};
 
 /// How transactions of ours may follow one another before others get the turn.
@@ -72,6 +73,7 @@ impl Turn {
     }
 
     /// The connections that the application was given.
+    #[cfg(feature = "sqlite")]
     pub(crate) fn callers(&self) -> &Callers {
         &self.callers
     }
@@ -142,6 +144,7 @@ struct Statements {
 
 impl Callers {
     /// What a connection of the application is to tell its events.
+    #[cfg(feature = "sqlite")]
     pub(crate) fn watch(&self) -> Watched {
         Watched { callers: self.clone(), is_at_work: false, next: get_default_instrumentation() }
     }
@@ -155,13 +158,15 @@ impl Callers {
     }
 }
 
-/// Listens to one connection of the application, beside whoever listens to all connections.
+/// Listens to one connection of the application, beside whoever listens to all connections. Elsewhere nobody waits for a turn.
+#[cfg(feature = "sqlite")]
 pub(crate) struct Watched {
     callers: Callers,
     is_at_work: bool,
     next: Option<Box<dyn Instrumentation>>,
 }
 
+#[cfg(feature = "sqlite")]
 impl Watched {
     fn begin(&mut self) {
         if !std::mem::replace(&mut self.is_at_work, true) {
@@ -176,6 +181,7 @@ impl Watched {
     }
 }
 
+#[cfg(feature = "sqlite")]
 impl Instrumentation for Watched {
     fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
         match &event {
@@ -189,13 +195,14 @@ impl Instrumentation for Watched {
     }
 }
 
+#[cfg(feature = "sqlite")]
 impl Drop for Watched {
     fn drop(&mut self) {
         self.finish();
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "sqlite"))]
 mod tests {
     use super::*;
 
