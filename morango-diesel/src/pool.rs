@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use morango::{Error, ErrorKind};
 
-use crate::backend::{self, Occupant, Target, Transaction};
+use crate::backend::{self, Lock, Occupant, Target, Transaction};
 use crate::connection::{AsConnection as _, Connection, OwnedConnection};
 use crate::error::Fault;
 #[cfg(feature = "sqlite")]
@@ -61,9 +61,13 @@ impl Pool {
     }
 
     /// Runs work that only reads, and sees one state throughout.
-    pub(crate) fn read<R>(&self, work: impl FnOnce(&mut Connection<'_>) -> Result<R, Fault>) -> Result<R, Fault> {
+    pub(crate) fn read<R>(
+        &self,
+        lock: Lock<'_>,
+        work: impl FnOnce(&mut Connection<'_>) -> Result<R, Fault>,
+    ) -> Result<R, Fault> {
         let mut lease = self.lease()?;
-        let outcome = backend::read_transaction(&mut lease.connection(), work);
+        let outcome = backend::read_transaction(&mut lease.connection(), lock, work);
         lease.give_back_after(outcome)
     }
 
@@ -197,7 +201,7 @@ impl Beside<'_> {
     /// only after this.
     pub(crate) fn read<R>(mut self, work: impl FnOnce(&mut Connection<'_>) -> Result<R, Fault>) -> Result<R, Fault> {
         let _writer = Writer::enter(self.0.pool)?;
-        let outcome = backend::read_transaction(&mut self.0.connection(), work);
+        let outcome = backend::read_transaction(&mut self.0.connection(), Lock::None, work);
         self.0.give_back_after(outcome)
     }
 }

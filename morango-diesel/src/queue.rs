@@ -16,7 +16,7 @@ use morango::scope::{Filter, prefix_upper_bound};
 use morango::session::{Stage, StageStatus, TransferSession, is_beyond};
 use morango::{Error, ErrorKind, limits};
 
-use crate::backend;
+use crate::backend::{self, Lock};
 use crate::connection::Connection;
 use crate::error::Fault;
 use crate::incoming::encoded_length;
@@ -52,7 +52,8 @@ pub(crate) fn queue(storage: &Transactions<'_>, session: &TransferSession, lacks
     lacks.sort_unstable_by_key(|lack| lack.instance);
     // 8 bytes a record: the numbers of a million records are held, the records never are. And the ranges of one instance at a time:
     // a lack above the filter is one under each of its prefixes.
-    let mut sequences = storage.read(&operation, |connection| {
+    let lock = Lock::Reading { profile: &session.profile, filter: &session.filter };
+    let mut sequences = storage.read_locked(&operation, lock, |connection| {
         let mut sequences = Vec::new();
         for lacks in lacks.chunk_by(|one, other| one.instance == other.instance) {
             find(connection, &session.profile, &ranges_of(lacks.iter().copied(), &minimized), &mut sequences)?;

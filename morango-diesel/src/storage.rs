@@ -127,7 +127,17 @@ impl DieselStorage {
         operation: &str,
         work: impl FnOnce(&mut Connection<'_>) -> Result<R, Fault>,
     ) -> Result<R> {
-        self.0.pool.read(work).map_err(|fault| self.told(operation, fault))
+        self.read_locked(operation, Lock::None, work)
+    }
+
+    /// [`DieselStorage::read`], kept apart from others that write.
+    pub(crate) fn read_locked<R>(
+        &self,
+        operation: &str,
+        lock: Lock<'_>,
+        work: impl FnOnce(&mut Connection<'_>) -> Result<R, Fault>,
+    ) -> Result<R> {
+        self.0.pool.read(lock, work).map_err(|fault| self.told(operation, fault))
     }
 
     /// As [`Pool::beside`].

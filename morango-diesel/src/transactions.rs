@@ -54,6 +54,19 @@ impl<'a> Transactions<'a> {
         }
     }
 
+    /// As [`DieselStorage::read_locked`]. Within another transaction that one's lock keeps others apart.
+    pub(crate) fn read_locked<R>(
+        &self,
+        operation: &str,
+        lock: Lock<'_>,
+        work: impl FnOnce(&mut Connection<'_>) -> Result<R, Fault>,
+    ) -> Result<R> {
+        match &self.open {
+            None => self.storage.read_locked(operation, lock, work),
+            Some(_) => self.read(operation, work),
+        }
+    }
+
     /// As [`DieselStorage::write`].
     pub(crate) fn write<R>(
         &self,

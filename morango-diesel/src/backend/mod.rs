@@ -86,7 +86,14 @@ pub(crate) enum Lock<'a> {
         /// The profile.
         profile: &'a str,
     },
-    /// From stages that write records of the same root partitions.
+    /// From stages that write records of the same root partitions, not from others that only read them.
+    Reading {
+        /// The profile.
+        profile: &'a str,
+        /// Its prefixes begin with the root partitions.
+        filter: &'a Filter,
+    },
+    /// From stages that read or write records of the same root partitions.
     Partitions {
         /// The profile.
         profile: &'a str,
@@ -95,7 +102,7 @@ pub(crate) enum Lock<'a> {
     },
     /// From none; but it writes rows of the application, as below.
     Rows,
-    /// From stages that write records of the same root partitions; and it writes rows of the application, which must be as they were when the transaction began: where one changed
+    /// From stages that read or write records of the same root partitions; and it writes rows of the application, which must be as they were when the transaction began: where one changed
     /// since, the transaction is refused and run again.
     PartitionsAndRows {
         /// The profile.
@@ -334,16 +341,17 @@ pub(crate) fn migrations(connection: &Connection<'_>) -> &'static [&'static str]
 /// Runs work that only reads, and sees one state throughout.
 pub(crate) fn read_transaction<R>(
     connection: &mut Connection<'_>,
+    lock: Lock<'_>,
     work: impl FnOnce(&mut Connection<'_>) -> Result<R, Fault>,
 ) -> Result<R, Fault> {
     match connection {
         #[cfg(feature = "sqlite")]
         Connection::Sqlite(connection) => {
-            sqlite::read_transaction(connection, |connection| work(&mut Connection::Sqlite(connection)))
+            sqlite::read_transaction(connection, lock, |connection| work(&mut Connection::Sqlite(connection)))
         }
         #[cfg(feature = "postgres")]
         Connection::Postgres(connection) => {
-            postgres::read_transaction(connection, |connection| work(&mut Connection::Postgres(connection)))
+            postgres::read_transaction(connection, lock, |connection| work(&mut Connection::Postgres(connection)))
         }
     }
 }

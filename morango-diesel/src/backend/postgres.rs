@@ -150,11 +150,26 @@ fn is_final_refusal(message: &str) -> bool {
 }
 
 /// Begins a transaction that only reads, and sees one state throughout.
-pub(crate) fn read_transaction<R, E: From<DieselError>>(
+pub(crate) fn read_transaction<R>(
     connection: &mut PgConnection,
-    work: impl FnOnce(&mut PgConnection) -> Result<R, E>,
-) -> Result<R, E> {
-    connection.build_transaction().repeatable_read().read_only().run(work)
+    lock: Lock<'_>,
+    work: impl FnOnce(&mut PgConnection) -> Result<R, Fault>,
+) -> Result<R, Fault> {
+    let keys = lock::keys(lock);
+    wait_for_turn(connection, &keys)?;
+    connection.build_transaction().repeatable_read().read_only().run(|connection| {
+        lock::take(connection, &keys)?;
+        work(connection)
+    })
+}
+
+/// Waits in a transaction of its own until locks are to be had. What a transaction sees is fixed by its first statement: the one that
+/// takes the locks may wait, and what it saw before would be old after.
+fn wait_for_turn(connection: &mut PgConnection, keys: &[lock::Key]) -> Result<(), Fault> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    connection.build_transaction().read_committed().run(|connection| lock::take(connection, keys))
 }
 
 /// Begins a write transaction. Whether one may write is left to the server: an operator who makes the database read-only for a while
@@ -181,9 +196,7 @@ pub(crate) fn write_transaction<R>(
             work(connection)
         });
     }
-    // What a transaction sees is fixed by its first statement. The one that takes the locks may wait, and what it saw before would
-    // be old after: so the turn is waited for in a transaction of its own.
-    connection.build_transaction().read_committed().run(|connection| lock::take(connection, &keys))?;
+    wait_for_turn(connection, &keys)?;
     connection.build_transaction().repeatable_read().run(|connection| {
         begin(connection)?;
         // It is the engine, not the application, that gives way where the two wait for each other's rows.

@@ -19,7 +19,7 @@ use morango::id::SyncId;
 use morango::model::ModelDefinition;
 use morango::{Error, ErrorKind};
 
-use super::{Column, Durability, IdForm, Occupant, Table, Transaction};
+use super::{Column, Durability, IdForm, Lock, Occupant, Table, Transaction};
 use crate::connection::{AsConnection as _, Connection};
 use crate::error::{Fault, from_connection_error, from_diesel, kind_of};
 use crate::rows::{SqliteModel, TableRows};
@@ -136,11 +136,12 @@ pub(crate) fn connect(target: &Target) -> morango::Result<SqliteConnection> {
     Ok(connection)
 }
 
-/// Begins a transaction that only reads, and sees one state throughout.
-pub(crate) fn read_transaction<R, E: From<DieselError>>(
+/// Begins a transaction that only reads, and sees one state throughout, whoever writes: it needs no lock.
+pub(crate) fn read_transaction<R>(
     connection: &mut SqliteConnection,
-    work: impl FnOnce(&mut SqliteConnection) -> Result<R, E>,
-) -> Result<R, E> {
+    _: Lock<'_>,
+    work: impl FnOnce(&mut SqliteConnection) -> Result<R, Fault>,
+) -> Result<R, Fault> {
     connection.transaction(work)
 }
 

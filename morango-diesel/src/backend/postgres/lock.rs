@@ -10,6 +10,7 @@ use std::time::Duration;
 use diesel::pg::PgConnection;
 use diesel::sql_types::BigInt;
 use morango::id::SyncId;
+use morango::scope::Filter;
 
 use crate::backend::Lock;
 use crate::connection::AsConnection as _;
@@ -41,17 +42,21 @@ pub(crate) fn keys(lock: Lock<'_>) -> Vec<Key> {
             vec![Key::Exclusive(profile_number(profile))]
         }
         Lock::Beside { profile } => vec![Key::Shared(profile_number(profile))],
+        Lock::Reading { profile, filter } => of_roots(profile, filter, Key::Shared),
         Lock::Partitions { profile, filter } | Lock::PartitionsAndRows { profile, filter } => {
-            let roots: BTreeSet<&str> = filter.prefixes().iter().map(|prefix| root(prefix)).collect();
-            if roots.len() > ROOTS_LOCKED_MAX || roots.contains("") {
-                return vec![Key::Exclusive(profile_number(profile))];
-            }
-            let numbers: BTreeSet<i64> = roots.iter().map(|root| root_number(profile, root)).collect();
-            std::iter::once(Key::Shared(profile_number(profile)))
-                .chain(numbers.into_iter().map(Key::Exclusive))
-                .collect()
+            of_roots(profile, filter, Key::Exclusive)
         }
     }
+}
+
+/// The locks of a filter's root partitions, beside whoever locks other ones. Without roots, or with very many, it is the whole profile.
+fn of_roots(profile: &str, filter: &Filter, key: fn(i64) -> Key) -> Vec<Key> {
+    let roots: BTreeSet<&str> = filter.prefixes().iter().map(|prefix| root(prefix)).collect();
+    if roots.len() > ROOTS_LOCKED_MAX || roots.contains("") {
+        return vec![key(profile_number(profile))];
+    }
+    let numbers: BTreeSet<i64> = roots.iter().map(|root| root_number(profile, root)).collect();
+    std::iter::once(Key::Shared(profile_number(profile))).chain(numbers.into_iter().map(key)).collect()
 }
 
 /// Takes locks, and waits for them if it must.
@@ -93,8 +98,6 @@ fn number(name: &str) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use morango::scope::Filter;
-
     use super::*;
 
     fn keys_of(prefixes: &[&str]) -> Vec<Key> {
@@ -109,6 +112,17 @@ mod tests {
         assert_eq!(ada[0], bob[0]);
         assert!(matches!(ada[0], Key::Shared(_)));
         assert!(matches!((ada[1], bob[1]), (Key::Exclusive(one), Key::Exclusive(other)) if one != other));
+    }
+
+    #[test]
+    fn readers_of_a_root_partition_keep_out_its_writers_and_not_each_other() {
+        let filter = Filter::new(["ada:"]).expect("a good prefix");
+        let reading = keys(Lock::Reading { profile: "notebook", filter: &filter });
+        assert!(reading.iter().all(|key| matches!(key, Key::Shared(_))), "{reading:?}");
+        let numbers = |keys: &[Key]| keys.iter().map(|(Key::Shared(it) | Key::Exclusive(it))| *it).collect::<Vec<_>>();
+        assert_eq!(numbers(&reading), numbers(&keys_of(&["ada:"])));
+        let everything = keys(Lock::Reading { profile: "notebook", filter: &Filter::everything() });
+        assert_eq!(everything, [Key::Shared(profile_number("notebook"))]);
     }
 
     #[test]
