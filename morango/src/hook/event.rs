@@ -4,8 +4,7 @@
 //! completed or errored; and the next stage starts after that. A stage that an operation keeps pending has started once: each time
 //! that it is tried tells how far it is. Only one that was broken off, and is done once more by another process or sync, starts again.
 //!
-//! Initializing and cleanup are one step each, and queuing tells how many records there are: how far they are is told where they
-//! are kept pending.
+//! A stage of one step, as initializing and cleanup are, tells once how far it is; so does one that found nothing to do.
 
 use std::sync::Arc;
 

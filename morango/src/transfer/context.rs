@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -124,6 +125,8 @@ pub(super) struct Context<'a> {
     pub(super) is_in_transaction: bool,
     /// A stage that was begun before and is tried again, as an operation has kept it pending: it does not start once more.
     pub(super) begun: Option<Stage>,
+    /// Whether the stage that is under way has told how far it is.
+    pub(super) has_told_progress: AtomicBool,
     /// How the peer's side stood when this transfer was taken up again, until somebody has looked at it.
     pub(super) found: Option<RemoteTransfer>,
     /// What becomes of received records that failed before, in this transfer.
@@ -174,6 +177,7 @@ impl<'a> Context<'a> {
             lease: None,
             is_in_transaction: false,
             begun: None,
+            has_told_progress: AtomicBool::new(false),
             found: None,
             failed_before: home.failed_before,
             told: None,
@@ -213,6 +217,7 @@ impl<'a> Context<'a> {
         let _entered = span.enter();
         let began = self.home.clock.elapsed();
         if self.begun.take() != Some(stage) {
+            self.has_told_progress.store(false, Ordering::Relaxed);
             self.tell(stage, Phase::Started);
         }
         let outcome = self.check().and_then(|()| work(self));
@@ -228,11 +233,15 @@ impl<'a> Context<'a> {
             Ok(Performed::Pending) => {
                 tracing::debug!(?took, "stage is pending");
                 self.begun = Some(stage);
-                self.tell_pending(stage);
+                self.tell_progress(stage);
             }
             Ok(Performed::Done) => {
                 self.durations.push((stage, took));
                 tracing::debug!(?took, "stage completed");
+                // A stage of one step, or that found nothing to do, is told of like the others.
+                if !self.has_told_progress.load(Ordering::Relaxed) {
+                    self.tell_progress(stage);
+                }
                 self.tell(stage, Phase::Completed);
             }
             Err(error) => {
@@ -283,16 +292,15 @@ impl<'a> Context<'a> {
     }
 
     pub(super) fn tell(&self, stage: Stage, phase: Phase) {
+        if matches!(phase, Phase::InProgress(_)) {
+            self.has_told_progress.store(true, Ordering::Relaxed);
+        }
         tell(self.home, self.guests, &self.session, stage, phase);
     }
 
-    /// Tells that a stage goes on, as an operation or the peer keeps it pending.
-    pub(super) fn tell_pending(&self, stage: Stage) {
-        let (done, total) = match stage {
-            Stage::Transferring => (self.session.records_transferred, self.session.records_total),
-            _ => (0, None),
-        };
-        self.tell(stage, Phase::InProgress(Progress { done, total }));
+    /// Tells how far a stage is that has not told it by itself: one of one step, or that an operation or the peer keeps pending.
+    pub(super) fn tell_progress(&self, stage: Stage) {
+        self.tell(stage, progress_of(stage, &self.session));
     }
 
     /// What a long verb of the storage is given: it tells of progress and stops where somebody cancelled.
@@ -306,6 +314,15 @@ impl<'a> Context<'a> {
             if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         }
     }
+}
+
+/// How far a stage is, as its session knows it: records are counted where they travel.
+pub(super) fn progress_of(stage: Stage, session: &TransferSession) -> Phase {
+    let (done, total) = match stage {
+        Stage::Transferring => (session.records_transferred, session.records_total),
+        _ => (0, None),
+    };
+    Phase::InProgress(Progress { done, total })
 }
 
 /// Tells whoever watches of a stage.

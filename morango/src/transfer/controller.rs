@@ -227,7 +227,7 @@ fn patiently(
 ) -> Result<()> {
     let pauses = Pauses::new(&*context.home.clock, limits::STAGE_SECONDS_MAX);
     while attempt(context)? == Performed::Pending {
-        context.tell_pending(stage);
+        context.tell_progress(stage);
         context.check()?;
         pauses.pause("wait for an operation that keeps a stage pending")?;
     }

@@ -307,9 +307,9 @@ fn the_server_tells_every_stage_in_order() {
             "{wanted}"
         );
         let open = of_direction.iter().fold(None, |open, (_, stage, phase, _)| match (open, phase) {
-            (None, Phase::Started) => Some(*stage),
-            (Some(begun), Phase::InProgress(_)) if begun == *stage => open,
-            (Some(begun), Phase::Completed) if begun == *stage => None,
+            (None, Phase::Started) => Some((*stage, false)),
+            (Some((begun, _)), Phase::InProgress(_)) if begun == *stage => Some((begun, true)),
+            (Some((begun, true)), Phase::Completed) if begun == *stage => None,
             (open, phase) => panic!("{wanted}: {stage} {phase:?} while {open:?} was under way"),
         });
         assert_eq!(open, None);

@@ -1,7 +1,6 @@
 //! What the server tells of stages that it merely takes note of: they are events like those at which it works.
 
 use crate::hook::Phase;
-use crate::port::Progress;
 use crate::session::{Stage, StageStatus, TransferSession};
 use crate::transfer::context::{self, Home};
 use crate::transfer::guests::Guests;
@@ -20,7 +19,7 @@ pub(super) fn tell_begun(home: &Home, session: &TransferSession) {
 
 /// Tells that a transfer was opened.
 pub(super) fn tell_opened(home: &Home, session: &TransferSession) {
-    for phase in [Phase::Started, Phase::Completed] {
+    for phase in [Phase::Started, context::progress_of(Stage::Initializing, session), Phase::Completed] {
         context::tell(home, Guests::NONE, session, Stage::Initializing, phase);
     }
 }
@@ -32,16 +31,14 @@ fn phases(before: &TransferSession, after: &TransferSession) -> Vec<(Stage, Phas
         if was_done {
             continue;
         }
-        if stage > before.stage {
-            phases.push((stage, Phase::Started));
-        }
-        if stage == Stage::Transferring && after.records_transferred > before.records_transferred {
-            let progress = Progress { done: after.records_transferred, total: after.records_total };
-            phases.push((stage, Phase::InProgress(progress)));
-        }
-        if stage < after.stage || after.status == StageStatus::Completed {
-            phases.push((stage, Phase::Completed));
-        }
+        let (starts, ends) = (stage > before.stage, stage < after.stage || after.status == StageStatus::Completed);
+        let has_moved = stage == Stage::Transferring && after.records_transferred > before.records_transferred;
+        let told = [
+            starts.then_some(Phase::Started),
+            (has_moved || (starts && ends)).then(|| context::progress_of(stage, after)),
+            ends.then_some(Phase::Completed),
+        ];
+        phases.extend(told.into_iter().flatten().map(|phase| (stage, phase)));
     }
     phases
 }
@@ -50,6 +47,7 @@ fn phases(before: &TransferSession, after: &TransferSession) -> Vec<(Stage, Phas
 mod tests {
     use super::super::proceed::tests::session;
     use super::*;
+    use crate::port::Progress;
     use crate::session::StageStatus::{Completed, Pending};
 
     #[test]
@@ -68,7 +66,8 @@ mod tests {
         assert_eq!(phases(&some, &some), []);
         assert_eq!(phases(&all, &all), []);
         let dequeued = at(Stage::Dequeuing, Completed, 5);
-        let of_dequeuing = [(Stage::Dequeuing, Phase::Started), (Stage::Dequeuing, Phase::Completed)];
+        let step = Phase::InProgress(Progress { done: 0, total: None });
+        let of_dequeuing = [Phase::Started, step, Phase::Completed].map(|phase| (Stage::Dequeuing, phase));
         assert_eq!(phases(&all, &dequeued), of_dequeuing);
     }
 }
