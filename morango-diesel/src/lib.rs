@@ -25,7 +25,6 @@ mod dequeue;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod deserialize;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-mod flush;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod forgetting;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

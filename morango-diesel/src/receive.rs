@@ -25,41 +25,83 @@ use crate::storage::DieselStorage;
 use crate::transaction::current_stamp;
 use crate::transactions::Transactions;
 
+/// Puts a received chunk aside with what was refused of it, and counts both as transferred; returns how many were so far.
+///
+/// Before: the session is open. After: the chunk is in the buffer and on the disk, in parts that one transaction of dequeuing can take;
+/// if it was there already, nothing has changed.
+pub(crate) fn buffer_chunk(storage: &DieselStorage, chunk: &ReceivedChunk<'_>) -> morango::Result<u64> {
+    let operation = begin(chunk)?;
+    storage.write(&operation, |connection| {
+        place(connection, chunk.session)?;
+        let (believed, unbelieved) = believed(chunk.records, current_stamp(connection)?);
+        for (number, part) in (0_u32..).zip(parts_of(&believed)) {
+            let digest = part_digest(chunk.digest, number);
+            if records_here(connection, chunk.session, &digest)?.is_some() {
+                return transferred(connection, chunk.session);
+            }
+            let all: Vec<&BufferRecord> = part.iter().collect();
+            insert_part(connection, chunk.session, &digest, &all, 0)?;
+        }
+        count(connection, chunk, &unbelieved)
+    })
+}
+
 /// Keeps a received chunk and what was refused of it, counts both as transferred, and returns how many were so far.
 ///
 /// A record that is new here has nothing to be merged with and goes into the store at once; nothing is claimed of it before all have come
 /// and the database max counters are raised. Only the others wait in the buffer for dequeuing, which may have to stamp what it merges.
 ///
-/// Before: the session is open. After: its chunk is in the store and the buffer, there in parts that one transaction of dequeuing can take;
-/// if it was there already, nothing has changed. What was committed within the last second may be taken back by a power failure, together with
-/// the count by which the peer goes on: nothing in it carries a stamp of this instance.
+/// Before: the session is open; the chunk may have been put aside. After: it is in the store and the buffer, there in parts that one
+/// transaction of dequeuing can take; if it was there already, nothing has changed. It is on the disk, as is what was put aside before.
 pub(crate) fn receive_chunk(storage: &DieselStorage, chunk: &ReceivedChunk<'_>) -> morango::Result<u64> {
-    let ReceivedChunk { session, digest, records, rejections, .. } = *chunk;
-    let operation = format!("keep a received chunk of transfer session {session}");
-    if let Some(stray) = records.iter().find(|received| received.transfer_session_id() != *session) {
-        let message = format!("{operation}: its record {} is of another session", stray.record().id);
-        return Err(Error::new(ErrorKind::RecordRejected, message));
+    let operation = begin(chunk)?;
+    let is_aside = storage.read(&operation, |connection| records_here(connection, chunk.session, chunk.digest))?;
+    let lock = chunk.records.first().map_or(Lock::None, |first| Lock::Beside { profile: &first.record().profile });
+    let keep = |connection: &mut Connection<'_>| keep(connection, chunk);
+    match is_aside {
+        Some(_) => storage.write_part(&operation, lock, keep),
+        None => storage.write_locked(&operation, lock, keep),
     }
-    let lock = records.first().map_or(Lock::None, |first| Lock::Beside { profile: &first.record().profile });
-    storage.write_received(&operation, lock, |connection| {
-        let place = place(connection, session)?;
-        let (believed, unbelieved) = believed(records, current_stamp(connection)?);
-        for (number, part) in (0_u32..).zip(parts_of(&believed)) {
-            if !keep_part(connection, session, &place, &part_digest(digest, number), part)? {
-                return transferred(connection, session);
-            }
+}
+
+/// What is done with a chunk, once it is known to be of one session.
+fn begin(chunk: &ReceivedChunk<'_>) -> morango::Result<String> {
+    let operation = format!("keep a received chunk of transfer session {}", chunk.session);
+    match chunk.records.iter().find(|received| received.transfer_session_id() != *chunk.session) {
+        None => Ok(operation),
+        Some(stray) => {
+            let message = format!("{operation}: its record {} is of another session", stray.record().id);
+            Err(Error::new(ErrorKind::RecordRejected, message))
         }
-        let mut kept = Rejections::of(session);
-        for rejection in rejections.iter().chain(&unbelieved) {
-            kept.keep(connection, rejection)?;
+    }
+}
+
+fn keep(connection: &mut Connection<'_>, chunk: &ReceivedChunk<'_>) -> Result<u64, Fault> {
+    let place = place(connection, chunk.session)?;
+    let (believed, unbelieved) = believed(chunk.records, current_stamp(connection)?);
+    let mut is_counted = false;
+    for (number, part) in (0_u32..).zip(parts_of(&believed)) {
+        match keep_part(connection, chunk.session, &place, &part_digest(chunk.digest, number), part)? {
+            Kept::Now => {}
+            Kept::FromBuffer => is_counted = true,
+            Kept::Before => return transferred(connection, chunk.session),
         }
-        let bytes = records.iter().map(|received| encoded_length(received.record())).sum();
-        match count_as_transferred(connection, chunk, count_of(bytes))? {
-            Some(transferred) => Ok(transferred),
-            // Either the session is not open, or this chunk is not its turn, which the chunk itself tells.
-            None => Ok(chunk.count(transferred(connection, session)?)?),
-        }
-    })
+    }
+    if is_counted { transferred(connection, chunk.session) } else { count(connection, chunk, &unbelieved) }
+}
+
+/// Counts a chunk that was kept, and keeps what was refused of it.
+fn count(connection: &mut Connection<'_>, chunk: &ReceivedChunk<'_>, unbelieved: &[Rejection]) -> Result<u64, Fault> {
+    let mut kept = Rejections::of(chunk.session);
+    for rejection in chunk.rejections.iter().chain(unbelieved) {
+        kept.keep(connection, rejection)?;
+    }
+    let bytes = chunk.records.iter().map(|received| encoded_length(received.record())).sum();
+    match count_as_transferred(connection, chunk, count_of(bytes))? {
+        Some(transferred) => Ok(transferred),
+        // Either the session is not open, or this chunk is not its turn, which the chunk itself tells.
+        None => Ok(chunk.count(transferred(connection, chunk.session)?)?),
+    }
 }
 
 /// The records as this instance believes them at its count, and what it refuses of them. Next to always that is all of them, as they are.
@@ -126,28 +168,72 @@ fn part_digest(digest: &[u8; 32], number: u32) -> Cow<'_, [u8]> {
     }
 }
 
-/// Keeps one part, and says whether it was not there yet.
+/// What became of a part.
+enum Kept {
+    /// It was not there yet.
+    Now,
+    /// It was put aside before, and counted then.
+    FromBuffer,
+    /// It was kept before.
+    Before,
+}
+
+/// Keeps one part: what is new of it in the store, the rest in the buffer.
 fn keep_part(
     connection: &mut Connection<'_>,
     session: &TransferSessionId,
     place: &Place,
     digest: &[u8],
     part: &[BufferRecord],
-) -> Result<bool, Fault> {
-    let is_here = sql("SELECT count(*) FROM morango_incoming WHERE transfer_session = ")
-        .bind(session)
-        .sql(" AND digest = ")
-        .bind(digest)
-        .returns::<BigInt>()
-        .get_result::<i64>(connection)?;
-    if is_here > 0 {
-        return Ok(false);
+) -> Result<Kept, Fault> {
+    let here = records_here(connection, session, digest)?;
+    if here.is_some_and(|records| records < count_of(part.len())) {
+        return Ok(Kept::Before);
     }
     let held: Vec<&StoreRecord> = part.iter().map(BufferRecord::record).filter(|record| place.holds(record)).collect();
     let mut new = insert_all_new(connection, session, &held)?;
     // Of two with the same id one was inserted, and the other is merged with it.
     let mut is_inserted = |record: &StoreRecord| place.holds(record) && new.remove(&record.id);
     let others: Vec<&BufferRecord> = part.iter().filter(|received| !is_inserted(received.record())).collect();
+    let inserted = part.len() - others.len();
+    if here.is_none() {
+        insert_part(connection, session, digest, &others, inserted)?;
+        return Ok(Kept::Now);
+    }
+    sql("UPDATE morango_incoming SET records = ")
+        .bind(count_of(others.len()))
+        .sql(", content = ")
+        .bind(encode(inserted as u64, &others))
+        .sql(" WHERE transfer_session = ")
+        .bind(session)
+        .sql(" AND digest = ")
+        .bind(digest)
+        .execute(connection)?;
+    Ok(Kept::FromBuffer)
+}
+
+/// How many records of a part wait in the buffer; all of them where it was only put aside. None where it is not there.
+fn records_here(
+    connection: &mut Connection<'_>,
+    session: &TransferSessionId,
+    digest: &[u8],
+) -> Result<Option<i64>, Fault> {
+    let found = sql("SELECT records FROM morango_incoming WHERE transfer_session = ")
+        .bind(session)
+        .sql(" AND digest = ")
+        .bind(digest)
+        .returns::<BigInt>()
+        .get_result::<i64>(connection);
+    Ok(found.optional()?)
+}
+
+fn insert_part(
+    connection: &mut Connection<'_>,
+    session: &TransferSessionId,
+    digest: &[u8],
+    others: &[&BufferRecord],
+    inserted: usize,
+) -> Result<(), Fault> {
     sql("INSERT INTO morango_incoming (transfer_session, digest, records, content) VALUES (")
         .bind(session)
         .sql(", ")
@@ -155,10 +241,10 @@ fn keep_part(
         .sql(", ")
         .bind(count_of(others.len()))
         .sql(", ")
-        .bind(encode((part.len() - others.len()) as u64, &others))
+        .bind(encode(inserted as u64, others))
         .sql(")")
         .execute(connection)?;
-    Ok(true)
+    Ok(())
 }
 
 /// Adds to what an open session transferred, as [`ReceivedChunk::count`] does; never beyond its total, where that is known. None

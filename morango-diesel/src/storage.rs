@@ -12,7 +12,6 @@ use morango::{Error, ErrorKind, Result, limits};
 use crate::backend::{self, Durability, Lock, Target, Transaction};
 use crate::connection::Connection;
 use crate::error::Fault;
-use crate::flush::Flush;
 use crate::models::{self, InstalledModels};
 use crate::pool::{Beside, Pool};
 use crate::rows::TableRows;
@@ -33,15 +32,13 @@ struct Inner {
     pool: Pool,
     models_by_hand: Vec<TableRows>,
     installed: RwLock<Option<Arc<InstalledModels>>>,
-    flush: Flush,
 }
 
 impl DieselStorage {
     /// Opens a database. Rows of models that did not register themselves are given by hand.
     pub(crate) fn open(target: Target, models_by_hand: Vec<TableRows>) -> Result<Self> {
         let pool = Pool::new(target);
-        let storage =
-            Self(Arc::new(Inner { pool, models_by_hand, installed: RwLock::default(), flush: Flush::default() }));
+        let storage = Self(Arc::new(Inner { pool, models_by_hand, installed: RwLock::default() }));
         storage.read("open", |_| Ok(()))?;
         Ok(storage)
     }
@@ -184,17 +181,6 @@ impl DieselStorage {
         work: impl FnMut(&mut Connection<'_>) -> Result<R, Fault>,
     ) -> Result<R> {
         self.run(operation, Transaction { durability: Durability::Buffered, lock }, work)
-    }
-
-    /// Runs work that keeps what can be sent again: a power failure takes back no more than what came last; see [`Flush`].
-    pub(crate) fn write_received<R>(
-        &self,
-        operation: &str,
-        lock: Lock<'_>,
-        work: impl FnMut(&mut Connection<'_>) -> Result<R, Fault>,
-    ) -> Result<R> {
-        let durability = self.0.flush.of_received(Instant::now());
-        self.run(operation, Transaction { durability, lock }, work)
     }
 
     fn run<R>(

@@ -184,6 +184,10 @@ macro_rules! implement_storage {
                     queue::queued_chunk(&self.0, session, offset, limit)
                 }
 
+                fn buffer_chunk(&self, chunk: &ReceivedChunk<'_>) -> Result<u64> {
+                    receive::buffer_chunk(&self.0, chunk)
+                }
+
                 fn receive_chunk(&self, chunk: &ReceivedChunk<'_>) -> Result<u64> {
                     receive::receive_chunk(&self.0, chunk)
                 }

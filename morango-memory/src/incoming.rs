@@ -19,7 +19,8 @@ pub(crate) struct Incoming {
 }
 
 impl State {
-    pub(crate) fn receive_chunk(&mut self, chunk: &ReceivedChunk<'_>) -> Result<u64> {
+    /// Puts a chunk aside: all of it is to be merged.
+    pub(crate) fn buffer_chunk(&mut self, chunk: &ReceivedChunk<'_>) -> Result<u64> {
         let operation = format!("keep a received chunk of transfer session {}", chunk.session);
         if let Some(stray) = chunk.records.iter().find(|record| record.transfer_session_id() != *chunk.session) {
             let message = format!("{operation}: its record {} is of another session", stray.record().id);
@@ -28,8 +29,7 @@ impl State {
         let open = self.transfers.get(chunk.session).filter(|session| session.is_active).cloned();
         let session =
             open.ok_or_else(|| Error::new(ErrorKind::SessionUnknown, format!("{operation}: none is open")))?;
-        let kept = self.incoming.get(chunk.session).into_iter().flatten();
-        if kept.into_iter().any(|known| known.digest == *chunk.digest) {
+        if self.incoming_with(chunk).is_some() {
             return Ok(session.records_transferred);
         }
         let transferred = chunk.count(session.records_transferred)?;
@@ -42,35 +42,51 @@ impl State {
         self.received_bytes.insert(*chunk.session, received);
         let own = self.data.current_stamp()?;
         let mut incoming = Incoming { digest: *chunk.digest, inserted: 0, others: Vec::new() };
-        let mut unbelieved = Vec::new();
+        let mut refused = chunk.rejections.to_vec();
         for received in chunk.records {
-            let record = match received.clone().believed_by(own) {
-                Ok(believed) => believed.into_record(),
-                Err(error) => {
-                    unbelieved.push(Rejection {
-                        claimed_id: received.record().id.to_string(),
-                        reason: error.to_string(),
-                        received: received.record().serialized.clone(),
-                    });
-                    continue;
-                }
-            };
-            let belongs = record.profile == session.profile && session.filter.contains(&record.partition);
-            if belongs && !self.data.store.contains_key(&record.id) {
-                self.data.insert(record, RowState::Waits, Some(session.id));
-                incoming.inserted += 1;
-            } else {
-                incoming.others.push(record);
+            match received.clone().believed_by(own) {
+                Ok(believed) => incoming.others.push(believed.into_record()),
+                Err(error) => refused.push(Rejection {
+                    claimed_id: received.record().id.to_string(),
+                    reason: error.to_string(),
+                    received: received.record().serialized.clone(),
+                }),
             }
         }
         self.incoming.entry(session.id).or_default().push(incoming);
-        for rejection in chunk.rejections.iter().chain(&unbelieved) {
-            self.keep_rejection(session.id, rejection.clone());
+        for rejection in refused {
+            self.keep_rejection(session.id, rejection);
         }
         let session = self.transfers.get_mut(chunk.session).expect("it is open");
         session.records_transferred = transferred.min(session.records_total.unwrap_or(u64::MAX));
         session.last_activity_at = chunk.received_at;
         Ok(session.records_transferred)
+    }
+
+    /// Puts a chunk aside, and takes what is new of it into the store at once.
+    pub(crate) fn receive_chunk(&mut self, chunk: &ReceivedChunk<'_>) -> Result<u64> {
+        let transferred = self.buffer_chunk(chunk)?;
+        let session = self.open_transfer(chunk.session)?.clone();
+        let incoming = self.incoming_with(chunk).expect("it was put aside");
+        let (mut inserted, mut others) = (0, Vec::new());
+        for record in std::mem::take(&mut incoming.others) {
+            let belongs = record.profile == session.profile && session.filter.contains(&record.partition);
+            if belongs && !self.data.store.contains_key(&record.id) {
+                self.data.insert(record, RowState::Waits, Some(session.id));
+                inserted += 1;
+            } else {
+                others.push(record);
+            }
+        }
+        let incoming = self.incoming_with(chunk).expect("it was put aside");
+        incoming.inserted += inserted;
+        incoming.others = others;
+        Ok(transferred)
+    }
+
+    fn incoming_with(&mut self, chunk: &ReceivedChunk<'_>) -> Option<&mut Incoming> {
+        let mut kept = self.incoming.get_mut(chunk.session)?.iter_mut();
+        kept.find(|known| known.digest == *chunk.digest)
     }
 
     /// What is refused fills a bounded place only: past a session's share nothing more is kept for it, and past what is kept for all

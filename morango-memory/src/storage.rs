@@ -290,6 +290,10 @@ impl Storage for MemoryStorage {
         Ok(chunk)
     }
 
+    fn buffer_chunk(&self, chunk: &ReceivedChunk<'_>) -> Result<u64> {
+        self.write("put a received chunk aside", |state| state.buffer_chunk(chunk))
+    }
+
     fn receive_chunk(&self, chunk: &ReceivedChunk<'_>) -> Result<u64> {
         self.write("keep a received chunk", |state| state.receive_chunk(chunk))
     }

@@ -203,9 +203,6 @@ pub const REJECTIONS_BYTES_PER_SESSION_MAX: i64 = 64 * 1024 * 1024;
 /// Refused records that are kept for all transfer sessions together; the oldest give way.
 pub const REJECTIONS_MAX: i64 = 10_000;
 
-/// Seconds of receiving that a receiver may lose with its power.
-pub const RECEIVED_LOST_SECONDS_MAX: u64 = 1;
-
 /// Chunks of a push that wait between the database and the network.
 pub const CHUNKS_READ_AHEAD_MAX: usize = 2;
 

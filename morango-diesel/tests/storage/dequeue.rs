@@ -115,6 +115,44 @@ fn where_the_sender_says_where_a_chunk_stands_nothing_is_counted_twice_and_nothi
 }
 
 #[test]
+fn a_chunk_that_was_put_aside_is_counted_once_and_merged_whether_or_not_it_was_gone_on_with() {
+    let mut device = Device::new("laptop");
+    device.dequeue(vec![foreign_shelf("0", None)]);
+    for is_gone_on_with in [true, false] {
+        let session = device.receiving(&everything());
+        let names = if is_gone_on_with { ["0", "a", "b"] } else { ["0", "c", "d"] };
+        let records = names.map(|name| BufferRecord::from_store(session.id, foreign_shelf(name, None)));
+        let rejection =
+            Rejection { claimed_id: "x".to_owned(), reason: "forged".to_owned(), received: "{}".to_owned() };
+        let chunk = ReceivedChunk {
+            session: &session.id,
+            offset: Some(0),
+            digest: &[1; 32],
+            records: &records,
+            rejections: std::slice::from_ref(&rejection),
+            received_at: time(),
+        };
+        let before = device.number("SELECT count(*) FROM morango_store");
+        for _ in 0..2 {
+            assert_eq!(device.storage.buffer_chunk(&chunk).expect("it is put aside"), 4);
+        }
+        assert_eq!(device.number("SELECT count(*) FROM morango_store"), before, "nothing of it is in the store");
+        if is_gone_on_with {
+            for _ in 0..2 {
+                assert_eq!(device.storage.receive_chunk(&chunk).expect("it is gone on with"), 4);
+            }
+            assert_eq!(device.number("SELECT count(*) FROM morango_store"), before + 2, "what is new is");
+            assert_eq!(device.storage.buffer_chunk(&chunk).expect("it is there"), 4);
+        }
+        assert_eq!(device.storage.rejections(&session.id, 10).expect("the rejections").len(), 1);
+        let report = device.storage.dequeue(&session, &go_on).expect("it dequeues");
+        assert_eq!((report.new, report.already_seen), (2, 1));
+        assert_eq!(device.number("SELECT count(*) FROM morango_store"), before + 2);
+        device.storage.clean_up(&session.id, time()).expect("it cleans up");
+    }
+}
+
+#[test]
 fn what_one_transfer_brings_has_an_end() {
     let mut device = Device::new("laptop");
     let session = device.receiving(&everything());

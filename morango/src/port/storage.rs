@@ -427,9 +427,17 @@ pub trait Storage: Send + Sync + 'static {
     /// The database fails.
     fn queued_chunk(&self, session: &TransferSessionId, offset: u64, limit: usize) -> Result<Chunk>;
 
+    /// Puts a received chunk aside in one transaction that is on the disk when this returns, and counts it as
+    /// [`receive_chunk`](Self::receive_chunk) does, which goes on with it when it is given the same chunk; if it never is,
+    /// [`dequeue`](Self::dequeue) does. For whoever lets the next chunk come while this one is being worked on.
+    ///
+    /// # Errors
+    /// As [`receive_chunk`](Self::receive_chunk).
+    fn buffer_chunk(&self, chunk: &ReceivedChunk<'_>) -> Result<u64>;
+
     /// Keeps a received chunk, with what was refused of it, and counts both as transferred as [`ReceivedChunk::count`] says, in
-    /// one transaction; never beyond the session's total, where that is known. A chunk that is here already (by its digest)
-    /// changes nothing. Returns how many were transferred so far.
+    /// one transaction that is on the disk when this returns; never beyond the session's total, where that is known. A chunk that is here already (by its digest)
+    /// changes nothing; one that was only put aside is not counted again. Returns how many were transferred so far.
     ///
     /// What a record says of this instance beyond its counter is not believed ([`BufferRecord::believed_by`]); one that this instance
     /// would have saved there is refused.

@@ -1,5 +1,6 @@
 //! A peer in one process whose line breaks: at a call of the story's choice, before it is made or before its answer comes.
 
+use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -34,24 +35,39 @@ pub(crate) struct BrokenLine {
     chunk_records_max: usize,
     /// Records that went over, by the name of the call.
     chunks: Mutex<Vec<(&'static str, u64)>>,
+    before_fetching: Option<Watch>,
+}
+
+/// Whoever is told from which record on a chunk is fetched, before it is.
+struct Watch(Box<dyn Fn(&TransferSessionId, u64) + Send + Sync>);
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Watch")
+    }
 }
 
 impl BrokenLine {
     /// A line that breaks at this call, counted from 0, and stays broken.
     pub(crate) fn new(honest: LocalPeer, breaks_at: usize, lost: Lost) -> Self {
-        let (calls, chunks) = (AtomicUsize::new(0), Mutex::default());
-        Self { honest: vec![honest], breaks_at, lost, calls, chunk_records_max: usize::MAX, chunks }
+        Self { breaks_at, lost, ..Self::to_several(vec![honest]) }
     }
 
     /// A line that holds, to an address behind which several processes answer in turn.
     pub(crate) fn to_several(honest: Vec<LocalPeer>) -> Self {
         let (calls, chunks) = (AtomicUsize::new(0), Mutex::default());
-        Self { honest, breaks_at: usize::MAX, lost: Lost::Request, calls, chunk_records_max: usize::MAX, chunks }
+        let (breaks_at, lost, chunk_records_max) = (usize::MAX, Lost::Request, usize::MAX);
+        Self { honest, breaks_at, lost, calls, chunk_records_max, chunks, before_fetching: None }
     }
 
     /// A line that holds, over which no chunk goes that has more records.
     pub(crate) fn narrow(honest: LocalPeer, chunk_records_max: usize) -> Self {
         Self { chunk_records_max, ..Self::sound(honest) }
+    }
+
+    /// Tells somebody from which record on a chunk is about to be fetched.
+    pub(crate) fn before_fetching(self, tell: impl Fn(&TransferSessionId, u64) + Send + Sync + 'static) -> Self {
+        Self { before_fetching: Some(Watch(Box::new(tell))), ..self }
     }
 
     /// A line that holds.
@@ -168,6 +184,9 @@ impl Peer for BrokenLine {
     }
 
     fn fetch_chunk(&self, id: &TransferSessionId, offset: u64, limit: usize) -> Result<Vec<ReceivedRecord>> {
+        if let Some(Watch(tell)) = &self.before_fetching {
+            tell(id, offset);
+        }
         self.call(|peer| {
             let records = peer.fetch_chunk(id, offset, limit)?;
             self.check_length(records.len())?;

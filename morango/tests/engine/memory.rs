@@ -544,6 +544,10 @@ impl Storage for Memory {
         Ok(Chunk { records, total: queued.len() as u64 })
     }
 
+    fn buffer_chunk(&self, chunk: &ReceivedChunk<'_>) -> Result<u64> {
+        self.receive_chunk(chunk)
+    }
+
     fn receive_chunk(&self, chunk: &ReceivedChunk<'_>) -> Result<u64> {
         let mut state = self.state();
         let before = state.transfers[chunk.session].records_transferred;

@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use morango::port::Storage as _;
 use morango::prelude::*;
 
 use super::Pair;
@@ -62,6 +63,20 @@ fn a_server_that_lost_what_it_was_sent_is_sent_it_again_in_the_same_sync() {
         assert_eq!(line.records("send"), RECORDS + again, "what was lost, and the chunk that was refused");
         assert!(!pair.laptop.has_leftovers() && !pair.phone.has_leftovers());
     }
+}
+
+#[test]
+fn the_next_chunk_is_fetched_when_the_one_before_it_is_kept() {
+    let pair = pair();
+    let (storage, fetched) = (pair.phone.clone(), Arc::new(Mutex::new(Vec::new())));
+    let seen = Arc::clone(&fetched);
+    let line = BrokenLine::sound(pair.peer()).before_fetching(move |id, offset| {
+        let session = storage.transfer_session(id).expect("the storage answers").expect("it is open");
+        seen.lock().expect("nobody panics with it").push((offset, session.records_transferred));
+    });
+    pair.engine.sync(&line, &pair.certificate, SyncOptions::pull().chunk_size(3)).expect("a good sync");
+    let fetched = fetched.lock().expect("nobody panics with it");
+    assert_eq!(*fetched, [0, 3, 6, 9].map(|kept| (kept, kept)), "an end at any moment costs no more than one chunk");
 }
 
 #[test]

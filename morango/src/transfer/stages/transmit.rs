@@ -31,7 +31,7 @@ pub(in crate::transfer) fn keep(
     received: Vec<ReceivedRecord>,
 ) -> Result<u64> {
     let checked = gate::check(context.home, &gate_of(&context.session), offset, received);
-    keep_checked(context, offset, checked)
+    keep_checked(context, offset, checked, None)
 }
 
 /// What every record of this session must fit.
@@ -39,21 +39,34 @@ fn gate_of(session: &TransferSession) -> Gate<'_> {
     Gate { transfer_session_id: session.id, profile: &session.profile, filter: &session.filter }
 }
 
-fn keep_checked(context: &mut Context<'_>, offset: Option<u64>, checked: CheckedChunk) -> Result<u64> {
+/// Keeps a chunk that was checked. Where somebody waits to fetch the next one it is put aside first: from then on it need not come
+/// again, and the next may come while this one is worked on.
+fn keep_checked(
+    context: &mut Context<'_>,
+    offset: Option<u64>,
+    checked: CheckedChunk,
+    next: Option<&SyncSender<()>>,
+) -> Result<u64> {
     let home = context.home;
     if !checked.rejections.is_empty() {
         tracing::warn!(refused = checked.rejections.len(), "records were refused at the gate");
     }
     look_for_ourselves(context, &checked.records)?;
     note_unclaimed(context, &checked.records)?;
-    let transferred = home.storage.receive_chunk(&ReceivedChunk {
+    let chunk = ReceivedChunk {
         session: &context.session.id,
         offset,
         digest: &checked.digest,
         records: &checked.records,
         rejections: &checked.rejections,
         received_at: home.clock.now(),
-    })?;
+    };
+    if let Some(next) = next {
+        home.storage.buffer_chunk(&chunk)?;
+        // Whoever fetches may have failed meanwhile, which is told in its place.
+        let _ = next.send(());
+    }
+    let transferred = home.storage.receive_chunk(&chunk)?;
     context.session.records_transferred = transferred;
     context.results.refuse(checked.rejections);
     Ok(transferred)
@@ -115,7 +128,11 @@ pub(in crate::transfer) fn pull(
     let (session, cancel, has_failed) = (context.session.clone(), context.cancel.clone(), AtomicBool::new(false));
     let (home, gate) = (context.home, gate_of(&session));
     let size = ChunkSize::new(chunk_records);
+    // What was fetched and is not kept goes with this process, should it end, and has to come again. So that this is one chunk at most,
+    // the next is fetched once the one before it is on the disk.
+    let (next, is_next) = sync_channel::<()>(1);
     let fetch = |sender: SyncSender<CheckedChunk>| -> Result<()> {
+        let is_next = is_next;
         let mut offset = here;
         while offset < total && !cancel.is_cancelled() && !has_failed.load(Ordering::Relaxed) {
             let (began, before) = (home.clock.elapsed(), peer.traffic().bytes_received);
@@ -127,21 +144,20 @@ pub(in crate::transfer) fn pull(
             check_length(records.len(), offset, total)?;
             let checked = gate::check(home, &gate, Some(offset), records);
             offset += checked.len() as u64;
-            if sender.send(checked).is_err() {
+            let is_last = offset == total;
+            if sender.send(checked).is_err() || (!is_last && is_next.recv().is_err()) {
                 break;
             }
         }
         Ok(())
     };
-    // What was fetched and is not kept goes with this process, should it end, and has to come again: so no chunk waits, and while one is
-    // kept only the next is fetched.
     overlap(0, fetch, |receiver| {
-        let mut told = Ok(());
+        let (next, mut told) = (next, Ok(()));
         for checked in receiver {
             context.check()?;
             let offset = kept;
             kept += checked.len() as u64;
-            keep_checked(context, Some(offset), checked)?;
+            keep_checked(context, Some(offset), checked, (kept < total).then_some(&next))?;
             line.count(context);
             context.tell(Stage::Transferring, progress(kept, total));
             // What has come already is kept also where the peer cannot be told, so that it need not come again.
