@@ -1,9 +1,11 @@
 //! Faults beneath the peers and between them: databases that are held, full, read-only or gone, clocks that are wrong, devices that
-//! went back in time, and more of everything at once than usual.
+//! went back in time, processes that are killed, and more of everything at once than usual.
 //!
 //! Each story holds four things against what happens: the error says what is wrong, of a kind of its own; nothing is lost, and no
 //! database max counter falls; once the cause is gone the next sync, or the one that is taken up again, ends well; and then both
 //! sides are equal.
+
+#![expect(clippy::print_stdout, reason = "a story of many cases says what it tried, and with which seed")]
 
 #[path = "."]
 mod faults {
@@ -12,6 +14,7 @@ mod faults {
     mod clocks;
     mod full;
     mod going_on;
+    mod kills;
     mod locked;
     mod lost;
     mod processes;
@@ -51,15 +54,34 @@ mod faults {
         };
     }
 
+    macro_rules! kills {
+        ($client:ident, $server:ident) => {
+            told_on! { $client, $server;
+                kills::a_client_that_is_killed_at_any_moment_costs_nothing_and_one_chunk_at_most,
+                kills::a_server_that_is_killed_at_any_moment_costs_nothing_and_one_chunk_at_most,
+            }
+        };
+    }
+
     mod client_on_sqlite {
         mod server_on_sqlite {
             stories!(Sqlite, Sqlite);
+            kills!(Sqlite, Sqlite);
+        }
+
+        mod server_on_postgres {
+            kills!(Sqlite, Postgres);
         }
     }
 
     mod client_on_postgres {
+        mod server_on_sqlite {
+            kills!(Postgres, Sqlite);
+        }
+
         mod server_on_postgres {
             stories!(Postgres, Postgres);
+            kills!(Postgres, Postgres);
         }
     }
 }
