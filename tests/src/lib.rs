@@ -8,6 +8,7 @@ pub mod clock;
 pub mod compare;
 pub mod database;
 pub mod device;
+pub mod dice;
 pub mod given;
 pub mod http;
 pub mod postgres;

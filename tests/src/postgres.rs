@@ -17,9 +17,18 @@ pub struct TestDatabase {
 impl TestDatabase {
     /// Creates an empty database.
     pub fn create() -> Self {
+        Self::with("ENCODING 'UTF8'")
+    }
+
+    /// Creates an empty database whose texts are kept in another encoding, `LATIN1` for example.
+    pub fn create_in(encoding: &str) -> Self {
+        Self::with(&format!("ENCODING '{encoding}' LOCALE 'C'"))
+    }
+
+    fn with(options: &str) -> Self {
         let database = Self::named(format!("morango_test_{}", SyncId::random()));
         // Nobody is ever connected to this template, and it is as empty as can be.
-        run(&format!("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'", database.name));
+        run(&format!("CREATE DATABASE {} TEMPLATE template0 {options}", database.name));
         database
     }
 

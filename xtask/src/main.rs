@@ -12,9 +12,13 @@ mod test;
 
 use std::process::ExitCode;
 
+use test::Length;
+
 const HELP: &str = "\
 cargo xtask test               formatting, lints, documentation, all tests, the Python stories; ends with a count
 cargo xtask test --only NAME   only the steps whose name contains NAME
+cargo xtask test [--only NAME] --long
+                               what tries by chance tries more often: kills 1,000 processes instead of 200
 cargo xtask bench [--small] [--full] [--writer] [--only SCENARIO] [--engine NAME] [--documentation] [--again]
                                how fast and how small a sync is, beside the Python package and the floor; --again tells the
                                run before once more
@@ -26,8 +30,10 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {
-        ["test"] => test::run(None),
-        ["test", "--only", name] => test::run(Some(name)),
+        ["test"] => test::run(None, Length::Usual),
+        ["test", "--only", name] => test::run(Some(name), Length::Usual),
+        ["test", "--long"] => test::run(None, Length::Long),
+        ["test", "--only", name, "--long"] => test::run(Some(name), Length::Long),
         ["bench", options @ ..] => bench::run(options),
         ["python"] => python::print(),
         ["postgres"] => postgres::serve(),

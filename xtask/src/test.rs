@@ -2,11 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::process::Command;
 use std::time::Instant;
 
 use crate::matrix::Matrix;
 use crate::postgres;
 use crate::{python, run};
+
+/// How long the steps take that try by chance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Length {
+    /// As long as is good for every change.
+    Usual,
+    /// Long enough to be believed for good.
+    Long,
+}
 
 /// One of the things that must hold.
 struct Step {
@@ -14,13 +24,14 @@ struct Step {
     run: fn(&mut Count) -> Result<(), String>,
 }
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step { name: "formatting", run: formatting },
     Step { name: "lints", run: lints },
     Step { name: "features", run: features },
     Step { name: "documentation", run: documentation },
     Step { name: "python environment", run: python_environment },
     Step { name: "tests", run: tests },
+    Step { name: "kills", run: kills },
     Step { name: "examples in the documentation", run: documentation_examples },
     Step { name: "example programs", run: example_programs },
 ];
@@ -28,16 +39,23 @@ const STEPS: [Step; 8] = [
 /// The variable by which the tests know a PostgreSQL server: the URL of a superuser, who creates and drops databases.
 const POSTGRES_URL: &str = "MORANGO_POSTGRES_URL";
 
+/// The stories in which processes are killed by the hundred: part of their names, the variable that says how many are killed in all of them,
+/// and how many that are.
+const KILLS: &str = "_is_killed_at_any_moment_";
+const KILLS_VARIABLE: &str = "MORANGO_KILLS";
+const KILLS_USUAL: u32 = 200;
+const KILLS_LONG: u32 = 1_000;
+
 /// How many tests of each kind passed and failed, and who met whom in them.
-#[derive(Default)]
 struct Count {
+    length: Length,
     kinds: BTreeMap<&'static str, (u64, u64)>,
     matrix: Matrix,
 }
 
 /// Runs the steps whose name contains `only`, or all of them.
-pub(crate) fn run(only: Option<&str>) -> Result<(), String> {
-    let mut count = Count::default();
+pub(crate) fn run(only: Option<&str>, length: Length) -> Result<(), String> {
+    let mut count = Count { length, kinds: BTreeMap::new(), matrix: Matrix::default() };
     let mut times = Vec::new();
     for Step { name, run } in STEPS.iter().filter(|step| only.is_none_or(|part| step.name.contains(part))) {
         println!("\n=== {name}");
@@ -125,17 +143,51 @@ fn tests(count: &mut Count) -> Result<(), String> {
             }
         }
     }
-    let server = if std::env::var_os(POSTGRES_URL).is_none() {
-        Some(postgres::Server::start(postgres::Durability::OfTests)?)
-    } else {
-        None
-    };
-    if let Some(server) = &server {
-        println!("PostgreSQL answers at {}", server.url());
-        command.env(POSTGRES_URL, server.url());
-    }
+    // They are a step of their own.
+    command.args(["--skip", KILLS]);
+    let _server = give_postgres(&mut command)?;
     run::complete_reading(&mut command, |line| count.read(line, kind_of))?;
     count.matrix.check(&older_peers.into_iter().map(|peer| peer.version).collect::<Vec<_>>())
+}
+
+/// Has a command find a PostgreSQL server: one that is started for it, unless somebody named one.
+fn give_postgres(command: &mut Command) -> Result<Option<postgres::Server>, String> {
+    if std::env::var_os(POSTGRES_URL).is_some() {
+        return Ok(None);
+    }
+    let server = postgres::Server::start(postgres::Durability::OfTests)?;
+    println!("PostgreSQL answers at {}", server.url());
+    command.env(POSTGRES_URL, server.url());
+    Ok(Some(server))
+}
+
+/// Real processes, really killed.
+fn kills(count: &mut Count) -> Result<(), String> {
+    // All of the workspace is named so that nothing is built in another way than for the other tests.
+    let mut command = run::cargo(&["test", "--workspace", "--all-features", "--test", "faults", "--no-fail-fast"]);
+    command.args(["--", KILLS, "--show-output"]);
+    let kills = match count.length {
+        Length::Usual => KILLS_USUAL,
+        Length::Long => KILLS_LONG,
+    };
+    command.env(KILLS_VARIABLE, kills.to_string());
+    let _server = give_postgres(&mut command)?;
+    let mut killed = 0;
+    let outcome = run::complete_reading(&mut command, |line| {
+        count.read(line, |_| "stories of killed processes");
+        killed += killed_in(line).unwrap_or(0);
+    });
+    println!("{killed} processes were killed");
+    outcome?;
+    if killed < u64::from(kills) {
+        return Err(format!("{kills} were to be killed"));
+    }
+    Ok(())
+}
+
+/// How many processes a story killed, in the line in which it says so: `killed 25: ...`.
+fn killed_in(line: &str) -> Option<u64> {
+    line.strip_prefix("killed ")?.split_once(':')?.0.parse().ok()
 }
 
 fn documentation_examples(count: &mut Count) -> Result<(), String> {

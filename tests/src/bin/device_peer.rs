@@ -14,8 +14,9 @@
 
 use std::error::Error;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use morango::client::HttpPeer;
+use morango::client::{HttpPeer, RetryPolicy};
 use morango::prelude::*;
 use morango::server::Server;
 use morango_diesel::{PostgresStorage, SqliteStorage};
@@ -25,6 +26,9 @@ type Outcome = Result<(), Box<dyn Error>>;
 
 /// Small, so that there are several.
 const CHUNK_RECORDS: usize = 3;
+
+/// Short, so that a story need not wait until a sync gives up: after a third of a second where nobody is there.
+const PAUSE_FIRST: Duration = Duration::from_millis(5);
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -104,7 +108,8 @@ fn sync(
 ) -> Outcome {
     let engine = engine(database, held)?;
     let options = SyncOptions::both_ways().chunk_size(CHUNK_RECORDS);
-    match work(&engine, &HttpPeer::new(url)?, options)? {
+    let hurry = RetryPolicy { pause_first: PAUSE_FIRST, ..RetryPolicy::default() };
+    match work(&engine, &HttpPeer::builder(url).retry(hurry).build()?, options)? {
         Ok(report) => {
             let moved = |transfer: Option<TransferReport>| transfer.map_or(0, |it| it.records_transferred);
             println!("done {} {}", moved(report.pull), moved(report.push));

@@ -17,8 +17,8 @@ use super::visitor::{Visitor, assert_refused};
 /// A school whose server lets itself be given certificates.
 fn open() -> School {
     let mut school = School::open();
-    let builder = Engine::builder(school.city.sqlite().clone()).clock(school.clock.clone());
-    school.city.engine = builder.allow_certificate_pushing().build().expect("an engine on the database");
+    let clock = school.clock.clone();
+    school.city.rebuild(|builder| builder.clock(clock).allow_certificate_pushing());
     // One of the stories' keys: to make one takes a while.
     school.city.storage().keep_shared_key(&keys().stranger).expect("the key is kept");
     school.url = school.city.serve(SchoolAccounts::admin());
@@ -225,7 +225,7 @@ fn a_client_asks_for_nothing_that_it_may_not_give_and_keeps_only_what_was_taken(
     assert!(!kept.has_private_key, "the key is the server's");
     assert!(spoken_for(&school).contains(&pushed.id()));
     // Of one that is lost on the way nothing is kept.
-    let stranger = Device::new("stranger");
+    let stranger = Device::on(super::ON, "stranger");
     let error = stranger.engine.push_certificate(&peer, papers.id(), SINGLE_USER, &own).expect_err("no papers");
     assert_eq!(error.kind(), ErrorKind::CertificateUnknown);
     school.assert_works_on();

@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Display};
 
-use diesel::connection::SimpleConnection;
 use morango::client::HttpPeer;
 use morango::identity::{PrivateKey, PublicKey};
 use morango::port::{Credentials, GrantRequest};
 use morango::prelude::*;
 use morango::scope::ScopeParams;
-use morango_diesel::SqliteStorage;
+use morango_diesel::{PostgresStorage, SqliteStorage};
 use morango_examples::school::{PROFILE, SINGLE_USER};
+use morango_tests::database::Database;
 use morango_tests::device::SchoolAccounts;
 use morango_tests::http::Request;
 use serde_json::json;
 
+use super::ON;
 use super::papers::{Papers, keys};
 use super::school::{School, failure, impatient, member};
 
@@ -91,10 +92,19 @@ fn nothing_that_can_be_formatted_shows_a_key_or_a_password() {
     shown.debug("kept certificates", &home.engine.certificates().expect("they can be listed"));
     shown.debug("credentials", &credentials);
     shown.debug("request", &GrantRequest { profile: PROFILE, scope_definition: SINGLE_USER, scope_params: &params });
-    shown.debug("storage", home.sqlite());
-    shown.debug("storage builder", &SqliteStorage::builder(home.database()));
+    match ON {
+        Database::Sqlite => {
+            shown.debug("storage", home.sqlite());
+            shown.debug("storage builder", &SqliteStorage::builder(home.database()));
+        }
+        Database::Postgres => {
+            shown.debug("storage", &PostgresStorage::open(home.postgres_url()).expect("the database"));
+            let url = format!("postgres://admin:{PASSWORD}@127.0.0.1:1/school");
+            shown.debug("storage builder", &PostgresStorage::builder(url));
+        }
+    }
     shown.debug("engine", &home.engine);
-    shown.debug("engine builder", &Engine::builder(home.sqlite().clone()));
+    shown.debug("engine builder", &home.builder());
     shown.debug("registry", home.engine.registry());
     shown.debug("instance", &home.engine.instance());
     shown.debug("responder", &home.engine.responder(SchoolAccounts::admin()));
@@ -140,9 +150,7 @@ fn no_error_shows_a_key_or_a_password() {
     );
     shown.error("the key of another", &another.expect_err("it does not fit").into());
 
-    let connection = &mut home.connect();
-    let damage = format!("UPDATE morango_certificate SET private_key = '{half}' WHERE private_key IS NOT NULL");
-    connection.batch_execute(&damage).expect("a damaged key");
+    home.sql(&format!("UPDATE morango_certificate SET private_key = '{half}' WHERE private_key IS NOT NULL"));
     shown.error("a damaged key", &failure(&home, &school.url, SyncOptions::pull()));
     let read = home.storage().private_key(&papers.id()).expect_err("it is damaged");
     shown.error("a damaged key, read", &read);

@@ -101,13 +101,12 @@ pub(super) fn a_server_whose_disk_is_full_at_any_stage_says_that_it_failed_and_l
 
 /// The system lets no file of the client's process grow any more.
 #[cfg(unix)]
-#[test]
-fn a_file_that_may_not_grow_in_the_midst_of_a_sync_keeps_what_it_has() {
+pub(super) fn a_file_that_may_not_grow_in_the_midst_of_a_sync_keeps_what_it_has(on: Between) {
     use morango_tests::given::{moved, root, two_equal_devices};
     use morango_tests::process::Process;
     use std::process::Command;
 
-    let (server, client, school, _) = two_equal_devices(Between::FILES);
+    let (server, client, school, _) = two_equal_devices(on);
     school.logs(&server, school.ada, 400);
     let mut server = server;
     let url = server.serve(SchoolAccounts::admin());

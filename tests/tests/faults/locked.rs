@@ -141,12 +141,9 @@ fn changing(pair: &Pair, name: &str) -> impl Fn() -> Hold + Send + Sync + use<> 
     move || take(&statements)
 }
 
-const POSTGRES: Between = Between { client: Database::Postgres, server: Database::Postgres };
-
 /// On SQLite nobody holds a row.
-#[test]
-fn a_row_that_the_application_is_changing_is_waited_for_and_its_change_kept() {
-    let mut pair = Pair::new(POSTGRES);
+pub(super) fn a_row_that_the_application_is_changing_is_waited_for_and_its_change_kept(on: Between) {
+    let mut pair = Pair::new(on);
     pair.client.be_patient_for(Duration::from_secs(20));
     rename(&pair.server, pair.school.ada, "by the server");
     let (before, held) = (pair.counters(), Held::default());
@@ -169,9 +166,8 @@ fn a_row_that_the_application_is_changing_is_waited_for_and_its_change_kept() {
 const WAITING: &str = "SELECT count(*) AS number FROM pg_stat_activity
      WHERE datname = current_database() AND wait_event_type = 'Lock'";
 
-#[test]
-fn a_row_that_is_held_for_too_long_is_told_within_the_patience_and_costs_nothing() {
-    let mut pair = Pair::new(POSTGRES);
+pub(super) fn a_row_that_is_held_for_too_long_is_told_within_the_patience_and_costs_nothing(on: Between) {
+    let mut pair = Pair::new(on);
     pair.client.be_patient_for(PATIENCE);
     rename(&pair.server, pair.school.ada, "by the server");
     let (before, held) = (pair.counters(), Held::default());

@@ -11,17 +11,17 @@ use morango_tests::given::{Between, moved, root, two_equal_devices};
 
 use super::going_on::{Pair, STAGES, once};
 
-const POSTGRES: Between = Between { client: Database::Postgres, server: Database::Postgres };
-
 /// Ends all connections to the database but this one.
 const CUT: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
      WHERE datname = current_database() AND pid <> pg_backend_pid()";
 
-#[test]
-fn connections_that_are_cut_at_any_stage_cost_nothing() {
-    let mut pair = Pair::new(POSTGRES);
+pub(super) fn connections_that_are_cut_at_any_stage_cost_nothing(on: Between) {
+    let mut pair = Pair::new(on);
     let whose: [fn(&Pair) -> &Device; 2] = [|pair| &pair.client, |pair| &pair.server];
     for (who, device) in ["client", "server"].into_iter().zip(whose) {
+        if device(&pair).kind() != Database::Postgres {
+            continue;
+        }
         for (direction, stage) in STAGES {
             let case = format!("{who}: {direction} {stage}");
             let (names, before) = (pair.write(), pair.counters());
@@ -44,9 +44,8 @@ fn close(name: &str) -> String {
     )
 }
 
-#[test]
-fn a_database_that_lets_nobody_in_at_any_stage_is_told_and_gone_on_with_when_it_does() {
-    let mut pair = Pair::new(Between { client: Database::Postgres, server: Database::Sqlite });
+pub(super) fn a_database_that_lets_nobody_in_at_any_stage_is_told_and_gone_on_with_when_it_does(on: Between) {
+    let mut pair = Pair::new(on);
     let operator = Device::on(Database::Postgres, "operator");
     let url = pair.client.postgres_url().to_owned();
     let name = url.rsplit('/').next().and_then(|name| name.split('?').next()).expect("a database").to_owned();
@@ -76,9 +75,8 @@ fn move_away(from: &std::path::Path, to: &std::path::Path) {
 }
 
 #[cfg(unix)]
-#[test]
-fn a_file_that_is_gone_in_the_midst_of_a_sync_is_told_and_gone_on_with_when_it_is_back() {
-    let mut pair = Pair::new(Between::FILES);
+pub(super) fn a_file_that_is_gone_in_the_midst_of_a_sync_is_told_and_gone_on_with_when_it_is_back(on: Between) {
+    let mut pair = Pair::new(on);
     let (file, away) = (pair.client.database(), pair.client.file("away.db"));
     for (direction, stage) in STAGES {
         let case = format!("{direction} {stage}");
@@ -97,9 +95,8 @@ fn a_file_that_is_gone_in_the_midst_of_a_sync_is_told_and_gone_on_with_when_it_i
 }
 
 #[cfg(unix)]
-#[test]
-fn a_file_in_the_place_of_another_is_not_written_to_before_an_engine_is_built_on_it() {
-    let (server, client, school, url) = two_equal_devices(Between::FILES);
+pub(super) fn a_file_in_the_place_of_another_is_not_written_to_before_an_engine_is_built_on_it(on: Between) {
+    let (server, client, school, url) = two_equal_devices(on);
     let (file, backup, away) = (client.database(), client.file("backup.db"), client.file("away.db"));
     client.sql("PRAGMA wal_checkpoint(TRUNCATE)");
     std::fs::copy(&file, &backup).expect("a backup");

@@ -7,7 +7,6 @@ use morango::client::{HttpPeer, RetryPolicy};
 use morango::prelude::*;
 use morango::session::Stage;
 use morango_tests::clock::HandClock;
-use morango_tests::database::Database;
 use morango_tests::device::Device;
 use morango_tests::given::{Between, root};
 
@@ -15,8 +14,7 @@ use super::going_on::{Pair, once};
 
 /// Permissions do not bind the superuser; a process of somebody else they do.
 #[cfg(unix)]
-#[test]
-fn a_file_that_may_only_be_read_is_told_with_advice() {
+pub(super) fn a_file_that_may_only_be_read_is_told_with_advice(on: Between) {
     use std::fs::{Permissions, copy, set_permissions};
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
     use std::os::unix::process::CommandExt as _;
@@ -26,7 +24,7 @@ fn a_file_that_may_only_be_read_is_told_with_advice() {
 
     const NOBODY: u32 = 65_534;
 
-    let (server, client, school, url) = two_equal_devices(Between::FILES);
+    let (server, client, school, url) = two_equal_devices(on);
     school.logs(&client, school.ada, 3);
     client.sql("PRAGMA wal_checkpoint(TRUNCATE)");
     let folder = client.file("library");
@@ -82,9 +80,8 @@ fn allow_writing(device: &Device) {
     );
 }
 
-#[test]
-fn a_database_that_an_operator_made_read_only_is_not_written_to_and_told() {
-    let mut pair = Pair::new(Between { client: Database::Postgres, server: Database::Sqlite });
+pub(super) fn a_database_that_an_operator_made_read_only_is_not_written_to_and_told(on: Between) {
+    let mut pair = Pair::new(on);
     for at in [Stage::Serializing, Stage::Dequeuing, Stage::Deserializing] {
         let (names, before) = (pair.write(), pair.counters());
         let options = once((Direction::Pull, at), end_writing(&pair.client));
@@ -104,9 +101,10 @@ fn a_database_that_an_operator_made_read_only_is_not_written_to_and_told() {
     }
 }
 
-#[test]
-fn a_server_whose_database_an_operator_made_read_only_says_so_to_whoever_calls_and_loses_nothing() {
-    let mut pair = Pair::new(Between { client: Database::Sqlite, server: Database::Postgres });
+pub(super) fn a_server_whose_database_an_operator_made_read_only_says_so_to_whoever_calls_and_loses_nothing(
+    on: Between,
+) {
+    let mut pair = Pair::new(on);
     // A peer that cannot say how it stands is asked for a long time, in case it comes round.
     pair.client.rebuild(|builder| builder.clock(HandClock::default()));
     for (direction, stage) in [

@@ -1,4 +1,5 @@
-//! The stories on PostgreSQL: texts, lengths and what an index takes differ there.
+//! The stories on PostgreSQL, where texts, lengths and what an index takes differ, with those that are told there alone: a server may
+//! not be there, or let nobody in.
 
 use morango_tests::database::Database;
 
@@ -15,6 +16,8 @@ mod certificate_requests;
 mod chains;
 #[path = "../counters.rs"]
 mod counters;
+#[path = "../databases.rs"]
+mod databases;
 #[path = "../exhaustion.rs"]
 mod exhaustion;
 #[path = "../filters.rs"]
@@ -25,7 +28,15 @@ mod future;
 mod nonces;
 #[path = "../peers.rs"]
 mod peers;
+#[path = "../pushing.rs"]
+mod pushing;
 #[path = "../records.rs"]
 mod records;
+#[path = "../routes.rs"]
+mod routes;
 #[path = "../school.rs"]
 mod school;
+#[path = "../secrets.rs"]
+mod secrets;
+#[path = "../servers.rs"]
+mod servers;

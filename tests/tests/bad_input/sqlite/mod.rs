@@ -1,5 +1,4 @@
-//! The stories on SQLite, with those that are told there alone: a file may hold anything, and what is said of routes, pushing and
-//! secrets is the same on each database.
+//! The stories on SQLite, with those that are told there alone: a file may hold anything.
 
 use morango_tests::database::Database;
 
@@ -20,6 +19,8 @@ mod counters;
 mod databases;
 #[path = "../exhaustion.rs"]
 mod exhaustion;
+#[path = "../files.rs"]
+mod files;
 #[path = "../filters.rs"]
 mod filters;
 #[path = "../future.rs"]

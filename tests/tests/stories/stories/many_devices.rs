@@ -11,6 +11,7 @@ use morango::record::StoreRecord;
 use morango_examples::school::FULL_FACILITY;
 use morango_tests::compare::{assert_equal, rows_of_device};
 use morango_tests::device::{Device, SchoolAccounts};
+use morango_tests::dice::Dice;
 use serde_json::json;
 
 use super::given::{Between, SCHOOL_RECORDS, School, empty_device, found, moved, rename, root, serving_school, sql};
@@ -168,16 +169,6 @@ pub(super) fn what_came_of_a_push_that_broke_off_reaches_a_third_device(on: Betw
     assert_eq!(third.store().len() as u64, here);
 }
 
-/// Numbers that are the same in every run.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).expect("31 bits") % bound
-    }
-}
-
 /// Something that an application may do, to a person who is on this device.
 fn do_something(device: &Device, school: &School, dice: &mut Dice, round: usize) {
     let people: Vec<SyncId> = rows_of_device(device, &[])
@@ -208,7 +199,7 @@ pub(super) fn whatever_five_devices_do_and_whoever_meets_whom_all_end_equal(on: 
     }
     let meet = |one: usize, other: usize| moved(&devices[one].sync(&urls[other], root(), SyncOptions::both_ways()));
 
-    let mut dice = Dice(SEED);
+    let mut dice = Dice::of(SEED);
     for round in 0..120 {
         let one = dice.below(devices.len());
         do_something(&devices[one], &school, &mut dice, round);

@@ -9,7 +9,7 @@ use morango::client::HttpPeer;
 use morango::prelude::*;
 use morango_tests::compare::assert_equal;
 use morango_tests::device::Device;
-use morango_tests::process::Process;
+use morango_tests::process::{CLIENT_EVENTS, Process, SERVER_EVENTS};
 
 use super::given::{Between, SCHOOL_RECORDS, moved, root, two_equal_devices};
 
@@ -44,33 +44,6 @@ fn devices(on: Between) -> (Device, Device, String) {
     (server, client, url)
 }
 
-/// What a client goes through, event by event.
-const CLIENT_EVENTS: [&str; 23] = [
-    "pull initializing started",
-    "pull serializing started",
-    "pull queuing started",
-    "pull queuing completed",
-    "pull transferring started",
-    "pull transferring in-progress",
-    "pull transferring completed",
-    "pull dequeuing started",
-    "pull dequeuing completed",
-    "pull deserializing started",
-    "pull deserializing in-progress",
-    "pull deserializing completed",
-    "pull cleanup started",
-    "pull cleanup completed",
-    "push initializing started",
-    "push serializing started",
-    "push queuing started",
-    "push queuing completed",
-    "push transferring started",
-    "push transferring in-progress",
-    "push dequeuing started",
-    "push deserializing started",
-    "push cleanup completed",
-];
-
 pub(super) fn a_client_that_is_killed_at_any_stage_goes_on_from_there(on: Between) {
     for event in CLIENT_EVENTS {
         let (server, client, url) = devices(on);
@@ -92,23 +65,6 @@ pub(super) fn a_client_that_is_killed_at_any_stage_goes_on_from_there(on: Betwee
         assert_eq!(moved(&after), (0, 0), "{event}: nothing is left over");
     }
 }
-
-/// What a server goes through, as far as it does something.
-const SERVER_EVENTS: [&str; 13] = [
-    "pull serializing started",
-    "pull serializing completed",
-    "pull queuing started",
-    "pull queuing completed",
-    "pull transferring in-progress",
-    "pull cleanup started",
-    "push serializing started",
-    "push transferring in-progress",
-    "push dequeuing started",
-    "push dequeuing completed",
-    "push deserializing started",
-    "push deserializing in-progress",
-    "push deserializing completed",
-];
 
 pub(super) fn a_server_that_is_killed_at_any_stage_and_started_again_goes_on(on: Between) {
     for event in SERVER_EVENTS {
