@@ -89,12 +89,11 @@ fn whatever_a_python_client_asks_is_read() {
         let mut asked: Value = serde_json::from_slice(&body).expect("JSON");
         // The chain is a text in a text, whose blanks differ.
         let chain = |request: &mut Value| golden(request["certificate_chain"].take().as_str().expect("a text"));
-        let (mut ours, mut theirs) = (chain(&mut written), chain(&mut asked));
-        for certificate in ours.as_array_mut().into_iter().chain(theirs.as_array_mut()).flatten() {
-            // Without a salt, the package writes an empty text here and there, and we none.
-            if certificate["salt"] == "" {
-                certificate["salt"] = Value::Null;
-            }
+        let (ours, mut theirs) = (chain(&mut written), chain(&mut asked));
+        // Of what the package writes beside the signed text it reads nothing but the id.
+        for certificate in theirs.as_array_mut().into_iter().flatten() {
+            let members = certificate.as_object_mut().expect("an object");
+            members.retain(|name, _| ["id", "serialized", "signature"].contains(&name.as_str()));
         }
         assert_eq!(ours, theirs);
         assert_eq!(written, asked);
