@@ -71,6 +71,7 @@ macro_rules! stories {
             many_devices::what_came_of_a_push_that_broke_off_reaches_a_third_device,
             meanwhile::a_row_changed_by_sql_during_a_sync_is_not_lost,
             on_the_line::open_sessions_are_told_with_every_member_that_existing_peers_tell,
+            on_the_line::who_says_what_it_will_read_of_a_transfer_is_told_no_more,
             on_the_line::pages_lead_through_the_queue_and_a_list_without_a_limit_holds_all,
             on_the_line::only_certificates_are_told_whose_keys_are_here,
             on_the_line::what_an_application_says_of_itself_reaches_the_peer_and_replaces_nothing_of_ours,
