@@ -10,6 +10,7 @@ pub mod database;
 pub mod device;
 pub mod given;
 pub mod http;
+pub mod meter;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
