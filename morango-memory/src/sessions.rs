@@ -35,8 +35,17 @@ impl State {
     }
 
     pub(crate) fn sync_sessions(&self, query: &SyncSessionQuery, limit: usize) -> Vec<SyncSession> {
-        let SyncSessionQuery { ids, is_active, side, profile, client_instance, server_instance, idle_since, order } =
-            query;
+        let SyncSessionQuery {
+            ids,
+            is_active,
+            side,
+            profile,
+            client_instance,
+            server_instance,
+            client_certificate,
+            idle_since,
+            order,
+        } = query;
         let is_meant = |session: &&SyncSession| {
             ids.as_ref().is_none_or(|ids| ids.contains(&session.id))
                 && is_active.is_none_or(|is_active| session.is_active == is_active)
@@ -44,6 +53,7 @@ impl State {
                 && profile.as_ref().is_none_or(|profile| session.profile == *profile)
                 && client_instance.is_none_or(|id| session.client_instance == Some(id))
                 && server_instance.is_none_or(|id| session.server_instance == Some(id))
+                && client_certificate.is_none_or(|id| session.client_certificate == id)
                 && idle_since.is_none_or(|time| session.last_activity_at < time)
         };
         let mut found: Vec<SyncSession> = self.syncs.values().filter(is_meant).cloned().collect();

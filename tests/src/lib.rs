@@ -11,6 +11,7 @@ pub mod device;
 pub mod dice;
 pub mod given;
 pub mod http;
+pub mod meter;
 pub mod postgres;
 pub mod process;
 pub mod proxy;

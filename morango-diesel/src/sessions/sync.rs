@@ -156,8 +156,17 @@ fn page(
     ids: Option<&[SyncSessionId]>,
     limit: usize,
 ) -> Result<Vec<SyncSession>, Fault> {
-    let SyncSessionQuery { ids: _, is_active, side, profile, client_instance, server_instance, idle_since, order } =
-        query;
+    let SyncSessionQuery {
+        ids: _,
+        is_active,
+        side,
+        profile,
+        client_instance,
+        server_instance,
+        client_certificate,
+        idle_since,
+        order,
+    } = query;
     let mut found = select().sql("1 = 1");
     if let Some(ids) = ids {
         found = found.sql(" AND id IN (").bind_all(ids).sql(")");
@@ -177,6 +186,9 @@ fn page(
         if let Some(instance) = instance {
             found = found.sql(column).bind(instance);
         }
+    }
+    if let Some(certificate) = client_certificate {
+        found = found.sql(" AND client_certificate = ").bind(certificate);
     }
     if let Some(idle_since) = idle_since {
         found = found.sql(" AND last_activity_at < ").bind(milliseconds(*idle_since));

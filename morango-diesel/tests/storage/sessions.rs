@@ -229,6 +229,8 @@ fn sync_sessions_are_found_by_what_is_asked_for_the_last_used_first() {
     assert_eq!(found(SyncSessionQuery { profile: Some("other".to_owned()), ..all() }, 10), [1]);
     assert_eq!(found(SyncSessionQuery { client_instance: Some(client), ..all() }, 10), [2]);
     assert_eq!(found(SyncSessionQuery { server_instance: Some(server), ..all() }, 10), [3]);
+    let certificate = Some(sessions[1].client_certificate);
+    assert_eq!(found(SyncSessionQuery { client_certificate: certificate, ..all() }, 10), [1]);
     assert_eq!(found(SyncSessionQuery { idle_since: Some(sessions[2].last_activity_at), ..all() }, 10), [1, 0]);
     assert_eq!(found(SyncSessionQuery { ids: Some(vec![sessions[1].id, sessions[2].id]), ..all() }, 10), [2, 1]);
     assert_eq!(found(SyncSessionQuery { ids: Some(Vec::new()), ..all() }, 10), Vec::<usize>::new());

@@ -21,7 +21,7 @@ use crate::port::{
 };
 use crate::record::StoreRecord;
 use crate::session::{Capabilities, Capability, Stage};
-use crate::wire::{self, Call};
+use crate::wire::{self, Call, Telling};
 use crate::{ErrorKind, Result, limits};
 
 /// A peer that is called over HTTP.
@@ -84,8 +84,10 @@ impl HttpPeer {
         if works_in_calls { Repeat::Never } else { Repeat::Safe }
     }
 
-    fn transfer(&self, outgoing: Outgoing<'_>) -> Result<RemoteTransfer> {
-        let outgoing = Outgoing { answer_bytes_max: limits::COUNTERS_BODY_BYTES_MAX, ..outgoing };
+    /// Makes a call that is answered with a transfer session, of which so much will be read.
+    fn transfer(&self, outgoing: Outgoing<'_>, telling: Telling) -> Result<RemoteTransfer> {
+        let query: Vec<(&str, &str)> = telling.as_str().map(|value| (Telling::NAME, value)).into_iter().collect();
+        let outgoing = Outgoing { query: &query, answer_bytes_max: limits::COUNTERS_BODY_BYTES_MAX, ..outgoing };
         let body = self.connection.send(&outgoing)?;
         wire::read_transfer_session(&body).map_err(|error| unexpected(outgoing.call, error))
     }
@@ -189,16 +191,20 @@ impl Peer for HttpPeer {
     }
 
     fn create_transfer_session(&self, request: &TransferSessionRequest) -> Result<RemoteTransfer> {
-        let body = Some(Body::json(wire::write_transfer_session_request(request, &self.shared()?)));
+        let shared = self.shared()?;
+        let body = Some(Body::json(wire::write_transfer_session_request(request, &shared)));
         let path = "transfersessions/";
-        self.transfer(Outgoing {
+        let outgoing = Outgoing {
             patience: Patience::Stage,
             ..Outgoing::send(Call::CreateTransferSession, Method::POST, path, body, self.repeat_of_work())
-        })
+        };
+        // Who does everything at once has counters to tell when the session is open.
+        let is_by_stage = shared.has(Capability::AsyncOperations);
+        self.transfer(outgoing, if is_by_stage { Telling::Standing } else { Telling::Counters })
     }
 
     fn transfer_session(&self, id: &TransferSessionId) -> Result<RemoteTransfer> {
-        self.transfer(Outgoing::get(Call::TransferSession, &format!("transfersessions/{id}/")))
+        self.transfer(Outgoing::get(Call::TransferSession, &format!("transfersessions/{id}/")), Telling::Counters)
     }
 
     fn proceed(&self, id: &TransferSessionId, request: &ProceedRequest) -> Result<RemoteTransfer> {
@@ -209,10 +215,11 @@ impl Peer for HttpPeer {
             None | Some(Stage::Initializing | Stage::Transferring) => Repeat::Safe,
             Some(_) => Repeat::Never,
         };
-        self.transfer(Outgoing {
-            patience: Patience::Stage,
-            ..Outgoing::send(Call::Proceed, Method::PATCH, &path, body, repeat)
-        })
+        let outgoing =
+            Outgoing { patience: Patience::Stage, ..Outgoing::send(Call::Proceed, Method::PATCH, &path, body, repeat) };
+        // Counters are exchanged: whoever tells its own wants to know those of the peer.
+        let telling = if request.client_fsic.is_some() { Telling::Counters } else { Telling::Standing };
+        self.transfer(outgoing, telling)
     }
 
     fn close_transfer_session(&self, id: &TransferSessionId) -> Result<()> {

@@ -52,6 +52,18 @@ impl Agreement {
         self.0.iter().all(Option::is_some)
     }
 
+    /// Whether no certificate of the peer's could allow more: a filter was asked for, or all is allowed that our own certificate allows.
+    pub(super) fn is_widest(&self, directions: &[Direction], wanted: Option<&Filter>, client: &Scope) -> bool {
+        let is_all_of_ours = |(direction, filter): (&Direction, &Option<Filter>)| {
+            let ours = match direction {
+                Direction::Pull => client.read(),
+                Direction::Push => client.write(),
+            };
+            filter.as_ref().zip(ours.filter()).is_some_and(|(filter, ours)| ours.is_subset_of(filter))
+        };
+        self.is_whole() && (wanted.is_some() || directions.iter().zip(&self.0).all(is_all_of_ours))
+    }
+
     /// Whether this allows all that the other does, and more.
     pub(super) fn is_wider_than(&self, other: &Self) -> bool {
         let covers = |one: &Self, other: &Self| {
@@ -111,6 +123,19 @@ mod tests {
         assert!(wide.is_wider_than(&narrow) && !narrow.is_wider_than(&wide));
         assert!(!narrow.is_wider_than(&narrow));
         assert!(narrow.is_wider_than(&one_way) && !one_way.is_whole());
+    }
+
+    #[test]
+    fn nobody_could_allow_more_than_our_own_certificate_or_than_was_asked_for() {
+        let client = scope(&["a"], &["a:1"]);
+        let both = [Direction::Pull, Direction::Push];
+        let is_widest = |server: &Scope, wanted: Option<&Filter>| {
+            Agreement::between(&both, wanted, &client, server).is_widest(&both, wanted, &client)
+        };
+        assert!(is_widest(&scope(&["a:1"], &["a", "b"]), None));
+        assert!(!is_widest(&scope(&["a:1"], &["a:1"]), None), "another certificate may write more");
+        assert!(is_widest(&scope(&["a:1"], &["a:1"]), Some(&filter(&["a:1"]))));
+        assert!(!is_widest(&scope(&[], &["a:1"]), Some(&filter(&["a:1"]))), "one direction is not allowed at all");
     }
 
     #[test]

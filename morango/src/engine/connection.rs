@@ -9,7 +9,7 @@ use crate::id::{CertificateId, SyncSessionId};
 use crate::identity::{Certificate, PrivateKey, Run, UnverifiedCertificate, session_challenge};
 use crate::port::{CertificateQuery, Peer, PeerInfo, SyncSessionRequest};
 use crate::scope::{Filter, Scope, ScopeDefinitions, ScopeParams};
-use crate::session::{Capabilities, Direction, Side, SyncPlan, SyncSession};
+use crate::session::{Capabilities, Direction, Side, SyncPlan, SyncSession, SyncSessionQuery};
 use crate::transfer::{BreakingOff, Home, Lease, certificates, hold_of};
 use crate::{Error, ErrorKind, Result, limits};
 
@@ -116,6 +116,48 @@ pub(super) fn choose(
     Err(failure.unwrap_or_else(|| nothing_shared(peer, client, options)))
 }
 
+/// The certificate in whose name a peer spoke when we last opened a session with it in the name of ours: where it is still here, and no
+/// other one of the peer's could allow more. Then the peer need not be asked for its certificates, nor be shown our whole chain.
+pub(super) fn remembered(
+    home: &Home,
+    info: &PeerInfo,
+    client: &Client,
+    options: &SyncOptions,
+) -> Result<Option<(Certificate, Agreement)>> {
+    let Ok(server_instance) = info.instance_id.parse() else { return Ok(None) };
+    let query = SyncSessionQuery {
+        side: Some(Side::Client),
+        server_instance: Some(server_instance),
+        client_certificate: Some(client.certificate.id()),
+        ..SyncSessionQuery::default()
+    };
+    let Some(last) = home.storage.sync_sessions(&query, 1)?.pop() else { return Ok(None) };
+    if options.server_certificate.is_some_and(|wanted| wanted != last.server_certificate) {
+        return Ok(None);
+    }
+    let Some(stored) = home.storage.certificate(&last.server_certificate)? else { return Ok(None) };
+    let server = stored.certificate;
+    let (directions, filter) = (options.directions, options.filter.as_ref());
+    let agreement = Agreement::between(directions, filter, &client.scope, &server.scope(&*home.registry)?);
+    Ok(agreement.is_widest(directions, filter, &client.scope).then_some((server, agreement)))
+}
+
+/// Whether a peer refuses what it took before: the certificate in whose name it spoke, or ours without those above it. A server that
+/// was restored, or set up anew on the same machine, may have lost them.
+pub(super) fn is_forgotten(error: &Error) -> bool {
+    let is_refused = matches!(
+        error.kind(),
+        ErrorKind::CertificateInvalid
+            | ErrorKind::CertificateUnknown
+            | ErrorKind::CertificateExceedsParent
+            | ErrorKind::PrivateKeyMissing
+            | ErrorKind::SignatureInvalid
+            | ErrorKind::Forbidden
+            | ErrorKind::PeerRefused
+    );
+    is_refused && !BreakingOff::ByReason.leaves_open(error)
+}
+
 /// The certificates that a peer shows, with what each would allow if it is what it claims. Those that allow too little are left out.
 fn candidates(
     home: &Home,
@@ -175,11 +217,20 @@ pub(super) fn nothing_shared(peer: &dyn Peer, client: &Client, options: &SyncOpt
     )
 }
 
+/// How much of our chain a peer is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Papers {
+    /// From the root down.
+    WholeChain,
+    /// The certificate itself, of which the peer has verified all before.
+    LastOnly,
+}
+
 /// Opens the sync session: we sign the peer's nonce, and it signs the same. It is held by a run of ours from its beginning.
 pub(super) fn open<'a>(
     home: &'a Home,
     peer: &dyn Peer,
-    client: &Client,
+    (client, papers): (&Client, Papers),
     server: &Certificate,
     capabilities: &Capabilities,
     plan: SyncPlan,
@@ -190,7 +241,7 @@ pub(super) fn open<'a>(
     }
     let mut tries = 1;
     let (request, challenge, answer) = loop {
-        let (request, challenge) = introduce(home, peer, client, server)?;
+        let (request, challenge) = introduce(home, peer, (client, papers), server)?;
         match peer.create_sync_session(&request) {
             Ok(answer) => break (request, challenge, answer),
             // The nonce may be used up, and without the answer nobody knows who opened the session, if it was opened. And where the
@@ -250,10 +301,14 @@ pub(super) fn open<'a>(
 fn introduce(
     home: &Home,
     peer: &dyn Peer,
-    client: &Client,
+    (client, papers): (&Client, Papers),
     server: &Certificate,
 ) -> Result<(SyncSessionRequest, String)> {
     let nonce = peer.nonce()?;
+    let shown = match papers {
+        Papers::WholeChain => client.chain.as_slice(),
+        Papers::LastOnly => std::slice::from_ref(&client.certificate),
+    };
     let id = SyncSessionId::random();
     let challenge = session_challenge(&nonce, id);
     let request = SyncSessionRequest {
@@ -261,7 +316,7 @@ fn introduce(
         server_certificate: server.id(),
         client_certificate: client.certificate.id(),
         profile: client.certificate.profile().to_owned(),
-        certificate_chain: client.chain.iter().map(UnverifiedCertificate::from).collect(),
+        certificate_chain: shown.iter().map(UnverifiedCertificate::from).collect(),
         connection_path: peer.location(),
         instance: home.instance_json(),
         nonce,

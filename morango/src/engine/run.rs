@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use super::agreement::Agreement;
-use super::connection::{Client, choose, close_there, fetch, meet, nothing_shared, open};
+use super::connection::{
+    Client, Papers, choose, close_there, fetch, is_forgotten, meet, nothing_shared, open, remembered,
+};
 use super::options::{Beginning, Ending, SyncOptions};
 use super::report::SyncReport;
 use crate::hook::Event;
@@ -14,7 +16,9 @@ use crate::id::{CertificateId, SyncSessionId};
 use crate::identity::Certificate;
 use crate::port::{Peer, PeerInfo, Traffic};
 use crate::scope::Filter;
-use crate::session::{Direction, Side, Stage, StageStatus, SyncPlan, SyncSession, SyncSessionQuery, TransferSession};
+use crate::session::{
+    Capabilities, Direction, Side, Stage, StageStatus, SyncPlan, SyncSession, SyncSessionQuery, TransferSession,
+};
 use crate::transfer::{
     Home, Lease, Order, TransferReport, Widening, certificates, closing, gone, is_at_work, look_after, transfer,
 };
@@ -73,15 +77,8 @@ pub(super) fn sync(
             outcome => return outcome,
         }
     }
-    let (server, agreement) = choose(home, peer, &client, options)?;
-    let plan = SyncPlan {
-        left: options.directions.to_vec(),
-        filter: options.filter.clone(),
-        chunk_records: options.chunk_records,
-    };
-    let (session, lease) = open(home, peer, &client, &server, &capabilities, plan)?;
-    let tasks = tasks(options.directions, agreement, Vec::new());
-    sync.work(&Opened { session, lease, client, server }, tasks)
+    let (opened, agreement) = sync.open(client, &capabilities, &info)?;
+    sync.work(&opened, tasks(options.directions, agreement, Vec::new()))
 }
 
 /// Goes on with a sync that was broken off, or syncs again in a session that was kept open.
@@ -140,6 +137,28 @@ fn tasks(directions: &[Direction], agreement: Agreement, mut begun: Vec<Transfer
 impl<'a> Sync<'a> {
     fn begin(home: &'a Home, peer: &'a dyn Peer, options: &'a SyncOptions) -> Self {
         Self { home, peer, options, began: home.clock.elapsed(), traffic: peer.traffic() }
+    }
+
+    /// Opens a new session: as the last time where that is remembered, and where the peer has forgotten it as if we had never met.
+    fn open(&self, client: Client, capabilities: &Capabilities, info: &PeerInfo) -> Result<(Opened<'a>, Agreement)> {
+        let Self { home, peer, options, .. } = *self;
+        let plan = SyncPlan {
+            left: options.directions.to_vec(),
+            filter: options.filter.clone(),
+            chunk_records: options.chunk_records,
+        };
+        if let Some((server, agreement)) = remembered(home, info, &client, options)? {
+            match open(home, peer, (&client, Papers::LastOnly), &server, capabilities, plan.clone()) {
+                Ok((session, lease)) => return Ok((Opened { session, lease, client, server }, agreement)),
+                Err(error) if is_forgotten(&error) => {
+                    tracing::info!(reason = %error.report(), "the peer has forgotten us, and is shown our whole chain");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let (server, agreement) = choose(home, peer, &client, options)?;
+        let (session, lease) = open(home, peer, (&client, Papers::WholeChain), &server, capabilities, plan)?;
+        Ok((Opened { session, lease, client, server }, agreement))
     }
 
     fn tell(&self, event: &Event) {

@@ -11,7 +11,7 @@ use crate::{Error, ErrorKind};
 const COMPRESSION_LEVEL: u32 = 1;
 
 /// Bytes of the smallest body that is worth compressing.
-const COMPRESSED_BYTES_MIN: usize = 4 * 1024;
+const COMPRESSED_BYTES_MIN: usize = 1024;
 
 /// An answer before it is an HTTP response.
 #[derive(Debug, PartialEq, Eq)]
@@ -59,7 +59,9 @@ impl Answer {
         if self.is_gzipped {
             headers.push((header::CONTENT_ENCODING, HeaderValue::from_static("gzip")));
         }
-        headers.push((header::VARY, HeaderValue::from_static("Accept-Encoding")));
+        if self.is_gzipped || self.body.len() >= COMPRESSED_BYTES_MIN {
+            headers.push((header::VARY, HeaderValue::from_static("Accept-Encoding")));
+        }
         let mut response = Response::new(Body::from(self.body));
         *response.status_mut() = self.status;
         response.headers_mut().extend(headers);

@@ -6,6 +6,7 @@ use super::answer::Answer;
 use super::asked::{Asked, id_in};
 use crate::session::{StageStatus, TransferSession};
 use crate::transfer::Responder;
+use crate::wire::Telling;
 use crate::{Error, ErrorKind, Result, wire};
 
 pub(super) fn create(responder: &Responder, asked: &Asked) -> Result<Answer> {
@@ -50,5 +51,9 @@ pub(super) fn close(responder: &Responder, asked: &Asked) -> Result<Answer> {
 }
 
 fn write(responder: &Responder, asked: &Asked, session: &TransferSession) -> Vec<u8> {
-    wire::write_transfer_session(session, &responder.capabilities().shared_with(&asked.caller.capabilities))
+    let shared = responder.capabilities().shared_with(&asked.caller.capabilities);
+    // What nobody can read asks for nothing: the work is done by now.
+    let query = asked.query().unwrap_or_default();
+    let telling = query.iter().find(|(name, _)| name == Telling::NAME).map(|(_, value)| Telling::of(value));
+    wire::write_transfer_session(session, &shared, telling.unwrap_or_default())
 }

@@ -105,6 +105,8 @@ pub struct SyncSessionQuery {
     pub client_instance: Option<InstanceId>,
     /// Only those whose server is this instance.
     pub server_instance: Option<InstanceId>,
+    /// Only those in which the client speaks in the name of this certificate.
+    pub client_certificate: Option<CertificateId>,
     /// Only those that were last used before this time.
     pub idle_since: Option<DateTime<Utc>>,
     /// Which of them come first.

@@ -116,14 +116,34 @@ pub(super) fn read_chain(text: &str) -> Result<Vec<UnverifiedCertificate>, WireE
 }
 
 /// Writes a chain as the JSON text of a request for a sync session.
+///
+/// It is sent with every sync, so it holds what existing peers read and nothing that follows from the signed text: that text, its
+/// signature, and the id, which they compare.
 pub(super) fn write_chain(chain: &[UnverifiedCertificate]) -> Result<String, WireError> {
-    let bodies: Vec<CertificateBody> = chain
+    #[derive(Serialize)]
+    struct Link<'a> {
+        id: CertificateId,
+        serialized: &'a str,
+        signature: &'a str,
+    }
+
+    let links: Vec<Link<'_>> = chain
         .iter()
-        .map(|certificate| certificate.body().map_err(|problem| WireError::malformed("a certificate", &problem)))
-        .collect::<Result<_, _>>()?;
-    let members: Vec<Members<'_>> =
-        chain.iter().zip(&bodies).map(|(certificate, body)| Members::of_unverified(certificate, body)).collect();
-    Ok(to_text(&members))
+        .zip(bodies(chain)?)
+        .map(|(certificate, body)| Link {
+            id: body.id,
+            serialized: &certificate.serialized,
+            signature: &certificate.signature,
+        })
+        .collect();
+    Ok(to_text(&links))
+}
+
+fn bodies(chain: &[UnverifiedCertificate]) -> Result<Vec<CertificateBody>, WireError> {
+    let body = |certificate: &UnverifiedCertificate| {
+        certificate.body().map_err(|problem| WireError::malformed("a certificate", &problem))
+    };
+    chain.iter().map(body).collect()
 }
 
 /// A request for a certificate as peers write it.
@@ -195,7 +215,10 @@ pub fn read_shared_key(body: &[u8]) -> Result<PublicKey, WireError> {
 /// # Errors
 /// A certificate of the chain is not one.
 pub fn write_pushed_chain(chain: &[UnverifiedCertificate]) -> Result<Vec<u8>, WireError> {
-    Ok(to_json(&write_chain(chain)?))
+    let bodies = bodies(chain)?;
+    let members: Vec<Members<'_>> =
+        chain.iter().zip(&bodies).map(|(certificate, body)| Members::of_unverified(certificate, body)).collect();
+    Ok(to_json(&to_text(&members)))
 }
 
 /// Reads a chain that was pushed.

@@ -33,7 +33,7 @@ pub use sync_session::{
     write_sync_session_request,
 };
 pub use transfer_session::{
-    read_proceed, read_sync_session_of, read_transfer_session, read_transfer_session_request, write_proceed,
+    Telling, read_proceed, read_sync_session_of, read_transfer_session, read_transfer_session_request, write_proceed,
     write_transfer_session, write_transfer_session_request,
 };
 

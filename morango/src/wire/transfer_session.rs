@@ -1,5 +1,7 @@
 //! `transfersessions/`: one push or one pull, and how far it is.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::WireError;
@@ -119,23 +121,66 @@ pub fn read_proceed(body: &[u8]) -> Result<ProceedRequest, WireError> {
     })
 }
 
-/// Writes a transfer session, for a peer with which we share these capabilities.
-pub fn write_transfer_session(session: &TransferSession, shared: &Capabilities) -> Vec<u8> {
+/// How much of a transfer session an answer tells. Counters may be megabytes, and most answers are read for the stage alone.
+///
+/// A client of ours says with each request what it will read, as `?tell=standing`; other peers pass over that, and whoever does not say
+/// it is told everything.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Telling {
+    /// All that existing peers tell.
+    #[default]
+    Everything,
+    /// How the session stands, and the counters of the side that answers.
+    Counters,
+    /// How the session stands, and no counters.
+    Standing,
+}
+
+impl Telling {
+    /// The name of the parameter.
+    pub const NAME: &'static str = "tell";
+
+    /// The value of the parameter; none where it is left out.
+    pub const fn as_str(self) -> Option<&'static str> {
+        match self {
+            Self::Everything => None,
+            Self::Counters => Some("counters"),
+            Self::Standing => Some("standing"),
+        }
+    }
+
+    /// What the value of the parameter asks for. One that nobody knows is passed over.
+    pub fn of(value: &str) -> Self {
+        let asked = [Self::Counters, Self::Standing].into_iter().find(|telling| telling.as_str() == Some(value));
+        asked.unwrap_or_default()
+    }
+}
+
+/// Writes a transfer session, for a peer with which we share these capabilities, and which will read so much of it.
+pub fn write_transfer_session(session: &TransferSession, shared: &Capabilities, telling: Telling) -> Vec<u8> {
+    /// What is told of a session that a client of ours has no use for.
     #[derive(Serialize)]
-    struct Members<'a> {
-        id: TransferSessionId,
+    struct Rest<'a> {
         start_timestamp: String,
         last_activity_timestamp: String,
         active: bool,
-        filter: String,
         push: bool,
-        records_transferred: u64,
-        records_total: Option<u64>,
         bytes_received: u64,
         bytes_sent: u64,
         sync_session: SyncSessionId,
-        server_fsic: &'a str,
-        client_fsic: &'a str,
+        client_fsic: Cow<'a, str>,
+    }
+
+    #[derive(Serialize)]
+    struct Members<'a> {
+        id: TransferSessionId,
+        #[serde(flatten)]
+        rest: Option<Rest<'a>>,
+        filter: String,
+        records_transferred: u64,
+        records_total: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        server_fsic: Option<Cow<'a, str>>,
         transfer_stage: &'static str,
         transfer_stage_status: &'static str,
     }
@@ -143,20 +188,23 @@ pub fn write_transfer_session(session: &TransferSession, shared: &Capabilities) 
     let form = shared.fsic_form();
     // Until a session has serialized there are no counters, which is something else than counters of nothing.
     let known = |counters| fsic::write((session.stage > Stage::Initializing).then_some(counters), form);
-    to_json(&Members {
-        id: session.id,
+    let rest = || Rest {
         start_timestamp: timestamp(session.started_at),
         last_activity_timestamp: timestamp(session.last_activity_at),
         active: session.is_active,
-        filter: session.filter.to_wire(),
         push: session.direction == Direction::Push,
-        records_transferred: session.records_transferred,
-        records_total: session.records_total,
         bytes_received: session.bytes_received,
         bytes_sent: session.bytes_sent,
         sync_session: session.sync_session,
-        server_fsic: &known(&session.server_fsic),
-        client_fsic: &known(&session.client_fsic),
+        client_fsic: known(&session.client_fsic),
+    };
+    to_json(&Members {
+        id: session.id,
+        rest: (telling == Telling::Everything).then(rest),
+        filter: session.filter.to_wire(),
+        records_transferred: session.records_transferred,
+        records_total: session.records_total,
+        server_fsic: (telling != Telling::Standing).then(|| known(&session.server_fsic)),
         transfer_stage: session.stage.as_str(),
         transfer_stage_status: session.status.as_str(),
     })

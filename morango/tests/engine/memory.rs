@@ -362,8 +362,17 @@ impl Storage for Memory {
     }
 
     fn sync_sessions(&self, query: &SyncSessionQuery, limit: usize) -> Result<Vec<SyncSession>> {
-        let SyncSessionQuery { ids, is_active, side, profile, client_instance, server_instance, idle_since, order } =
-            query;
+        let SyncSessionQuery {
+            ids,
+            is_active,
+            side,
+            profile,
+            client_instance,
+            server_instance,
+            client_certificate,
+            idle_since,
+            order,
+        } = query;
         let is_meant = |session: &&SyncSession| {
             ids.as_ref().is_none_or(|ids| ids.contains(&session.id))
                 && is_active.is_none_or(|is_active| session.is_active == is_active)
@@ -371,6 +380,7 @@ impl Storage for Memory {
                 && profile.as_ref().is_none_or(|profile| session.profile == *profile)
                 && (client_instance.is_none() || session.client_instance == *client_instance)
                 && (server_instance.is_none() || session.server_instance == *server_instance)
+                && client_certificate.is_none_or(|id| session.client_certificate == id)
                 && idle_since.is_none_or(|time| session.last_activity_at < time)
         };
         let mut found: Vec<_> = self.state().syncs.values().filter(is_meant).cloned().collect();

@@ -10,6 +10,7 @@ mod deletions;
 mod dialects;
 mod failures;
 mod forgetting;
+mod frugal;
 mod learners;
 mod many_devices;
 mod meanwhile;
@@ -58,6 +59,11 @@ macro_rules! stories {
             forgetting::a_sync_of_another_school_hands_nothing_over_of_this_one,
             forgetting::what_a_broken_push_had_queued_is_not_forgotten,
             forgetting::what_others_pulled_may_be_forgotten_and_nothing_else,
+            frugal::a_sync_with_nothing_new_is_over_in_a_few_short_requests,
+            frugal::counters_go_over_once_each_way_however_many_requests_a_pull_takes,
+            frugal::a_server_that_has_lost_a_callers_certificate_is_shown_its_whole_chain_again,
+            frugal::a_server_that_has_lost_the_key_it_spoke_with_speaks_in_the_name_of_another,
+            frugal::a_server_that_may_do_more_than_the_last_time_does_it,
             learners::what_a_learner_made_reaches_a_second_school_device_that_never_met_the_tablet,
             learners::what_reached_a_school_device_before_is_joined_by_what_a_learner_made_later,
             learners::a_learners_second_tablet_gets_what_the_first_one_made,
@@ -71,6 +77,7 @@ macro_rules! stories {
             many_devices::what_came_of_a_push_that_broke_off_reaches_a_third_device,
             meanwhile::a_row_changed_by_sql_during_a_sync_is_not_lost,
             on_the_line::open_sessions_are_told_with_every_member_that_existing_peers_tell,
+            on_the_line::who_says_what_it_will_read_of_a_transfer_is_told_no_more,
             on_the_line::pages_lead_through_the_queue_and_a_list_without_a_limit_holds_all,
             on_the_line::only_certificates_are_told_whose_keys_are_here,
             on_the_line::what_an_application_says_of_itself_reaches_the_peer_and_replaces_nothing_of_ours,

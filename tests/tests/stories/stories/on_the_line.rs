@@ -114,6 +114,27 @@ pub(super) fn open_sessions_are_told_with_every_member_that_existing_peers_tell(
     assert_eq!(closed.status, 404);
 }
 
+pub(super) fn who_says_what_it_will_read_of_a_transfer_is_told_no_more(on: Between) {
+    let (_server, _, url) = serving_school(on);
+    let client = empty_device(on.client, "client");
+    let asked = url.clone();
+
+    let (_, told) = beside_a_pull(&client, &url, move |event| {
+        let transfer = queued(event)?;
+        let told = |query: &str| get(&asked, &format!("transfersessions/{transfer}/{query}"));
+        Some(["", "?tell=counters", "?tell=standing", "?tell=nonsense&tell", "?%FF"].map(told))
+    });
+
+    let [[all, counters, standing, nonsense, unreadable]] = told.as_slice() else { panic!("one pull: {told:?}") };
+    let short = ["id", "filter", "records_total", "records_transferred", "transfer_stage", "transfer_stage_status"];
+    assert_eq!(members(standing), BTreeSet::from(short));
+    assert_eq!(members(counters), short.into_iter().chain(["server_fsic"]).collect());
+    for (name, value) in counters.as_object().expect("an object") {
+        assert_eq!(all[name], *value, "{name}");
+    }
+    assert!(members(all) == members(nonsense) && members(all) == members(unreadable), "other peers are told all");
+}
+
 pub(super) fn pages_lead_through_the_queue_and_a_list_without_a_limit_holds_all(on: Between) {
     let (server, school, url) = serving_school(on);
     school.logs(&server, school.ada, 14);
