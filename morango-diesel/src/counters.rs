@@ -38,7 +38,7 @@ pub(crate) fn fsic(
                 database.raise(&partition, stamp);
             }
         }
-        Ok(Fsic::calculate(&database, filter, &|_, _| true))
+        Ok(Fsic::of_entries(database, filter))
     })
 }
 

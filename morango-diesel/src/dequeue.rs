@@ -380,7 +380,7 @@ fn set_aside(
 fn raise_counters(storage: &Transactions<'_>, session: &TransferSession, operation: &str) -> morango::Result<Raised> {
     let raising = storage.read(operation, |connection| {
         let ours = current_stamp(connection)?;
-        counters::raising(connection, &session.filter, ours, &session.completed_by())
+        counters::raising(connection, &session.filter, ours, &session.completed_by()?)
     })?;
     for entries in raising.chunks(ENTRIES_RAISED_MAX) {
         let raised = storage.write_locked(operation, lock_of(session), |connection| {

@@ -46,7 +46,7 @@ pub(crate) fn under(storage: &Transactions<'_>, filter: &Filter) -> morango::Res
                 noted.raise(&partition, Stamp::new(instance, counter));
             }
         }
-        Ok(noted.partitions().clone())
+        Ok(noted.into_partitions())
     })
 }
 

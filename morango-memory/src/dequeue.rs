@@ -88,7 +88,7 @@ impl State {
     /// be, beyond our own count of ourselves.
     fn claim(&mut self, session: &TransferSession) -> Result<()> {
         let ours = self.data.current_stamp()?;
-        for (partition, counters) in session.completed_by() {
+        for (partition, counters) in session.completed_by()? {
             for (instance, counter) in counters {
                 let stamp = Stamp::new(instance, counter);
                 let is_own_future = instance == ours.instance && counter > ours.counter;

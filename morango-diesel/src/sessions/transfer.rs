@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Nullable, Text};
-use morango::counter::Fsic;
+use morango::counter::KeptFsic;
 use morango::id::{SyncSessionId, TransferSessionId};
 use morango::scope::Filter;
 use morango::session::{Direction, Stage, StageStatus, TransferSession};
@@ -130,9 +130,9 @@ pub(crate) fn note_queued(connection: &mut Connection<'_>, session: &TransferSes
     sql("UPDATE morango_transfer_session SET records_total = ")
         .bind(count(total))
         .sql(", client_fsic = ")
-        .bind(session.client_fsic.to_json())
+        .bind(session.client_fsic.text())
         .sql(", server_fsic = ")
-        .bind(session.server_fsic.to_json())
+        .bind(session.server_fsic.text())
         .sql(" WHERE id = ")
         .bind(&session.id)
         .execute(connection)?;
@@ -209,8 +209,8 @@ const CHANGING: [Column; 13] = [
     column!(records_transferred, |session| count(session.records_transferred)),
     column!(bytes_sent, |session| count(session.bytes_sent)),
     column!(bytes_received, |session| count(session.bytes_received)),
-    column!(client_fsic, |session| session.client_fsic.to_json()),
-    column!(server_fsic, |session| session.server_fsic.to_json()),
+    column!(client_fsic, |session| session.client_fsic.text().to_owned()),
+    column!(server_fsic, |session| session.server_fsic.text().to_owned()),
     column!(started_at, |session| milliseconds(session.started_at)),
     column!(last_activity_at, |session| milliseconds(session.last_activity_at)),
     column!(is_active, |session| session.is_active),
@@ -299,8 +299,8 @@ impl Row {
             records_transferred: number(self.records_transferred)?,
             bytes_sent: number(self.bytes_sent)?,
             bytes_received: number(self.bytes_received)?,
-            client_fsic: Fsic::from_json(&self.client_fsic)?,
-            server_fsic: Fsic::from_json(&self.server_fsic)?,
+            client_fsic: KeptFsic::of_text(self.client_fsic),
+            server_fsic: KeptFsic::of_text(self.server_fsic),
             started_at: time(self.started_at)?,
             last_activity_at: time(self.last_activity_at)?,
             is_active: self.is_active == 1,

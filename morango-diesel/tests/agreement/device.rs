@@ -187,11 +187,17 @@ fn transfer(from: &dyn Storage, to: &dyn Storage, number: usize, filter: &Filter
     let mut told = vec![serialize(from, filter), serialize(to, filter)];
     let mut session = session(to, number, Side::Client, filter);
     let theirs = self::session(from, number, Side::Server, filter);
-    session.server_fsic = from.fsic(PROFILE, filter, Instances::WithRecords).expect("the producer's counters");
-    session.client_fsic = to.fsic(PROFILE, filter, Instances::All).expect("the receiver's counters");
+    session.server_fsic = from.fsic(PROFILE, filter, Instances::WithRecords).expect("the producer's counters").into();
+    session.client_fsic = to.fsic(PROFILE, filter, Instances::All).expect("the receiver's counters").into();
     let unclaimed = from.unclaimed(filter).expect("what is unclaimed");
-    let sent = session.server_fsic.expand_for_use(filter).expect("within the filter").and_unclaimed(unclaimed);
-    let had = session.client_fsic.of_receiver(filter).expect("within the filter");
+    let sent = session
+        .server_fsic
+        .fsic()
+        .expect("good counters")
+        .expand_for_use(filter)
+        .expect("within the filter")
+        .and_unclaimed(unclaimed);
+    let had = session.client_fsic.fsic().expect("good counters").of_receiver(filter).expect("within the filter");
     let total = from.queue(&theirs, &difference(&sent, &had)).expect("it queues");
     let chunks_max = match end {
         End::Cut { chunks } => usize::from(chunks),
@@ -215,9 +221,9 @@ fn transfer(from: &dyn Storage, to: &dyn Storage, number: usize, filter: &Filter
     if !matches!(end, End::Cut { .. }) {
         told.push(format!("{:?}", to.dequeue(&session, &go_on).expect("it dequeues")));
         // As the engine notes who has what.
-        from.note_handed_over(&session.completed_by()).expect("it is noted");
-        from.note_handed_over(&session.client_fsic.under(filter)).expect("it is noted");
-        to.note_handed_over(&session.server_fsic.under(filter)).expect("it is noted");
+        from.note_handed_over(&session.completed_by().expect("good counters")).expect("it is noted");
+        from.note_handed_over(&session.client_fsic.fsic().expect("good counters").under(filter)).expect("it is noted");
+        to.note_handed_over(&session.server_fsic.fsic().expect("good counters").under(filter)).expect("it is noted");
     }
     if matches!(end, End::Deserialized) {
         told.push(deserialize(to, number, filter, FailedBefore::TryAgain));
@@ -250,9 +256,11 @@ fn forget(storage: &dyn Storage, number: usize, unsent: Unsent) -> String {
 fn note_unclaimed(storage: &dyn Storage, session: &TransferSession, records: &[StoreRecord], offset: u64) {
     let mut unclaimed = DatabaseMaxCounters::new();
     if offset == 0 {
-        unclaimed.raise_all(&session.completed_by());
+        unclaimed.raise_all(&session.completed_by().expect("good counters"));
     }
-    for record in records.iter().filter(|record| !session.server_fsic.covers(&record.partition, record.last_saved)) {
+    for record in records.iter().filter(|record| {
+        !session.server_fsic.fsic().expect("good counters").covers(&record.partition, record.last_saved)
+    }) {
         unclaimed.raise(&record.partition, record.last_saved);
     }
     storage.note_unclaimed(unclaimed.partitions()).expect("it is noted");
@@ -383,8 +391,8 @@ fn session(storage: &dyn Storage, number: usize, side: Side, filter: &Filter) ->
         records_transferred: 0,
         bytes_sent: 0,
         bytes_received: 0,
-        client_fsic: Fsic::default(),
-        server_fsic: Fsic::default(),
+        client_fsic: morango::counter::KeptFsic::default(),
+        server_fsic: morango::counter::KeptFsic::default(),
         started_at: time(number),
         last_activity_at: time(number),
         is_active: true,

@@ -212,7 +212,10 @@ fn a_call_that_was_stopped_between_transactions_goes_on_and_claims_only_at_the_e
     let shelf = |chunk: u32, number: u32| foreign_shelf(&format!("{chunk}/{number}"), None);
     device.dequeue((0..3).flat_map(|chunk| (0..1_500).map(move |number| shelf(chunk, number))).collect());
     let mut session = device.receiving(&everything());
-    session.server_fsic.sub.insert(String::new(), [(stamp("other", 0).instance, 9)].into());
+    session
+        .server_fsic
+        .change(|fsic| drop(fsic.sub.insert(String::new(), [(stamp("other", 0).instance, 9)].into())))
+        .expect("good counters");
     for chunk in 0..3 {
         device.take(
             &session,
@@ -239,7 +242,10 @@ fn of_a_session_that_was_closed_nothing_more_is_merged_or_claimed() {
     for closed_after in 0..3 {
         let mut device = Device::new("laptop");
         let mut session = device.receiving(&everything());
-        session.server_fsic.sub.insert(String::new(), [(stamp("other", 0).instance, 9)].into());
+        session
+            .server_fsic
+            .change(|fsic| drop(fsic.sub.insert(String::new(), [(stamp("other", 0).instance, 9)].into())))
+            .expect("good counters");
         // What is in the store already has to be merged, in a transaction for each chunk.
         device.dequeue((0..4_000).map(|number| foreign_shelf(&number.to_string(), None)).collect());
         let newer = |number: u32| changed(&foreign_shelf(&number.to_string(), None), 9, |_| {});
@@ -269,7 +275,10 @@ fn of_a_session_that_was_closed_nothing_more_is_merged_or_claimed() {
 fn a_chunk_that_comes_late_is_merged_before_anything_is_claimed() {
     let mut device = Device::new("laptop");
     let mut session = device.receiving(&everything());
-    session.server_fsic.sub.insert(String::new(), [(stamp("other", 0).instance, 9)].into());
+    session
+        .server_fsic
+        .change(|fsic| drop(fsic.sub.insert(String::new(), [(stamp("other", 0).instance, 9)].into())))
+        .expect("good counters");
     device.take(&session, vec![foreign_shelf("first", None)]);
     let late = std::sync::atomic::AtomicBool::new(true);
     let watch = |_| {
@@ -288,7 +297,10 @@ fn a_chunk_that_comes_late_is_merged_before_anything_is_claimed() {
 fn new_records_are_in_the_store_as_they_come_and_claimed_only_when_all_have_come() {
     let device = Device::new("laptop");
     let mut session = device.receiving(&everything());
-    session.server_fsic.sub.insert(String::new(), [(stamp("other", 0).instance, 9)].into());
+    session
+        .server_fsic
+        .change(|fsic| drop(fsic.sub.insert(String::new(), [(stamp("other", 0).instance, 9)].into())))
+        .expect("good counters");
     let claims = |device: &Device| {
         let fsic = device.storage.fsic(PROFILE, &everything(), Instances::All).expect("the counters");
         fsic.sub.get("").and_then(|counters| counters.get(&stamp("other", 0).instance).copied())
@@ -306,7 +318,10 @@ fn what_a_producer_claims_never_lowers_ours_nor_reaches_beyond_the_filter_or_int
     let mut device = Device::new("laptop");
     let raise = |device: &Device, partition: &str, instance: InstanceId, counter: i64| {
         let mut session = device.receiving(&Filter::new(["lib:"]).expect("a prefix"));
-        session.server_fsic.sub.insert(partition.to_owned(), [(instance, counter)].into());
+        session
+            .server_fsic
+            .change(|fsic| drop(fsic.sub.insert(partition.to_owned(), [(instance, counter)].into())))
+            .expect("good counters");
         device.storage.dequeue(&session, &go_on).expect("it raises the counters");
     };
     let a = stamp("a", 0).instance;

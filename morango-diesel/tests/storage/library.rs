@@ -311,8 +311,8 @@ impl Device {
             records_transferred: 0,
             bytes_sent: 0,
             bytes_received: 0,
-            client_fsic: morango::counter::Fsic::default(),
-            server_fsic: morango::counter::Fsic::default(),
+            client_fsic: morango::counter::KeptFsic::default(),
+            server_fsic: morango::counter::KeptFsic::default(),
             started_at: time(),
             last_activity_at: time(),
             is_active: true,
@@ -339,10 +339,11 @@ impl Device {
         let mut session = self.receiving(filter);
         other.storage.serialize(PROFILE, filter, &go_on).expect("the other serializes");
         session.server_fsic =
-            other.storage.fsic(PROFILE, filter, Instances::WithRecords).expect("the other's counters");
-        session.client_fsic = self.storage.fsic(PROFILE, filter, Instances::All).expect("our counters");
-        let sent = session.server_fsic.expand_for_use(filter).expect("within the filter");
-        let had = session.client_fsic.expand_for_use(filter).expect("within the filter");
+            other.storage.fsic(PROFILE, filter, Instances::WithRecords).expect("the other's counters").into();
+        session.client_fsic = self.storage.fsic(PROFILE, filter, Instances::All).expect("our counters").into();
+        let sent =
+            session.server_fsic.fsic().expect("good counters").expand_for_use(filter).expect("within the filter");
+        let had = session.client_fsic.fsic().expect("good counters").expand_for_use(filter).expect("within the filter");
         let theirs = other.session(Side::Server, Direction::Pull, filter);
         let total = other.storage.queue(&theirs, &difference(&sent, &had)).expect("the other queues");
         let mut offset = 0;

@@ -21,8 +21,15 @@ fn statements_for(partitions: usize) -> [u64; 4] {
     let names: Vec<String> = (0..partitions).map(|number| format!("lib:users:{number:06}")).collect();
     let written = stamp("other", 1);
     let mut session = device.receiving(&everything());
-    session.server_fsic.sub =
-        names.iter().map(|name| (name.clone(), BTreeMap::from([(written.instance, written.counter)]))).collect();
+    session
+        .server_fsic
+        .change(|fsic| {
+            fsic.sub = names
+                .iter()
+                .map(|name| (name.clone(), BTreeMap::from([(written.instance, written.counter)])))
+                .collect();
+        })
+        .expect("good counters");
     let records = names.iter().map(|name| foreign("note", name, "only", "{}", &[written]));
     device.take(&session, records.collect());
 

@@ -112,7 +112,9 @@ fn a_producer_leaves_out_instances_of_which_it_has_nothing_to_send() {
     let session = other.receiving(&everything());
     // The other knows of an instance whose records it has none of.
     let mut told = session.clone();
-    told.server_fsic.sub.insert("lib:shelves".to_owned(), [(stamp("gone", 0).instance, 7)].into());
+    told.server_fsic
+        .change(|fsic| drop(fsic.sub.insert("lib:shelves".to_owned(), [(stamp("gone", 0).instance, 7)].into())))
+        .expect("good counters");
     other.storage.dequeue(&told, &go_on).expect("it raises the counters");
     let fsic = |instances| other.storage.fsic(PROFILE, &everything(), instances).expect("the counters");
     let knows =
@@ -129,7 +131,13 @@ fn counters_above_the_filter_are_found_for_every_prefix() {
     let mut told = session.clone();
     let a = stamp("a", 0).instance;
     for partition in ["l", "lib:", "lib:é", "lib:éx", "lib:b", "lib:books", "m", "lib:books:ada:1"] {
-        told.server_fsic.sub.insert(partition.to_owned(), [(a, i64::try_from(partition.len()).expect("short"))].into());
+        told.server_fsic
+            .change(|fsic| {
+                drop(
+                    fsic.sub.insert(partition.to_owned(), [(a, i64::try_from(partition.len()).expect("short"))].into()),
+                );
+            })
+            .expect("good counters");
     }
     device.storage.dequeue(&told, &go_on).expect("it raises the counters");
     let filter = Filter::new(["lib:books:ada", "lib:éxy", "z"]).expect("good prefixes");
@@ -144,7 +152,12 @@ fn what_one_process_queues_late_does_not_replace_what_another_has_queued_by_then
     device.dequeue((0..3).map(|number| foreign_shelf(&number.to_string(), None)).collect());
     let mut session = device.session(Side::Server, Direction::Pull, &everything());
     let instance = stamp("other", 0).instance;
-    session.server_fsic.sub.entry(String::new()).or_default().insert(instance, 7);
+    session
+        .server_fsic
+        .change(|fsic| {
+            fsic.sub.entry(String::new()).or_default().insert(instance, 7);
+        })
+        .expect("good counters");
     assert_eq!(device.storage.queue(&session, &[lack("", instance, 0)]).expect("it queues"), 3);
     let stored = device.storage.transfer_session(&session.id).expect("read").expect("it is there");
     assert_eq!((stored.records_total, &stored.server_fsic), (Some(3), &session.server_fsic), "they go together");
@@ -153,11 +166,20 @@ fn what_one_process_queues_late_does_not_replace_what_another_has_queued_by_then
     };
     device.storage.update_transfer_session(&session.id, done).expect("it is noted");
 
-    session.server_fsic.sub.entry(String::new()).or_default().insert(instance, 9);
+    session
+        .server_fsic
+        .change(|fsic| {
+            fsic.sub.entry(String::new()).or_default().insert(instance, 9);
+        })
+        .expect("good counters");
     assert_eq!(device.storage.queue(&session, &[]).expect("it is late"), 3, "it is told what is queued");
 
     let stored = device.storage.transfer_session(&session.id).expect("read").expect("it is there");
-    assert_eq!(stored.server_fsic.sub[""][&instance], 7, "nor is more claimed than was queued");
+    assert_eq!(
+        stored.server_fsic.fsic().expect("good counters").sub[""][&instance],
+        7,
+        "nor is more claimed than was queued"
+    );
     assert_eq!(device.storage.queued_chunk(&session.id, 0, 10).expect("a chunk").records.len(), 3);
     device.storage.clean_up(&session.id, super::library::time()).expect("it is closed");
     let error = device.storage.queue(&session, &[]).expect_err("nothing is queued for a closed session");

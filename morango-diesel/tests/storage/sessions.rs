@@ -63,8 +63,8 @@ fn transfer_session(sync_session: &SyncSession, direction: Direction) -> Transfe
         records_transferred: 0,
         bytes_sent: 0,
         bytes_received: 0,
-        client_fsic: Fsic::default(),
-        server_fsic: Fsic::default(),
+        client_fsic: morango::counter::KeptFsic::default(),
+        server_fsic: morango::counter::KeptFsic::default(),
         started_at: noon(),
         last_activity_at: noon(),
         is_active: true,
@@ -144,7 +144,7 @@ fn an_update_keeps_what_it_changes_and_nothing_that_it_must_not() {
             open.error = Some("the disk is full".to_owned());
             open.records_total = Some(12);
             open.bytes_sent = 9;
-            open.client_fsic = fsic.clone();
+            open.client_fsic = fsic.clone().into();
             open.filter = Filter::everything();
             open.direction = Direction::Pull;
             open.profile.clear();
@@ -153,7 +153,7 @@ fn an_update_keeps_what_it_changes_and_nothing_that_it_must_not() {
         .expect("it is there");
     assert_eq!((changed.direction, changed.profile.as_str()), (Direction::Push, "notebook"));
     assert_eq!(storage.transfer_session(&transfer.id).expect("read"), Some(changed.clone()));
-    assert_eq!((changed.records_total, changed.client_fsic), (Some(12), fsic));
+    assert_eq!((changed.records_total, changed.client_fsic), (Some(12), fsic.into()));
     assert_eq!(storage.update_transfer_session(&TransferSessionId::random(), &mut |_| ()).expect("read"), None);
 }
 

@@ -36,7 +36,7 @@ fn what_is_claimed_is_noted_no_longer_and_not_again() {
     let notes = entries(&[("lib", "x", 4), ("lib:a", "x", 9), ("lib:b", "x", 2), ("lib:b", "y", 2), ("other", "x", 1)]);
     device.storage.note_unclaimed(&notes).expect("it is noted");
     let mut session = device.receiving(&everything());
-    session.server_fsic.sub = entries(&[("lib", "x", 5)]);
+    session.server_fsic.change(|fsic| fsic.sub = entries(&[("lib", "x", 5)])).expect("good counters");
 
     device.storage.dequeue(&session, &go_on).expect("it dequeues");
 
@@ -51,8 +51,8 @@ fn what_the_sender_has_above_the_filter_is_claimed_under_it() {
     let device = Device::new("laptop");
     let filter = Filter::new(["lib:a", "lib:b"]).expect("prefixes");
     let mut session = device.receiving(&filter);
-    session.server_fsic.super_ = entries(&[("lib", "x", 5)]);
-    session.server_fsic.sub = entries(&[("lib:a", "x", 7)]);
+    session.server_fsic.change(|fsic| fsic.super_ = entries(&[("lib", "x", 5)])).expect("good counters");
+    session.server_fsic.change(|fsic| fsic.sub = entries(&[("lib:a", "x", 7)])).expect("good counters");
 
     device.storage.dequeue(&session, &go_on).expect("it dequeues");
 

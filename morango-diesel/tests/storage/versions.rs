@@ -155,8 +155,13 @@ fn send_and_receive(device: &Device) {
     assert_eq!(storage.queued_chunk(&session.id, 0, 9).expect("a chunk").records.len() as u64, queued);
 
     let theirs = Stamp::new(instance("another device").id, 3);
-    session.server_fsic.sub.entry("photos".to_owned()).or_default().insert(theirs.instance, theirs.counter);
-    storage.note_unclaimed(&session.completed_by()).expect("it is noted");
+    session
+        .server_fsic
+        .change(|fsic| {
+            fsic.sub.entry("photos".to_owned()).or_default().insert(theirs.instance, theirs.counter);
+        })
+        .expect("good counters");
+    storage.note_unclaimed(&session.completed_by().expect("good counters")).expect("it is noted");
     let record = StoreRecord {
         id: record_id("photos", "hen", "photo"),
         source_id: "hen".to_owned(),

@@ -284,7 +284,7 @@ fn a_peer_without_gzip_is_sent_plain_json_and_one_without_version_2_no_such_coun
     ]);
     let peer = server.peer();
     peer.send_chunk(&id, 0, &[]).expect("taken");
-    let request = ProceedRequest { client_fsic: Some(crate::counter::Fsic::default()), ..ProceedRequest::default() };
+    let request = ProceedRequest { client_fsic: Some(std::sync::Arc::default()), ..ProceedRequest::default() };
     peer.proceed(&id, &request).expect("a session");
     let asked = server.asked();
     assert!(asked[1].contains("content-type: application/json") && asked[1].ends_with("\r\n\r\n[]"), "{}", asked[1]);

@@ -79,6 +79,11 @@ impl DatabaseMaxCounters {
     }
 
     /// The entries per prefix.
+    pub fn into_partitions(self) -> PartitionCounters {
+        self.0
+    }
+
+    /// The entries per prefix.
     pub fn partitions(&self) -> &PartitionCounters {
         &self.0
     }

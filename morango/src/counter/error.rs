@@ -29,6 +29,11 @@ pub enum CounterError {
         /// How many bytes there are.
         length: usize,
     },
+    /// Counters that a session keeps are damaged.
+    Kept {
+        /// What the parser says.
+        problem: String,
+    },
     /// The text is not of the shape that the protocol gives to an exchange of counters.
     Malformed {
         /// What the parser says.
@@ -55,6 +60,7 @@ impl fmt::Display for CounterError {
             Self::TooMuch { max } => write!(formatter, "take the counters: they need more than {max} bytes"),
             Self::TooMany { max } => write!(formatter, "take the counters: there are more than {max}"),
             Self::Bytes { length } => write!(formatter, "read record max counters out of {length} damaged bytes"),
+            Self::Kept { problem } => write!(formatter, "read the counters of a session: {problem}"),
             Self::Malformed { problem } => write!(formatter, "read an exchange of counters: {problem}"),
             Self::OutsideFilter { partition } => {
                 write!(formatter, "take counters of the partition {partition:?}: it is outside the filter")
@@ -69,7 +75,7 @@ impl From<CounterError> for Error {
     fn from(error: CounterError) -> Self {
         let kind = match &error {
             CounterError::TooMany { .. } | CounterError::TooMuch { .. } => ErrorKind::LimitExceeded,
-            CounterError::Bytes { .. } => ErrorKind::StorageCorrupt,
+            CounterError::Bytes { .. } | CounterError::Kept { .. } => ErrorKind::StorageCorrupt,
             CounterError::OutOfRange { .. } | CounterError::Malformed { .. } | CounterError::OutsideFilter { .. } => {
                 ErrorKind::MessageMalformed
             }

@@ -2,7 +2,7 @@
 //!
 //! `sub` holds what lies under the filter, `super` what lies above it. Nothing here compares every partition with every other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +84,14 @@ impl Fsic {
         serde_json::to_string(self).expect("maps with text keys are JSON")
     }
 
+    /// The same of a database of which nothing but entries under and above the filter was looked up: they are not copied.
+    pub fn of_entries(entries: DatabaseMaxCounters, filter: &Filter) -> Self {
+        let super_ = entries.above(filter);
+        let mut sub = entries.into_partitions();
+        sub.retain(|partition, _| filter.contains(partition));
+        Self { super_, sub }.without_redundant()
+    }
+
     /// What this database says of itself for a filter.
     ///
     /// `keep` says of a (partition, instance) whether it still matters: a producer keeps the instances that are the last to have
@@ -112,28 +120,33 @@ impl Fsic {
     /// The same without entries that say nothing new: where a proper prefix of the partition has the same instance at an equal or
     /// higher counter. Partitions left with no entry stay, empty, since they still say where data is.
     #[must_use]
-    pub fn without_redundant(&self) -> Self {
-        let mut reduced = Self::default();
+    pub fn without_redundant(mut self) -> Self {
+        for (partition, instance) in self.redundant() {
+            for partitions in [&mut self.super_, &mut self.sub] {
+                if let Some(counters) = partitions.get_mut(&partition) {
+                    counters.remove(&instance);
+                }
+            }
+        }
+        self
+    }
+
+    /// The entries that say nothing new. A partition on both sides holds the same there; `sub` speaks for it.
+    fn redundant(&self) -> Vec<(String, InstanceId)> {
+        let mut redundant = Vec::new();
         let mut ancestry = Ancestry::default();
         let partitions: BTreeSet<&String> = self.super_.keys().chain(self.sub.keys()).collect();
         for partition in partitions {
             ancestry.go_to(partition);
-            let news = |counters: &BTreeMap<InstanceId, i64>| -> BTreeMap<InstanceId, i64> {
-                let is_news = |(instance, counter): &(&InstanceId, &i64)| {
-                    ancestry.highest(instance).is_none_or(|highest| highest < **counter)
-                };
-                counters.iter().filter(is_news).map(|(instance, counter)| (*instance, *counter)).collect()
+            let counters = self.sub.get(partition).or_else(|| self.super_.get(partition));
+            let counters = counters.expect("the partition is on one side or the other");
+            let is_known = |(instance, counter): &(&InstanceId, &i64)| {
+                ancestry.highest(instance).is_some_and(|highest| highest >= **counter)
             };
-            let (above, under) = (self.super_.get(partition), self.sub.get(partition));
-            if let Some(counters) = above {
-                reduced.super_.insert(partition.clone(), news(counters));
-            }
-            if let Some(counters) = under {
-                reduced.sub.insert(partition.clone(), news(counters));
-            }
-            // A partition on both sides holds the same there; `sub` speaks for it.
-            ancestry.enter(partition, under.or(above).expect("the partition is on one side or the other"));
+            let known = counters.iter().filter(is_known).map(|(instance, _)| (partition.clone(), *instance));
+            redundant.extend(known);
+            ancestry.enter(partition, counters);
         }
-        reduced
+        redundant
     }
 }

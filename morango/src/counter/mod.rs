@@ -9,6 +9,7 @@ mod error;
 mod expanded;
 mod fsic;
 mod fsic_v1;
+mod kept;
 mod record;
 mod stamp;
 #[cfg(test)]
@@ -20,5 +21,6 @@ pub use error::CounterError;
 pub use expanded::{ExpandedFsic, Lack, difference};
 pub use fsic::{Fsic, Instances};
 pub use fsic_v1::FsicV1;
+pub use kept::KeptFsic;
 pub use record::RecordMaxCounters;
 pub use stamp::Stamp;

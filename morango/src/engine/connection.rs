@@ -116,7 +116,7 @@ pub(super) fn choose(
     Err(failure.unwrap_or_else(|| nothing_shared(peer, client, options)))
 }
 
-/// The certificate in whose name a peer spoke when we last opened a session with it in the name of ours: where it is still here, and no
+/// The certificate in whose name a peer spoke when we last synced with it in the name of ours: where it is still here, and no
 /// other one of the peer's could allow more. Then the peer need not be asked for its certificates, nor be shown our whole chain.
 pub(super) fn remembered(
     home: &Home,
@@ -125,7 +125,9 @@ pub(super) fn remembered(
     options: &SyncOptions,
 ) -> Result<Option<(Certificate, Agreement)>> {
     let Ok(server_instance) = info.instance_id.parse() else { return Ok(None) };
+    // Closed ones are found in the order of their use: where there was one lately, few are looked at.
     let query = SyncSessionQuery {
+        is_active: Some(false),
         side: Some(Side::Client),
         server_instance: Some(server_instance),
         client_certificate: Some(client.certificate.id()),

@@ -4,6 +4,7 @@
 //! and simulations. Nothing here knows HTTP or JSON shapes; texts that were signed stay texts.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::Result;
 use crate::counter::Fsic;
@@ -113,7 +114,7 @@ pub struct ProceedRequest {
     /// The stage to proceed to.
     pub stage: Option<Stage>,
     /// The client's counters: with the serializing stage.
-    pub client_fsic: Option<Fsic>,
+    pub client_fsic: Option<Arc<Fsic>>,
     /// How many records a push will send.
     pub records_total: Option<u64>,
     /// How many records a pull has received so far.
@@ -140,7 +141,7 @@ pub struct RemoteTransfer {
     /// How many were transferred as the server counts.
     pub records_transferred: u64,
     /// The server's counters, once it has serialized.
-    pub server_fsic: Option<Fsic>,
+    pub server_fsic: Option<Arc<Fsic>>,
 }
 
 /// A record as it came from a peer: nothing of it is checked yet but that it can be read at all.

@@ -15,7 +15,7 @@ pub(super) fn create(responder: &Responder, asked: &Asked) -> Result<Answer> {
     responder.sync_session(&wire::read_sync_session_of(&body)?)?;
     let request = wire::read_transfer_session_request(&body)?;
     let session = responder.create_transfer_session(&request)?;
-    let body = write(responder, asked, &session);
+    let body = write(responder, asked, &session)?;
     match session.status {
         StageStatus::Completed => Ok(Answer::created(body)),
         StageStatus::Pending | StageStatus::Started => Ok(Answer::accepted(body)),
@@ -28,7 +28,7 @@ pub(super) fn create(responder: &Responder, asked: &Asked) -> Result<Answer> {
 
 pub(super) fn show(responder: &Responder, asked: &Asked) -> Result<Answer> {
     let session = responder.transfer_session(&asked.id()?)?;
-    Ok(Answer::ok(write(responder, asked, &session)))
+    Ok(Answer::ok(write(responder, asked, &session)?))
 }
 
 /// Counters may be long: they are read of somebody who has a session here.
@@ -42,7 +42,7 @@ pub(super) fn proceed(responder: &Responder, asked: &Asked) -> Result<Answer> {
     responder.check_open(&id)?;
     let request = wire::read_proceed(&asked.body()?)?;
     let session = responder.proceed(&id, &request)?;
-    Ok(Answer::ok(write(responder, asked, &session)))
+    Ok(Answer::ok(write(responder, asked, &session)?))
 }
 
 pub(super) fn close(responder: &Responder, asked: &Asked) -> Result<Answer> {
@@ -50,10 +50,10 @@ pub(super) fn close(responder: &Responder, asked: &Asked) -> Result<Answer> {
     Ok(Answer::nothing())
 }
 
-fn write(responder: &Responder, asked: &Asked, session: &TransferSession) -> Vec<u8> {
+fn write(responder: &Responder, asked: &Asked, session: &TransferSession) -> Result<Vec<u8>> {
     let shared = responder.capabilities().shared_with(&asked.caller.capabilities);
     // What nobody can read asks for nothing: the work is done by now.
     let query = asked.query().unwrap_or_default();
     let telling = query.iter().find(|(name, _)| name == Telling::NAME).map(|(_, value)| Telling::of(value));
-    wire::write_transfer_session(session, &shared, telling.unwrap_or_default())
+    Ok(wire::write_transfer_session(session, &shared, telling.unwrap_or_default())?)
 }

@@ -1,10 +1,12 @@
 //! A transfer session: one push or one pull.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use super::stage::{Stage, StageStatus, is_beyond};
 use super::sync::Side;
-use crate::counter::{Fsic, PartitionCounters};
+use crate::counter::{CounterError, Fsic, KeptFsic, PartitionCounters};
 use crate::id::{SyncSessionId, TransferSessionId};
 use crate::scope::Filter;
 
@@ -80,9 +82,9 @@ pub struct TransferSession {
     /// Bytes that we received for it.
     pub bytes_received: u64,
     /// The client's counters.
-    pub client_fsic: Fsic,
+    pub client_fsic: KeptFsic,
     /// The server's counters.
-    pub server_fsic: Fsic,
+    pub server_fsic: KeptFsic,
     /// When it began.
     pub started_at: DateTime<Utc>,
     /// When it was last used.
@@ -103,23 +105,32 @@ impl TransferSession {
     }
 
     /// The counters of the side that sends.
-    pub fn producer_fsic(&self) -> &Fsic {
+    ///
+    /// # Errors
+    /// They were kept as a text that is damaged.
+    pub fn producer_fsic(&self) -> Result<&Arc<Fsic>, CounterError> {
         match self.direction {
-            Direction::Push => &self.client_fsic,
-            Direction::Pull => &self.server_fsic,
+            Direction::Push => self.client_fsic.fsic(),
+            Direction::Pull => self.server_fsic.fsic(),
         }
     }
 
     /// What the receiver has under the filter when all records have come, by what the sender says of itself.
-    pub fn completed_by(&self) -> PartitionCounters {
-        self.producer_fsic().under(&self.filter)
+    ///
+    /// # Errors
+    /// As [`producer_fsic`](Self::producer_fsic).
+    pub fn completed_by(&self) -> Result<PartitionCounters, CounterError> {
+        Ok(self.producer_fsic()?.under(&self.filter))
     }
 
     /// The counters of the side that receives.
-    pub fn receiver_fsic(&self) -> &Fsic {
+    ///
+    /// # Errors
+    /// As [`producer_fsic`](Self::producer_fsic).
+    pub fn receiver_fsic(&self) -> Result<&Arc<Fsic>, CounterError> {
         match self.direction {
-            Direction::Push => &self.server_fsic,
-            Direction::Pull => &self.client_fsic,
+            Direction::Push => self.server_fsic.fsic(),
+            Direction::Pull => self.client_fsic.fsic(),
         }
     }
 }

@@ -132,7 +132,7 @@ pub(super) struct Context<'a> {
     /// What becomes of received records that failed before, in this transfer.
     pub(super) failed_before: FailedBefore,
     /// The counters that a client told with its request: of the side that answers.
-    pub(super) told: Option<Fsic>,
+    pub(super) told: Option<Arc<Fsic>>,
     /// What the stages did so far.
     pub(super) results: Results,
     /// How long each stage took that is done.

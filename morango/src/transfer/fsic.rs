@@ -6,6 +6,8 @@
 //! Peers that share no counters per partition exchange one map for the whole filter. Ours says what is true of every prefix.
 //! An existing peer that sends records says the most of any prefix, and would have us believe that of all of them.
 
+use std::sync::Arc;
+
 use super::context::Home;
 use super::work::Work;
 use crate::Result;
@@ -89,7 +91,7 @@ fn up_to_told(mut fsic: Fsic, own: &OwnCounters) -> Fsic {
 /// What is believed of a peer's counters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Accepted {
-    pub(super) fsic: Fsic,
+    pub(super) fsic: Arc<Fsic>,
     /// A counter of this instance that the peer knows of, and this database told nobody of.
     pub(super) beyond: Option<i64>,
 }
@@ -104,7 +106,7 @@ pub(super) struct Accepted {
 /// [`CounterError::OutsideFilter`], [`CounterError::OutOfRange`], and [`CounterError::TooMuch`] for one map for many prefixes.
 pub(super) fn accept(
     exchange: &Exchange<'_>,
-    mut theirs: Fsic,
+    mut theirs: Arc<Fsic>,
     own: &OwnCounters,
     ours: &Fsic,
 ) -> Result<Accepted, CounterError> {
@@ -119,19 +121,20 @@ pub(super) fn accept(
     let instance = &own.instance;
     let ceiling = highest(&ours.sub, instance).max(highest(&ours.super_, instance));
     let ceiling = ceiling.map_or(0, |ceiling| ceiling.min(own.told));
-    let mut beyond = None;
-    for counters in theirs.sub.values_mut().chain(theirs.super_.values_mut()) {
-        if let Some(claimed) = counters.get(instance).copied()
-            && claimed > ceiling
-        {
-            tracing::warn!(claimed, ceiling, "a peer says that it has more of this instance than there is");
-            counters.remove(instance);
-            beyond = beyond.max(Some(claimed).filter(|claimed| *claimed > own.told));
+    let claimed = highest(&theirs.sub, instance).max(highest(&theirs.super_, instance));
+    if let Some(claimed) = claimed.filter(|claimed| *claimed > ceiling) {
+        tracing::warn!(claimed, ceiling, "a peer says that it has more of this instance than there is");
+        let theirs = Arc::make_mut(&mut theirs);
+        for counters in theirs.sub.values_mut().chain(theirs.super_.values_mut()) {
+            if counters.get(instance).is_some_and(|claimed| *claimed > ceiling) {
+                counters.remove(instance);
+            }
         }
     }
+    let beyond = claimed.filter(|claimed| *claimed > ceiling.max(own.told));
     let fsic = match exchange.form {
         FsicForm::PerPartition => theirs,
-        FsicForm::Flat => certain(exchange, &theirs)?,
+        FsicForm::Flat => Arc::new(certain(exchange, &theirs)?),
     };
     Ok(Accepted { fsic, beyond })
 }
@@ -167,7 +170,7 @@ mod tests {
     fn accept(theirs: Fsic, ours: &Fsic) -> Result<Fsic, CounterError> {
         let filter = Filter::new(["school"]).expect("a prefix");
         let exchange = exchange(&filter, FsicForm::PerPartition, Role::Receiver);
-        super::accept(&exchange, theirs, &own(), ours).map(|accepted| accepted.fsic)
+        super::accept(&exchange, theirs.into(), &own(), ours).map(|accepted| Arc::unwrap_or_clone(accepted.fsic))
     }
 
     fn own() -> OwnCounters {
@@ -185,7 +188,11 @@ mod tests {
         let believed = |prefixes: &[&str], role| {
             let filter = Filter::new(prefixes.iter().copied()).expect("prefixes");
             let exchange = exchange(&filter, FsicForm::Flat, role);
-            super::accept(&exchange, told.clone(), &own(), &Fsic::default()).expect("it is flat").fsic.sub
+            super::accept(&exchange, told.clone().into(), &own(), &Fsic::default())
+                .expect("it is flat")
+                .fsic
+                .sub
+                .clone()
         };
         let all = fsic("school", &[("them", 5), ("third", 9)]).sub;
         assert_eq!(believed(&["school"], Role::Receiver), all, "they send, and there is one prefix");
@@ -204,7 +211,7 @@ mod tests {
             let told = Fsic { super_: BTreeMap::from([(String::new(), map)]), ..Fsic::default() };
             let filter = Filter::new((0..prefixes).map(|number| format!("{number:05}"))).expect("prefixes");
             let exchange = exchange(&filter, FsicForm::Flat, Role::Producer);
-            super::accept(&exchange, told, &own(), &Fsic::default()).map(|accepted| accepted.fsic.sub.len())
+            super::accept(&exchange, told.into(), &own(), &Fsic::default()).map(|accepted| accepted.fsic.sub.len())
         };
         assert_eq!(accepts(1_000, 1_000), Ok(1_000));
         for (instances, prefixes) in [(1_000, 10_000), (10_000, 1_000), (10_000, 10_000)] {
@@ -230,7 +237,7 @@ mod tests {
         let ours = fsic("school", &[("us", 9)]);
         for (claimed, beyond) in [(7, None), (8, Some(8)), (900, Some(900))] {
             let theirs = fsic("school:a", &[("us", claimed)]);
-            let accepted = super::accept(&exchange, theirs, &own(), &ours).expect("within the filter");
+            let accepted = super::accept(&exchange, theirs.into(), &own(), &ours).expect("within the filter");
             assert_eq!(accepted.beyond, beyond, "{claimed}");
         }
         assert_eq!(up_to_told(ours, &own()), fsic("school", &[("us", 7)]), "nor do we claim it where we receive");

@@ -4,7 +4,8 @@
 //! A note that cannot be made is none: then more counts as unsent than is.
 
 use super::context::Home;
-use crate::counter::PartitionCounters;
+use crate::Error;
+use crate::counter::{CounterError, PartitionCounters};
 use crate::session::{Role, TransferSession};
 
 /// Notes what the other side of a transfer says it has.
@@ -13,16 +14,17 @@ pub(super) fn note_what_they_have(home: &Home, session: &TransferSession) {
         Role::Producer => session.receiver_fsic(),
         Role::Receiver => session.producer_fsic(),
     };
-    note(home, session, &theirs.under(&session.filter));
+    note(home, session, theirs.map(|theirs| theirs.under(&session.filter)));
 }
 
 /// Notes that the other side has merged all that was queued for it.
 pub(super) fn note_merged(home: &Home, session: &TransferSession) {
-    note(home, session, &session.completed_by());
+    note(home, session, session.completed_by());
 }
 
-fn note(home: &Home, session: &TransferSession, entries: &PartitionCounters) {
-    if let Err(error) = home.storage.note_handed_over(entries) {
+fn note(home: &Home, session: &TransferSession, entries: Result<PartitionCounters, CounterError>) {
+    let entries = entries.map_err(Error::from);
+    if let Err(error) = entries.and_then(|entries| home.storage.note_handed_over(&entries)) {
         tracing::warn!(transfer_session = %session.id, error = %error.report(), "could not note what was handed over");
     }
 }

@@ -49,19 +49,22 @@ fn unless_closed(outcome: Result<()>) -> Result<()> {
     }
 }
 
-impl From<TransferSession> for RemoteTransfer {
-    fn from(session: TransferSession) -> Self {
+impl TryFrom<TransferSession> for RemoteTransfer {
+    type Error = crate::Error;
+
+    fn try_from(session: TransferSession) -> Result<Self> {
         let has_serialized = session.stage > Stage::Serializing
             || (session.stage, session.status) == (Stage::Serializing, StageStatus::Completed);
-        Self {
+        let told = || session.server_fsic.fsic().cloned();
+        Ok(Self {
             id: session.id,
             filter: session.filter,
             stage: Some(session.stage),
             status: Some(session.status),
             records_total: session.records_total,
             records_transferred: session.records_transferred,
-            server_fsic: has_serialized.then_some(session.server_fsic),
-        }
+            server_fsic: has_serialized.then(told).transpose()?,
+        })
     }
 }
 
@@ -116,15 +119,15 @@ impl Peer for LocalPeer {
     }
 
     fn create_transfer_session(&self, request: &TransferSessionRequest) -> Result<RemoteTransfer> {
-        self.call().create_transfer_session(request).map(RemoteTransfer::from)
+        self.call().create_transfer_session(request).and_then(RemoteTransfer::try_from)
     }
 
     fn transfer_session(&self, id: &TransferSessionId) -> Result<RemoteTransfer> {
-        self.call().transfer_session(id).map(RemoteTransfer::from)
+        self.call().transfer_session(id).and_then(RemoteTransfer::try_from)
     }
 
     fn proceed(&self, id: &TransferSessionId, request: &ProceedRequest) -> Result<RemoteTransfer> {
-        self.call().proceed(id, request).map(RemoteTransfer::from)
+        self.call().proceed(id, request).and_then(RemoteTransfer::try_from)
     }
 
     fn close_transfer_session(&self, id: &TransferSessionId) -> Result<()> {

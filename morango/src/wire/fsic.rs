@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use super::WireError;
 use super::loose::from_text;
-use crate::counter::{Fsic, FsicV1};
+use crate::counter::{CounterError, Fsic, FsicV1, KeptFsic};
 use crate::session::FsicForm;
 
 /// Reads counters of either form. `{}`, an empty text and `null` say that there are none yet.
@@ -41,6 +41,15 @@ pub(super) fn write(fsic: Option<&Fsic>, form: FsicForm) -> Cow<'static, str> {
         (None, _) => Cow::Borrowed("{}"),
         (Some(fsic), FsicForm::PerPartition) => Cow::Owned(fsic.to_json()),
         (Some(fsic), FsicForm::Flat) => Cow::Owned(FsicV1::common(&fsic.sub).to_json()),
+    }
+}
+
+/// Writes counters that a session keeps. In the form in which they are kept they are not taken apart for that.
+pub(super) fn write_kept(kept: Option<&KeptFsic>, form: FsicForm) -> Result<Cow<'_, str>, CounterError> {
+    match (kept, form) {
+        (Some(kept), FsicForm::PerPartition) => Ok(Cow::Borrowed(kept.text())),
+        (Some(kept), FsicForm::Flat) => Ok(write(Some(kept.fsic()?), form)),
+        (None, _) => Ok(write(None, form)),
     }
 }
 

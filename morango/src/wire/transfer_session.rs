@@ -1,6 +1,7 @@
 //! `transfersessions/`: one push or one pull, and how far it is.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +9,7 @@ use super::WireError;
 use super::fsic;
 use super::loose::{from_json, or_default, parse, to_json};
 use super::sync_session::timestamp;
+use crate::counter::CounterError;
 use crate::id::{SyncSessionId, TransferSessionId};
 use crate::port::{ProceedRequest, RemoteTransfer, TransferSessionRequest};
 use crate::scope::Filter;
@@ -93,7 +95,7 @@ struct Proceed {
 
 /// Writes a request to proceed, for a peer with which we share these capabilities.
 pub fn write_proceed(request: &ProceedRequest, shared: &Capabilities) -> Vec<u8> {
-    let counters = request.client_fsic.as_ref();
+    let counters = request.client_fsic.as_deref();
     to_json(&Proceed {
         transfer_stage: request.stage.map(|stage| stage.as_str().to_owned()),
         client_fsic: counters.map(|counters| fsic::write(Some(counters), shared.fsic_form()).into_owned()),
@@ -113,7 +115,7 @@ pub fn read_proceed(body: &[u8]) -> Result<ProceedRequest, WireError> {
     let proceed: Proceed = from_json(WHAT, body)?;
     Ok(ProceedRequest {
         stage: proceed.transfer_stage.as_deref().map(|name| parse(WHAT, name)).transpose()?,
-        client_fsic: fsic::read(proceed.client_fsic.as_deref())?,
+        client_fsic: fsic::read(proceed.client_fsic.as_deref())?.map(Arc::new),
         records_total: proceed.records_total,
         records_transferred: proceed.records_transferred,
         bytes_sent: proceed.bytes_sent,
@@ -157,7 +159,14 @@ impl Telling {
 }
 
 /// Writes a transfer session, for a peer with which we share these capabilities, and which will read so much of it.
-pub fn write_transfer_session(session: &TransferSession, shared: &Capabilities, telling: Telling) -> Vec<u8> {
+///
+/// # Errors
+/// The counters of the session were kept as a text that is damaged.
+pub fn write_transfer_session(
+    session: &TransferSession,
+    shared: &Capabilities,
+    telling: Telling,
+) -> Result<Vec<u8>, CounterError> {
     /// What is told of a session that a client of ours has no use for.
     #[derive(Serialize)]
     struct Rest<'a> {
@@ -187,27 +196,29 @@ pub fn write_transfer_session(session: &TransferSession, shared: &Capabilities, 
 
     let form = shared.fsic_form();
     // Until a session has serialized there are no counters, which is something else than counters of nothing.
-    let known = |counters| fsic::write((session.stage > Stage::Initializing).then_some(counters), form);
-    let rest = || Rest {
-        start_timestamp: timestamp(session.started_at),
-        last_activity_timestamp: timestamp(session.last_activity_at),
-        active: session.is_active,
-        push: session.direction == Direction::Push,
-        bytes_received: session.bytes_received,
-        bytes_sent: session.bytes_sent,
-        sync_session: session.sync_session,
-        client_fsic: known(&session.client_fsic),
+    let known = |counters| fsic::write_kept((session.stage > Stage::Initializing).then_some(counters), form);
+    let rest = || -> Result<_, CounterError> {
+        Ok(Rest {
+            start_timestamp: timestamp(session.started_at),
+            last_activity_timestamp: timestamp(session.last_activity_at),
+            active: session.is_active,
+            push: session.direction == Direction::Push,
+            bytes_received: session.bytes_received,
+            bytes_sent: session.bytes_sent,
+            sync_session: session.sync_session,
+            client_fsic: known(&session.client_fsic)?,
+        })
     };
-    to_json(&Members {
+    Ok(to_json(&Members {
         id: session.id,
-        rest: (telling == Telling::Everything).then(rest),
+        rest: (telling == Telling::Everything).then(rest).transpose()?,
         filter: session.filter.to_wire(),
         records_transferred: session.records_transferred,
         records_total: session.records_total,
-        server_fsic: (telling != Telling::Standing).then(|| known(&session.server_fsic)),
+        server_fsic: (telling != Telling::Standing).then(|| known(&session.server_fsic)).transpose()?,
         transfer_stage: session.stage.as_str(),
         transfer_stage_status: session.status.as_str(),
-    })
+    }))
 }
 
 /// Reads a transfer session of an answer. Peers of old say nothing of a stage, and know no total before queuing.
@@ -241,6 +252,6 @@ pub fn read_transfer_session(body: &[u8]) -> Result<RemoteTransfer, WireError> {
         status: name(members.transfer_stage_status).map(|text| parse(WHAT, &text)).transpose()?,
         records_total: members.records_total,
         records_transferred: members.records_transferred,
-        server_fsic: fsic::read(members.server_fsic.as_deref())?,
+        server_fsic: fsic::read(members.server_fsic.as_deref())?.map(Arc::new),
     })
 }

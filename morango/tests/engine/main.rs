@@ -433,7 +433,7 @@ fn what_comes_after_a_chunk_that_was_refused_whole_is_passed_on_though_nothing_c
     let claims = pair.phone.fsic(PROFILE, &filter, Instances::WithRecords).expect("its counters");
     let promised = ProceedRequest {
         stage: Some(Stage::Queuing),
-        client_fsic: Some(claims),
+        client_fsic: Some(claims.into()),
         records_total: Some(3),
         ..ProceedRequest::default()
     };

@@ -589,7 +589,7 @@ impl Storage for Memory {
         }
         let stamp = state.raise_counter();
         let mut report = DequeueReport::default();
-        let completed = session.completed_by();
+        let completed = session.completed_by()?;
         for (id, theirs) in state.received.remove(&session.id).unwrap_or_default() {
             let ours = state.store.get(&id);
             let known = ours.map(|ours| (&ours.last_saved, &ours.counters));

@@ -279,7 +279,7 @@ fn a_server_tries_a_pending_stage_again_when_it_is_only_looked_at() {
     let fsic = pair.engine.storage().fsic("notebook", &filter, Instances::All).expect("counters");
     let go = ProceedRequest {
         stage: Some(Stage::Serializing),
-        client_fsic: Some(fsic.clone()),
+        client_fsic: Some(fsic.clone().into()),
         ..ProceedRequest::default()
     };
     let answer = peer.proceed(&id, &go).expect("it is asked once");

@@ -23,7 +23,8 @@ fn claim(pair: &Pair, counter: i64) {
     let request = pair.open(Capabilities::ours(), Direction::Pull);
     let peer = pair.peer();
     let id = peer.create_transfer_session(&request).expect("a pull").id;
-    let go = ProceedRequest { stage: Some(Stage::Serializing), client_fsic: Some(told), ..ProceedRequest::default() };
+    let go =
+        ProceedRequest { stage: Some(Stage::Serializing), client_fsic: Some(told.into()), ..ProceedRequest::default() };
     let mut answer = peer.proceed(&id, &go).expect("it is asked");
     while answer.status != Some(StageStatus::Completed) {
         assert_ne!(answer.status, Some(StageStatus::Errored), "a claim stops nothing");

@@ -33,7 +33,7 @@ pub(super) fn serialized_fsic(home: &Home, order: &Order<'_>, asked: &Filter) ->
 
 /// Takes up the peer's counters, and how many records it has for us.
 pub(super) fn opened(context: &mut Context<'_>, told: Fsic, answer: &RemoteTransfer) -> Result<()> {
-    context.session.client_fsic = told;
+    context.session.client_fsic = told.into();
     // One that has none looks like one that says none.
     note_counters(context, answer.server_fsic.clone().unwrap_or_default())?;
     if context.session.direction == Direction::Pull {

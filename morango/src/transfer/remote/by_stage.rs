@@ -3,6 +3,7 @@
 //! To ask for a stage that it has reached already changes nothing, so whoever takes a transfer up again asks once more. A peer
 //! whose stage is done is never waited for, and never asked what it has just said.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{check_total, note_counters, stage_failed};
@@ -21,12 +22,12 @@ pub(super) fn perform(context: &mut Context<'_>, peer: &dyn Peer, stage: Stage) 
     let session = &context.session;
     match (stage, session.direction) {
         (Stage::Serializing, Direction::Push) => {
-            let answer = drive(context, peer, stage, counters(context))?;
+            let answer = drive(context, peer, stage, counters(context)?)?;
             note_counters(context, counters_of(context, &answer)?)
         }
         // One call takes the peer through serializing and queuing: nothing of ours lies between them.
         (Stage::Queuing, Direction::Pull) => {
-            let answer = drive(context, peer, stage, counters(context))?;
+            let answer = drive(context, peer, stage, counters(context)?)?;
             note_counters(context, counters_of(context, &answer)?)?;
             context.session.records_total = Some(check_total(answer.records_total)?);
             Ok(())
@@ -65,8 +66,9 @@ fn tell_that_it_is_merged(context: &Context<'_>, peer: &dyn Peer) {
 }
 
 /// A request that tells our counters.
-fn counters(context: &Context<'_>) -> ProceedRequest {
-    ProceedRequest { client_fsic: Some(context.session.client_fsic.clone()), ..ProceedRequest::default() }
+fn counters(context: &Context<'_>) -> Result<ProceedRequest> {
+    let told = Arc::clone(context.session.client_fsic.fsic()?);
+    Ok(ProceedRequest { client_fsic: Some(told), ..ProceedRequest::default() })
 }
 
 /// Takes the peer to a stage, and waits until it is there.
@@ -220,11 +222,11 @@ fn unsaid(peer: &dyn Peer) -> Error {
 }
 
 /// The counters of a peer that has serialized.
-fn counters_of(context: &Context<'_>, answer: &RemoteTransfer) -> Result<Fsic> {
+fn counters_of(context: &Context<'_>, answer: &RemoteTransfer) -> Result<Arc<Fsic>> {
     match (&answer.server_fsic, context.exchange().form) {
-        (Some(told), _) => Ok(told.clone()),
+        (Some(told), _) => Ok(Arc::clone(told)),
         // One map for all that is empty looks like none.
-        (None, FsicForm::Flat) => Ok(Fsic::default()),
+        (None, FsicForm::Flat) => Ok(Arc::default()),
         (None, FsicForm::PerPartition) => {
             let message = "read the counters of the peer: it has serialized, but sent none";
             Err(Error::new(ErrorKind::PeerAnswerUnexpected, message))

@@ -7,6 +7,8 @@
 mod at_once;
 mod by_stage;
 
+use std::sync::Arc;
+
 use super::context::{Context, Home};
 use super::fsic::{self, Exchange};
 use super::operation::{StageOutcome, StagePart};
@@ -116,18 +118,18 @@ pub(super) fn perform_with_operations(context: &mut Context<'_>, peer: &dyn Peer
 }
 
 /// Takes the server's counters up, as far as they are believed.
-fn note_counters(context: &mut Context<'_>, told: Fsic) -> Result<()> {
+fn note_counters(context: &mut Context<'_>, told: Arc<Fsic>) -> Result<()> {
     let exchange = Exchange::of(&context.sync_session, &context.session);
     let own = context.home.storage.own_counters()?;
-    let accepted = fsic::accept(&exchange, told, &own, &context.session.client_fsic)?;
-    context.session.server_fsic = accepted.fsic;
+    let accepted = fsic::accept(&exchange, told, &own, context.session.client_fsic.fsic()?)?;
+    context.session.server_fsic = accepted.fsic.into();
     let mut work = Work::Apart(&*context.home.storage);
     if let Some(known) = accepted.beyond
         && renewal::become_another(context, &mut work, known)?
     {
         // What the peer was told of ours stands there; what is queued for it follows what is true now.
         if context.role() == Role::Producer {
-            context.session.client_fsic = fsic::ours(context.home, &mut work, &context.exchange())?;
+            context.session.client_fsic = fsic::ours(context.home, &mut work, &context.exchange())?.into();
         }
         renewal::settle(context)?;
     }

@@ -153,7 +153,7 @@ impl Responder {
         &self,
         session: &TransferSession,
         target: Stage,
-        client_fsic: Option<Fsic>,
+        client_fsic: Option<Arc<Fsic>>,
         patience: Patience,
     ) -> Result<()> {
         if stages::ahead(session, target).is_empty() {
@@ -182,7 +182,7 @@ fn work_off(
     home: &Home,
     id: TransferSessionId,
     target: Stage,
-    client_fsic: Option<Fsic>,
+    client_fsic: Option<Arc<Fsic>>,
     claim: &Claim,
     patience: Patience,
 ) {
@@ -337,6 +337,7 @@ fn known_bytes(told: Option<u64>, known: u64) -> u64 {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::counter::KeptFsic;
     use crate::id::SyncSessionId;
     use crate::scope::Filter;
     use crate::session::Side;
@@ -357,8 +358,8 @@ pub(super) mod tests {
             records_transferred: 0,
             bytes_sent: 0,
             bytes_received: 0,
-            client_fsic: Fsic::default(),
-            server_fsic: Fsic::default(),
+            client_fsic: KeptFsic::default(),
+            server_fsic: KeptFsic::default(),
             started_at: now,
             last_activity_at: now,
             is_active: true,

@@ -1,5 +1,7 @@
 //! Transfer sessions: they are opened within the scopes of both certificates, and closed when all is done.
 
+use std::sync::Arc;
+
 use super::proceed::{begun, do_stage, has_arrived};
 use super::{Responder, telling};
 use crate::id::TransferSessionId;
@@ -36,7 +38,7 @@ impl Responder {
         if sync_session.capabilities.has(Capability::AsyncOperations) {
             return Ok(session);
         }
-        let client_fsic = request.client_fsic.clone();
+        let client_fsic = request.client_fsic.clone().map(Arc::new);
         self.work(&session, Stage::Queuing, client_fsic, Patience::Unlimited)?;
         let session = self.transfer_session(&session.id)?;
         if session.stage < Stage::Queuing && session.status != StageStatus::Errored {

@@ -1,7 +1,7 @@
 //! *Initialize*: the transfer session is made, or the open one of the same sync session and direction is taken up.
 
 use crate::Result;
-use crate::counter::Fsic;
+use crate::counter::KeptFsic;
 use crate::id::TransferSessionId;
 use crate::port::Isolation;
 use crate::scope::Filter;
@@ -83,8 +83,8 @@ impl NewTransfer<'_> {
             records_transferred: 0,
             bytes_sent: 0,
             bytes_received: 0,
-            client_fsic: Fsic::default(),
-            server_fsic: Fsic::default(),
+            client_fsic: KeptFsic::default(),
+            server_fsic: KeptFsic::default(),
             started_at: now,
             last_activity_at: now,
             is_active: true,

@@ -60,7 +60,7 @@ pub(super) fn perform(context: &mut Context<'_>, stage: Stage, done: StageStatus
         && let Some(told) = context.told.take()
     {
         // What the client told of its counters is kept, should the stage be kept pending.
-        context.session.client_fsic = told;
+        context.session.client_fsic = told.into();
     }
     let info = info_of(context)?;
     if lineup.before.is_empty() {

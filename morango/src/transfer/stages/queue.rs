@@ -16,7 +16,7 @@ pub(super) fn run(context: &mut Context<'_>, work: &mut Work<'_>) -> Result<()> 
     work.note_told()?;
     let session = &context.session;
     let has = match context.exchange().form {
-        FsicForm::PerPartition => session.producer_fsic().expand_for_use(&session.filter)?,
+        FsicForm::PerPartition => session.producer_fsic()?.expand_for_use(&session.filter)?,
         FsicForm::Flat => {
             let all = work.fsic(&session.profile, &session.filter, Instances::WithRecords)?;
             all.expand_for_use(&session.filter)?
@@ -24,7 +24,7 @@ pub(super) fn run(context: &mut Context<'_>, work: &mut Work<'_>) -> Result<()> 
     };
     // What came here without a claim to be complete is passed on all the same.
     let has = has.and_unclaimed(work.unclaimed(&session.filter)?);
-    let lacks = difference(&has, &session.receiver_fsic().of_receiver(&session.filter)?);
+    let lacks = difference(&has, &session.receiver_fsic()?.of_receiver(&session.filter)?);
     tracing::debug!(lacks = lacks.len(), "queuing what the receiver lacks");
     let total = work.queue(session, &lacks)?;
     context.session.records_total = Some(total);

@@ -4,6 +4,8 @@
 //! what comes as a conflict, decided by the one rule of merging: a deletion that comes is not undone by an edit which did
 //! not know of it, and the report counts the conflict.
 
+use std::sync::Arc;
+
 use crate::Result;
 use crate::port::SerializeReport;
 use crate::session::{Role, Side, Stage};
@@ -21,18 +23,21 @@ pub(super) fn run(context: &mut Context<'_>, work: &mut Work<'_>) -> Result<()> 
     };
     let mut ours = fsic::ours(context.home, work, &context.exchange())?;
     match session.side {
-        Side::Client => context.session.client_fsic = ours,
+        Side::Client => context.session.client_fsic = ours.into(),
         Side::Server => {
             // A stage that was kept pending is tried again without the client's saying anything anew.
-            let told = context.told.clone().unwrap_or_else(|| session.client_fsic.clone());
+            let told = match &context.told {
+                Some(told) => Arc::clone(told),
+                None => Arc::clone(session.client_fsic.fsic()?),
+            };
             let theirs = fsic::accept(&context.exchange(), told, &work.own_counters()?, &ours)?;
             if let Some(known) = theirs.beyond
                 && renewal::become_another(context, work, known)?
             {
                 ours = fsic::ours(context.home, work, &context.exchange())?;
             }
-            context.session.client_fsic = theirs.fsic;
-            context.session.server_fsic = ours;
+            context.session.client_fsic = theirs.fsic.into();
+            context.session.server_fsic = ours.into();
         }
     }
     if context.role() == Role::Producer {

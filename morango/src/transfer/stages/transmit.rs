@@ -92,11 +92,11 @@ fn look_for_ourselves(context: &mut Context<'_>, records: &[BufferRecord]) -> Re
 /// goes beyond the counters of the sender is not claimed even then.
 fn note_unclaimed(context: &Context<'_>, records: &[BufferRecord]) -> Result<()> {
     let session = &context.session;
-    let sender = session.producer_fsic();
+    let sender = session.producer_fsic()?;
     let mut unclaimed = DatabaseMaxCounters::new();
     // It is noted with the first chunk, also where all of that one was refused: more may come.
     if session.records_transferred == 0 {
-        unclaimed.raise_all(&session.completed_by());
+        unclaimed.raise_all(&session.completed_by()?);
     }
     for record in records.iter().map(BufferRecord::record) {
         if !sender.covers(&record.partition, record.last_saved) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use chrono::Utc;
-use morango::counter::{Fsic, RecordMaxCounters, Stamp};
+use morango::counter::{Fsic, KeptFsic, RecordMaxCounters, Stamp};
 use morango::id::{CertificateId, InstanceId, SyncSessionId, TransferSessionId};
 use morango::port::{DeserializeOrder, FailedBefore, ReceivedChunk, Storage};
 use morango::prelude::*;
@@ -40,7 +40,7 @@ pub(crate) fn receive(storage: &dyn Storage, dataset: SyncId, partitions: u64) -
     let counters = records.iter().map(|record| {
         (record.partition.clone(), BTreeMap::from([(record.last_saved.instance, record.last_saved.counter)]))
     });
-    session.server_fsic = Fsic { sub: counters.collect(), super_: BTreeMap::new() };
+    session.server_fsic = Fsic { sub: counters.collect(), super_: BTreeMap::new() }.into();
     let go_on = |_| ControlFlow::Continue(());
     storage.dequeue(&session, &go_on)?;
     let order = DeserializeOrder {
@@ -126,8 +126,8 @@ fn open(storage: &dyn Storage, dataset: SyncId, records: u64) -> Outcome<Transfe
         records_transferred: 0,
         bytes_sent: 0,
         bytes_received: 0,
-        client_fsic: Fsic::default(),
-        server_fsic: Fsic::default(),
+        client_fsic: KeptFsic::default(),
+        server_fsic: KeptFsic::default(),
         started_at: now,
         last_activity_at: now,
         is_active: true,
