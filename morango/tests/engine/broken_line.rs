@@ -39,7 +39,9 @@ pub(crate) struct BrokenLine {
 }
 
 /// Whoever is told from which record on a chunk is fetched, before it is.
-struct Watch(Box<dyn Fn(&TransferSessionId, u64) + Send + Sync>);
+struct Watch(Box<Tell>);
+
+type Tell = dyn Fn(&TransferSessionId, u64) + Send + Sync;
 
 impl fmt::Debug for Watch {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
