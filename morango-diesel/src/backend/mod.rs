@@ -482,13 +482,13 @@ pub(crate) fn by_counter(connection: &Connection<'_>) -> &'static str {
     }
 }
 
-/// Rows that one statement inserts.
-pub(crate) fn rows_inserted_max(connection: &Connection<'_>) -> usize {
+/// Rows that one statement inserts or changes. Where it is more than one, values can be bound for many rows at once.
+pub(crate) fn rows_written_max(connection: &Connection<'_>) -> usize {
     match connection {
         #[cfg(feature = "sqlite")]
-        Connection::Sqlite(_) => sqlite::ROWS_INSERTED_MAX,
+        Connection::Sqlite(_) => sqlite::ROWS_WRITTEN_MAX,
         #[cfg(feature = "postgres")]
-        Connection::Postgres(_) => postgres::ROWS_INSERTED_MAX,
+        Connection::Postgres(_) => postgres::ROWS_WRITTEN_MAX,
     }
 }
 

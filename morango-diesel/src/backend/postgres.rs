@@ -48,8 +48,8 @@ pub(crate) const MIGRATIONS: &[&str] = &[
 /// PostgreSQL finds the index by itself.
 pub(crate) const BY_COUNTER: &str = "";
 
-/// Rows that one statement inserts: each statement is a way to the server and back.
-pub(crate) const ROWS_INSERTED_MAX: usize = 50;
+/// Rows that one statement inserts or changes: each statement is a way to the server and back.
+pub(crate) const ROWS_WRITTEN_MAX: usize = 250;
 
 /// The function that gives the lesser of two numbers.
 pub(crate) const LEAST: &str = "least";
@@ -134,11 +134,12 @@ pub(crate) fn connect(target: &Target) -> morango::Result<PgConnection> {
 /// Opens a connection for the storage's own use.
 ///
 /// Every statement of ours is served by an index. A table that was just filled has no statistics yet, and for one that seemed empty the
-/// server would read all of it, and go on doing so for as long as the statement stays prepared.
+/// server would read all of it, and go on doing so for as long as the statement stays prepared. The same goes for rows that are given
+/// with a statement and looked up one by one: it would rather read the whole store beside them.
 pub(crate) fn connect_own(target: &Target) -> morango::Result<PgConnection> {
     let mut connection = connect(target)?;
     connection
-        .batch_execute("SET enable_seqscan = off; SET jit = off")
+        .batch_execute("SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off")
         .map_err(|error| from_diesel(format!("connect to the database {}", target.location), error))?;
     Ok(connection)
 }
