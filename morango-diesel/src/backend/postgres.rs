@@ -43,10 +43,24 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     super::HOUSEKEEPING_SQL,
     include_str!("postgres/completed.sql"),
     include_str!("postgres/handed_over.sql"),
+    include_str!("postgres/waiting.sql"),
 ];
 
 /// PostgreSQL finds the index by itself.
 pub(crate) const BY_COUNTER: &str = "";
+
+/// Where what waits, or was dropped, is found by model: a table of its own, so that settling a record touches no index of the store.
+pub(crate) const WAITING: &str = "morango_waiting";
+
+/// The same with all that the store has of these records, under the name `held`.
+///
+/// Each record is looked up by its number, whatever the server believes of how many wait: `OFFSET 0` keeps it from reading the
+/// whole store beside them.
+pub(crate) const WAITING_RECORDS: &str =
+    "(SELECT is_dirty, profile, model_name, is_deleted, morango_waiting.sequence, record.* FROM morango_waiting CROSS JOIN LATERAL
+         (SELECT record_id, partition, serialized, self_reference, is_hard_deleted, last_saved_instance, last_saved_counter,
+         transfer_session, failure_kind, failure_reason, waiting_since FROM morango_store
+         WHERE morango_store.sequence = morango_waiting.sequence OFFSET 0) AS record) AS held";
 
 /// Rows that one statement inserts or changes: each statement is a way to the server and back.
 pub(crate) const ROWS_WRITTEN_MAX: usize = 250;
