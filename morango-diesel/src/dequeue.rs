@@ -14,9 +14,11 @@
 //! What decides about a record is [`morango::record::relation`] and, in a conflict, [`morango::record::merge`]; here their decision is
 //! carried out.
 
-use std::collections::{HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::{HashMap, VecDeque};
 
 use diesel::prelude::*;
+use diesel::result::Error as DieselError;
 use diesel::sql_types::{BigInt, Binary, Text};
 use morango::counter::{CounterError, RecordMaxCounters, Stamp};
 use morango::id::{InstanceId, SyncId, TransferSessionId};
@@ -26,16 +28,17 @@ use morango::scope::Filter;
 use morango::session::TransferSession;
 use morango::{Error, ErrorKind, limits};
 
-use crate::backend::{self, Lock};
+use crate::backend::Lock;
 use crate::connection::Connection;
 use crate::counters;
 use crate::error::Fault;
 use crate::incoming;
 use crate::models::InstalledModels;
 use crate::receive::Rejections;
+use crate::received::{Replacement, insert_new, replace_all};
 use crate::records::{RecordRow, select_records};
 use crate::sessions;
-use crate::statement::{Statement, Value, sql};
+use crate::statement::sql;
 use crate::transaction::{current_stamp, raise_counter};
 use crate::transactions::Transactions;
 use crate::unclaimed;
@@ -94,8 +97,8 @@ struct Step {
     records: u64,
 }
 
-/// Records of ours that one statement looks up to be merged with.
-const HEADS_LOADED: usize = 50;
+/// Records that are merged together: one statement looks up ours of the same ids.
+const PAGE_RECORDS: usize = 100;
 
 /// Merges the next chunks, as many as one transaction takes and at least one, and deletes them.
 ///
@@ -120,19 +123,9 @@ fn merge_chunks(
             break;
         }
         merged.report.new += part.inserted;
-        for page in part.records.chunks(HEADS_LOADED) {
-            let mut heads = heads(connection, page)?;
-            for record in page {
-                // Of two with the same id the second meets what the first has become.
-                let ours = heads.remove(&record.id);
-                match merge(connection, (session, &mut rejections), models, saved, (ours, record))? {
-                    Some(Relation::New) => merged.report.new += 1,
-                    Some(Relation::FastForward) => merged.report.fast_forwarded += 1,
-                    Some(Relation::AlreadySeen) => merged.report.already_seen += 1,
-                    Some(Relation::Conflict) => merged.report.conflicts += 1,
-                    None => {}
-                }
-            }
+        for page in part.records.chunks(PAGE_RECORDS) {
+            Merging { session, models, saved, rejections: &mut rejections, report: &mut merged.report }
+                .merge_page(connection, page)?;
         }
         merged.records = records_after;
         sql("DELETE FROM morango_incoming WHERE number = ").bind(number).execute(connection)?;
@@ -147,63 +140,180 @@ fn next_chunk(connection: &mut Connection<'_>, session: &TransferSessionId) -> R
     Ok(next.returns::<(BigInt, Binary)>().get_result(connection).optional()?)
 }
 
-/// Merges one record with ours, if that was there when it was looked for; `None` where it was set aside.
-///
-/// What was checked at the gate is not checked again but for where it belongs: who may write what hangs on that.
-fn merge(
-    connection: &mut Connection<'_>,
-    (session, rejections): (&TransferSession, &mut Rejections<'_>),
-    models: &InstalledModels,
+/// Where records are merged with ours, and what came of it so far.
+struct Merging<'m, 's> {
+    session: &'m TransferSession,
+    models: &'m InstalledModels,
     saved: Stamp,
-    (ours, theirs): (Option<Head>, &StoreRecord),
-) -> Result<Option<Relation>, Fault> {
-    if theirs.profile != session.profile {
-        return set_aside(connection, rejections, theirs, &RecordError::Profile { profile: theirs.profile.clone() });
-    }
-    if !session.filter.contains(&theirs.partition) {
-        let error = RecordError::OutsideFilter { partition: theirs.partition.clone() };
-        return set_aside(connection, rejections, theirs, &error);
-    }
-    let ours = match ours {
-        Some(ours) => ours,
-        // It was in the store when its chunk came. Should it have gone since, it is new.
-        None if insert_new(connection, &session.id, theirs)? => return Ok(Some(Relation::New)),
-        None => head(connection, theirs)?,
-    };
-    if ours.identity() != identity(theirs) {
-        return set_aside(connection, rejections, theirs, &RecordError::Displaced { id: theirs.id });
-    }
-    let mut counters = RecordMaxCounters::from_bytes(&ours.record_max_counters)?;
-    let stamp = Stamp::new(ours.last_saved_instance, ours.last_saved_counter);
-    let relation = relation(Some((&stamp, &counters)), (&theirs.last_saved, &theirs.counters));
-    let known = counters.len();
-    if relation != Relation::AlreadySeen {
-        counters.merge_max(&theirs.counters);
-    }
-    if counters.len() > limits::RECORD_MAX_COUNTERS_MAX.max(known) {
-        // Nobody would take the record with the counters of both.
-        let error = CounterError::TooMany { max: limits::RECORD_MAX_COUNTERS_MAX };
-        return set_aside(connection, rejections, theirs, &RecordError::Counter(error));
-    }
-    match relation {
-        Relation::AlreadySeen => {}
-        Relation::FastForward => {
-            replace(connection, session, ours.sequence, theirs, &counters)?;
-        }
-        Relation::Conflict => {
-            let ours_whole = select_records("WHERE sequence = ").bind(ours.sequence);
-            let ours_whole = ours_whole.get_result::<RecordRow>(connection)?.into_record()?;
-            let definition = models.of_name(&theirs.profile, &theirs.model_name).map(|model| model.definition);
-            let Merged { record, failure } = record::merge(definition, &ours_whole, theirs, saved);
-            if let Some(reason) = failure {
-                let (model, id) = (&record.model_name, record.id);
-                tracing::warn!(%model, %id, reason, "no merge policy could be applied, so ours stays and theirs is kept");
+    rejections: &'m mut Rejections<'s>,
+    report: &'m mut DequeueReport,
+}
+
+impl Merging<'_, '_> {
+    /// Merges records with ours. What is to stand in the place of ours is written together in the end.
+    fn merge_page(&mut self, connection: &mut Connection<'_>, page: &[StoreRecord]) -> Result<(), Fault> {
+        let mut heads = heads(connection, page)?;
+        let mut met = Vec::with_capacity(page.len());
+        for theirs in page {
+            // Of two with the same id the second meets what the first has become.
+            let meeting = match (self.reason_against(theirs), heads.remove(&theirs.id)) {
+                (Some(error), _) => Err(error),
+                (None, Some(head)) => Ours::meet(head, theirs)?.map(Some),
+                (None, None) => Ok(None),
+            };
+            match meeting {
+                Ok(ours) => met.push((theirs, ours)),
+                Err(error) => self.set_aside(connection, theirs, &error)?,
             }
-            replace(connection, session, ours.sequence, &record, &record.counters)?;
         }
-        Relation::New => unreachable!("a record of ours was given"),
+        let mut wholes = Wholes::of(met.iter().filter_map(|(_, ours)| ours.as_ref()));
+        let mut replacements = Vec::new();
+        for (theirs, ours) in met {
+            if let Some(ours) = ours {
+                replacements.extend(self.merge(connection, &mut wholes, ours, theirs)?);
+                continue;
+            }
+            replace_all(connection, &self.session.id, &std::mem::take(&mut replacements))?;
+            // It was in the store when its chunk came. Should it have gone since, it is new.
+            if insert_new(connection, &self.session.id, theirs)? {
+                self.report.new += 1;
+                continue;
+            }
+            match Ours::meet(head(connection, theirs)?, theirs)? {
+                Ok(ours) => replacements.extend(self.merge(connection, &mut wholes, ours, theirs)?),
+                Err(error) => self.set_aside(connection, theirs, &error)?,
+            }
+        }
+        replace_all(connection, &self.session.id, &replacements)
     }
-    Ok(Some(relation))
+
+    /// What was checked at the gate is not checked again but for where it belongs: who may write what hangs on that.
+    fn reason_against(&self, theirs: &StoreRecord) -> Option<RecordError> {
+        if theirs.profile != self.session.profile {
+            return Some(RecordError::Profile { profile: theirs.profile.clone() });
+        }
+        let is_within = self.session.filter.contains(&theirs.partition);
+        (!is_within).then(|| RecordError::OutsideFilter { partition: theirs.partition.clone() })
+    }
+
+    /// Merges one record with ours, and gives what is to stand in the place of ours, if anything is.
+    fn merge<'r>(
+        &mut self,
+        connection: &mut Connection<'_>,
+        wholes: &mut Wholes,
+        Ours { head, counters, relation }: Ours,
+        theirs: &'r StoreRecord,
+    ) -> Result<Option<Replacement<'r>>, Fault> {
+        let sequence = head.sequence;
+        match relation {
+            Relation::AlreadySeen => {
+                self.report.already_seen += 1;
+                Ok(None)
+            }
+            Relation::FastForward => {
+                self.report.fast_forwarded += 1;
+                Ok(Some(Replacement { sequence, record: Cow::Borrowed(theirs), counters }))
+            }
+            Relation::Conflict => {
+                self.report.conflicts += 1;
+                let ours_whole = wholes.take(connection, &head.id)?;
+                let model = self.models.of_name(&theirs.profile, &theirs.model_name);
+                let definition = model.map(|model| model.definition);
+                let Merged { record, failure } = record::merge(definition, &ours_whole, theirs, self.saved);
+                if let Some(reason) = failure {
+                    let (model, id) = (&record.model_name, record.id);
+                    tracing::warn!(%model, %id, reason, "no merge policy could be applied, so ours stays and theirs is kept");
+                }
+                let counters = record.counters.clone();
+                Ok(Some(Replacement { sequence, record: Cow::Owned(record), counters }))
+            }
+            Relation::New => unreachable!("a record of ours was given"),
+        }
+    }
+
+    fn set_aside(
+        &mut self,
+        connection: &mut Connection<'_>,
+        theirs: &StoreRecord,
+        error: &RecordError,
+    ) -> Result<(), Fault> {
+        let claimed_id = theirs.id.to_string();
+        let rejection = Rejection { claimed_id, reason: error.to_string(), received: theirs.serialized.clone() };
+        self.rejections.keep(connection, &rejection)
+    }
+}
+
+/// A record of ours that a received one meets.
+struct Ours {
+    head: Head,
+    /// The counters of ours, and of theirs where they are not known.
+    counters: RecordMaxCounters,
+    relation: Relation,
+}
+
+impl Ours {
+    /// How the two stand to each other, or why theirs cannot be merged with ours.
+    fn meet(head: Head, theirs: &StoreRecord) -> Result<Result<Self, RecordError>, Fault> {
+        if head.identity() != identity(theirs) {
+            return Ok(Err(RecordError::Displaced { id: theirs.id }));
+        }
+        let mut counters = RecordMaxCounters::from_bytes(&head.record_max_counters)?;
+        let stamp = Stamp::new(head.last_saved_instance, head.last_saved_counter);
+        let relation = relation(Some((&stamp, &counters)), (&theirs.last_saved, &theirs.counters));
+        let known = counters.len();
+        if relation != Relation::AlreadySeen {
+            counters.merge_max(&theirs.counters);
+        }
+        if counters.len() > limits::RECORD_MAX_COUNTERS_MAX.max(known) {
+            // Nobody would take the record with the counters of both.
+            let error = CounterError::TooMany { max: limits::RECORD_MAX_COUNTERS_MAX };
+            return Ok(Err(RecordError::Counter(error)));
+        }
+        Ok(Ok(Self { head, counters, relation }))
+    }
+}
+
+/// Records of ours that are merged with others, read together as far as they are not long.
+struct Wholes {
+    /// Those to come, in their order, with the lengths of their texts.
+    ahead: VecDeque<(SyncId, usize)>,
+    read: HashMap<SyncId, StoreRecord>,
+}
+
+impl Wholes {
+    fn of<'o>(ours: impl Iterator<Item = &'o Ours>) -> Self {
+        let conflicting = ours.filter(|ours| ours.relation == Relation::Conflict);
+        let bytes = |head: &Head| usize::try_from(head.bytes).unwrap_or(usize::MAX);
+        let ahead = conflicting.map(|ours| (ours.head.id, bytes(&ours.head))).collect();
+        Self { ahead, read: HashMap::new() }
+    }
+
+    /// One of them. It is read with those that come next; or, where it was written since the heads were read, by itself.
+    fn take(&mut self, connection: &mut Connection<'_>, id: &SyncId) -> Result<StoreRecord, Fault> {
+        if let Some(record) = self.read.remove(id) {
+            return Ok(record);
+        }
+        let mut ids = Vec::new();
+        let mut room = limits::TRANSACTION_BYTES_MAX;
+        while let Some((next, bytes)) = self.ahead.front()
+            && (ids.is_empty() && next == id || !ids.is_empty() && *bytes <= room)
+        {
+            room = room.saturating_sub(*bytes);
+            ids.push(*next);
+            self.ahead.pop_front();
+        }
+        if ids.len() < 2 {
+            let record = select_records("WHERE record_id = ").bind(id);
+            return record.get_result::<RecordRow>(connection)?.into_record();
+        }
+        let filled = ids.iter().chain(std::iter::repeat_n(id, PAGE_RECORDS - ids.len()));
+        let records = select_records("WHERE record_id IN (").bind_all(filled).sql(")");
+        for row in records.load::<RecordRow>(connection)? {
+            let record = row.into_record()?;
+            self.read.insert(record.id, record);
+        }
+        self.read.remove(id).ok_or_else(|| DieselError::NotFound.into())
+    }
 }
 
 /// Of a store record, what decides about a received one.
@@ -218,6 +328,8 @@ struct Head {
     last_saved_instance: InstanceId,
     last_saved_counter: i64,
     record_max_counters: Vec<u8>,
+    /// The length of its texts.
+    bytes: i64,
 }
 
 impl Head {
@@ -237,16 +349,18 @@ fn head(connection: &mut Connection<'_>, theirs: &StoreRecord) -> Result<Head, F
 /// Ours of the same ids as theirs, by id. The statement is filled up, so that it stays the same.
 fn heads(connection: &mut Connection<'_>, theirs: &[StoreRecord]) -> Result<HashMap<SyncId, Head>, Fault> {
     let last = theirs.last().expect("a chunk is not empty");
-    let filled = theirs.iter().chain(std::iter::repeat_n(last, HEADS_LOADED - theirs.len()));
+    let filled = theirs.iter().chain(std::iter::repeat_n(last, PAGE_RECORDS - theirs.len()));
     let heads = sql(HEAD).sql("IN (").bind_all(filled.map(|record| &record.id)).sql(")");
     let heads = heads.returns::<HeadTypes>().load::<Head>(connection)?;
     Ok(heads.into_iter().map(|head| (head.id, head)).collect())
 }
 
 const HEAD: &str = "SELECT record_id, sequence, profile, model_name, partition, source_id, last_saved_instance,
-     last_saved_counter, record_max_counters FROM morango_store WHERE record_id ";
+     last_saved_counter, record_max_counters,
+     CAST(octet_length(serialized) + octet_length(conflicting_serialized_data) AS BIGINT)
+     FROM morango_store WHERE record_id ";
 
-type HeadTypes = (Binary, BigInt, Text, Text, Text, Text, Binary, BigInt, Binary);
+type HeadTypes = (Binary, BigInt, Text, Text, Text, Text, Binary, BigInt, Binary, BigInt);
 
 /// Where the records of a session belong. Who may write what hangs on that, so it is asked again of what passed the gate.
 pub(crate) struct Place {
@@ -259,118 +373,6 @@ impl Place {
     pub(crate) fn holds(&self, record: &StoreRecord) -> bool {
         record.profile == self.profile && self.filter.contains(&record.partition)
     }
-}
-
-/// Inserts a received record, to become a row, and says whether it was new; see [`insert_all_new`].
-fn insert_new(
-    connection: &mut Connection<'_>,
-    session: &TransferSessionId,
-    theirs: &StoreRecord,
-) -> Result<bool, Fault> {
-    struct InsertNew;
-
-    let insert = values(sql(INSERT).sql("("), session, theirs).sql(") ON CONFLICT (record_id) DO NOTHING");
-    Ok(insert.execute_as::<InsertNew>(connection)? == 1)
-}
-
-/// Inserts received records, to become rows, and says which were new. Of two with the same id only the first can be.
-///
-/// Before: the records belong to the session. After: each is in the store as it came, or nothing has changed. No counter moves.
-pub(crate) fn insert_all_new(
-    connection: &mut Connection<'_>,
-    session: &TransferSessionId,
-    records: &[&StoreRecord],
-) -> Result<HashSet<SyncId>, Fault> {
-    let mut new = HashSet::with_capacity(records.len());
-    for page in records.chunks(backend::rows_inserted_max(connection)) {
-        if let [record] = page {
-            if insert_new(connection, session, record)? {
-                new.insert(record.id);
-            }
-            continue;
-        }
-        let mut inserted = sql(INSERT);
-        for (position, record) in page.iter().enumerate() {
-            inserted = values(inserted.sql(if position == 0 { "(" } else { "), (" }), session, record);
-        }
-        let inserted = inserted.sql(") ON CONFLICT (record_id) DO NOTHING RETURNING record_id").returns::<Binary>();
-        new.extend(inserted.load::<SyncId>(connection)?);
-    }
-    Ok(new)
-}
-
-const INSERT: &str = "INSERT INTO morango_store (record_id, profile, model_name, partition, source_id,
-     last_saved_instance, last_saved_counter, is_deleted, is_hard_deleted, is_dirty, self_reference,
-     transfer_session, record_max_counters, serialized, conflicting_serialized_data) VALUES ";
-
-/// The values of one received record, in the order of [`INSERT`].
-fn values<'a>(insert: Statement<'a>, session: &TransferSessionId, theirs: &'a StoreRecord) -> Statement<'a> {
-    insert
-        .bind(&theirs.id)
-        .sql(", ")
-        .bind_all(identity(theirs))
-        .sql(", ")
-        .bind(&theirs.last_saved.instance)
-        .sql(", ")
-        .bind(theirs.last_saved.counter)
-        .sql(", ")
-        .bind(theirs.deleted)
-        .sql(", ")
-        .bind(theirs.hard_deleted)
-        .sql(", 1, ")
-        .bind(&theirs.self_ref_fk)
-        .sql(", ")
-        .bind(session)
-        .sql(", ")
-        .bind(theirs.counters.to_bytes())
-        .sql(", ")
-        .bind(Value::content(&theirs.serialized))
-        .sql(", ")
-        .bind(Value::content(&theirs.conflicting_serialized_data))
-}
-
-/// Puts a record in the place of ours, to become a row. Where it belongs stays what it was.
-fn replace(
-    connection: &mut Connection<'_>,
-    session: &TransferSession,
-    sequence: i64,
-    record: &StoreRecord,
-    counters: &RecordMaxCounters,
-) -> Result<(), Fault> {
-    sql("UPDATE morango_store SET is_dirty = 1, failure_kind = NULL, failure_reason = NULL, last_saved_instance = ")
-        .bind(&record.last_saved.instance)
-        .sql(", last_saved_counter = ")
-        .bind(record.last_saved.counter)
-        .sql(", is_deleted = ")
-        .bind(record.deleted)
-        .sql(", is_hard_deleted = ")
-        .bind(record.hard_deleted)
-        .sql(", self_reference = ")
-        .bind(&record.self_ref_fk)
-        .sql(", transfer_session = ")
-        .bind(&session.id)
-        .sql(", record_max_counters = ")
-        .bind(counters.to_bytes())
-        .sql(", serialized = ")
-        .bind(Value::content(&record.serialized))
-        .sql(", conflicting_serialized_data = ")
-        .bind(Value::content(&record.conflicting_serialized_data))
-        .sql(" WHERE sequence = ")
-        .bind(sequence)
-        .execute(connection)?;
-    Ok(())
-}
-
-fn set_aside(
-    connection: &mut Connection<'_>,
-    rejections: &mut Rejections<'_>,
-    theirs: &StoreRecord,
-    error: &RecordError,
-) -> Result<Option<Relation>, Fault> {
-    let rejection =
-        Rejection { claimed_id: theirs.id.to_string(), reason: error.to_string(), received: theirs.serialized.clone() };
-    rejections.keep(connection, &rejection)?;
-    Ok(None)
 }
 
 /// Raises the database max counters to what the producer sent. Where nothing is higher than ours, nothing is written.

@@ -44,6 +44,8 @@ mod queue;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod receive;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod received;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod records;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod renewal;

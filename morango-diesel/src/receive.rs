@@ -16,10 +16,11 @@ use morango::{Error, ErrorKind, limits};
 
 use crate::backend::{self, Lock};
 use crate::connection::Connection;
-use crate::dequeue::{Place, insert_all_new};
+use crate::dequeue::Place;
 use crate::error::Fault;
 use crate::incoming::{encode, encoded_length};
 use crate::queue::delete_queue;
+use crate::received::insert_all_new;
 use crate::statement::{Statement, Value, sql};
 use crate::storage::DieselStorage;
 use crate::transaction::current_stamp;

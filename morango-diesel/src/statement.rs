@@ -19,7 +19,7 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::{Error as DieselError, QueryResult};
 use diesel::serialize::ToSql;
 #[cfg(feature = "postgres")]
-use diesel::sql_types::Uuid;
+use diesel::sql_types::{Array, Uuid};
 use diesel::sql_types::{BigInt, Binary, Double, HasSqlType, Nullable, Text, Untyped};
 #[cfg(feature = "sqlite")]
 use diesel::sqlite::Sqlite;
@@ -71,6 +71,21 @@ pub(crate) enum Value<'a> {
     Id(Option<SyncId>),
     /// A text that may hold any character, as a peer's may, or none; see [`Value::content`].
     Content(Option<Cow<'a, str>>),
+    /// A value for each of many rows, as one. Only PostgreSQL takes that: elsewhere a statement for each row is as quick.
+    Many(Many<'a>),
+}
+
+/// Values of one kind, one for each of many rows.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Many<'a> {
+    /// Texts.
+    Texts(Vec<&'a str>),
+    /// Bytes, and texts that may hold any character.
+    Blobs(Vec<Cow<'a, [u8]>>),
+    /// Whole numbers.
+    Integers(Vec<i64>),
+    /// Ids of ours.
+    Ids(Vec<SyncId>),
 }
 
 impl<'a, Row> Statement<'a, Row> {
@@ -274,6 +289,9 @@ trait Dialect: Backend {
 
     /// Binds no such text.
     fn bind_no_content(out: &mut AstPass<'_, '_, Self>) -> QueryResult<()>;
+
+    /// Binds many values as one.
+    fn bind_many<'b>(out: &mut AstPass<'_, 'b, Self>, many: &'b Many<'_>) -> QueryResult<()>;
 }
 
 /// Ids are bytes; a text may hold any character.
@@ -298,6 +316,10 @@ impl Dialect for Sqlite {
     fn bind_no_content(out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
         out.push_bind_param::<Nullable<Text>, Option<String>>(&None)
     }
+
+    fn bind_many<'b>(_: &mut AstPass<'_, 'b, Self>, _: &'b Many<'_>) -> QueryResult<()> {
+        Err(DieselError::QueryBuilderError("SQLite takes the values of one row at a time".into()))
+    }
 }
 
 /// Ids are of the type `uuid`. A text cannot hold the character of the number 0, so what may be any text is kept as the bytes
@@ -321,6 +343,15 @@ impl Dialect for Pg {
 
     fn bind_no_content(out: &mut AstPass<'_, '_, Self>) -> QueryResult<()> {
         out.push_bind_param::<Nullable<Binary>, Option<Vec<u8>>>(&None)
+    }
+
+    fn bind_many<'b>(out: &mut AstPass<'_, 'b, Self>, many: &'b Many<'_>) -> QueryResult<()> {
+        match many {
+            Many::Texts(texts) => out.push_bind_param::<Array<Text>, Vec<&str>>(texts),
+            Many::Blobs(blobs) => out.push_bind_param::<Array<Binary>, Vec<Cow<'_, [u8]>>>(blobs),
+            Many::Integers(numbers) => out.push_bind_param::<Array<BigInt>, Vec<i64>>(numbers),
+            Many::Ids(ids) => out.push_bind_param::<Array<Uuid>, Vec<SyncId>>(ids),
+        }
     }
 }
 
@@ -349,6 +380,7 @@ where
                 Part::Value(Value::Id(None)) => Db::bind_no_id(&mut out)?,
                 Part::Value(Value::Content(Some(text))) => Db::bind_content(&mut out, text)?,
                 Part::Value(Value::Content(None)) => Db::bind_no_content(&mut out)?,
+                Part::Value(Value::Many(many)) => Db::bind_many(&mut out, many)?,
                 Part::Value(Value::Text(Some(text))) => out.push_bind_param::<Text, str>(text)?,
                 Part::Value(Value::Blob(Some(bytes))) => out.push_bind_param::<Binary, [u8]>(bytes)?,
                 Part::Value(Value::Integer(Some(number))) => out.push_bind_param::<BigInt, i64>(number)?,
@@ -472,6 +504,31 @@ impl<'a> Value<'a> {
     /// A text that may hold any character, also that of the number 0: what a peer or a user wrote, or what quotes it.
     pub(crate) fn content(text: &'a str) -> Self {
         Self::Content(Some(Cow::Borrowed(text)))
+    }
+
+    /// Texts of names, one for each row.
+    pub(crate) fn texts(texts: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::Many(Many::Texts(texts.into_iter().collect()))
+    }
+
+    /// Texts that may hold any character, one for each row; see [`Value::content`].
+    pub(crate) fn contents(texts: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::Many(Many::Blobs(texts.into_iter().map(|text| Cow::Borrowed(text.as_bytes())).collect()))
+    }
+
+    /// Bytes, for each row.
+    pub(crate) fn blobs(blobs: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        Self::Many(Many::Blobs(blobs.into_iter().map(Cow::Owned).collect()))
+    }
+
+    /// Whole numbers and flags, one for each row.
+    pub(crate) fn integers<N: Into<i64>>(numbers: impl IntoIterator<Item = N>) -> Self {
+        Self::Many(Many::Integers(numbers.into_iter().map(Into::into).collect()))
+    }
+
+    /// Ids, one for each row.
+    pub(crate) fn ids(ids: impl IntoIterator<Item = [u8; 16]>) -> Self {
+        Self::Many(Many::Ids(ids.into_iter().map(SyncId::from_bytes).collect()))
     }
 }
 

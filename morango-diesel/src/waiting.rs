@@ -12,6 +12,7 @@ use morango::id::{InstanceId, SyncId, TransferSessionId};
 use morango::port::{Waiting, WaitingCursor, WaitingKind, WaitingPage, WaitingRecords, WaitingSource, WaitingState};
 use morango::{Error, ErrorKind, limits};
 
+use crate::backend;
 use crate::connection::Connection;
 use crate::error::Fault;
 use crate::statement::{Statement, Value, sql};
@@ -118,9 +119,12 @@ impl<'a> Search<'a> {
         let mut found = sql("SELECT held.sequence, held.model_name, held.record_id, held.partition, held.failure_kind,
              held.failure_reason, held.waiting_since, held.last_saved_instance, held.last_saved_counter, held.is_deleted,
              held.is_hard_deleted, held.transfer_session, sync.side, sync.client_instance, sync.server_instance,
-             sync.connection_path FROM morango_store AS held
-             LEFT JOIN morango_transfer_session AS transfer ON transfer.id = held.transfer_session
-             LEFT JOIN morango_sync_session AS sync ON sync.id = transfer.sync_session WHERE held.is_dirty = ")
+             sync.connection_path FROM ")
+        .sql(backend::waiting_records(connection))
+        .sql(
+            " LEFT JOIN morango_transfer_session AS transfer ON transfer.id = held.transfer_session
+             LEFT JOIN morango_sync_session AS sync ON sync.id = transfer.sync_session WHERE held.is_dirty = ",
+        )
         .sql(self.state())
         .sql(" AND held.profile = ")
         .bind(self.which.profile());

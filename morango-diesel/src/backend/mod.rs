@@ -490,13 +490,34 @@ pub(crate) fn by_counter(connection: &Connection<'_>) -> &'static str {
     }
 }
 
-/// Rows that one statement inserts.
-pub(crate) fn rows_inserted_max(connection: &Connection<'_>) -> usize {
+/// Where records that wait, or were dropped, are found by `is_dirty`, profile, `model_name`, `is_deleted` and sequence, and by
+/// nothing else.
+pub(crate) fn waiting(connection: &Connection<'_>) -> &'static str {
     match connection {
         #[cfg(feature = "sqlite")]
-        Connection::Sqlite(_) => sqlite::ROWS_INSERTED_MAX,
+        Connection::Sqlite(_) => sqlite::WAITING,
         #[cfg(feature = "postgres")]
-        Connection::Postgres(_) => postgres::ROWS_INSERTED_MAX,
+        Connection::Postgres(_) => postgres::WAITING,
+    }
+}
+
+/// The same with all that the store has of these records, under the name `held`.
+pub(crate) fn waiting_records(connection: &Connection<'_>) -> &'static str {
+    match connection {
+        #[cfg(feature = "sqlite")]
+        Connection::Sqlite(_) => sqlite::WAITING_RECORDS,
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(_) => postgres::WAITING_RECORDS,
+    }
+}
+
+/// Rows that one statement inserts or changes. Where it is more than one, values can be bound for many rows at once.
+pub(crate) fn rows_written_max(connection: &Connection<'_>) -> usize {
+    match connection {
+        #[cfg(feature = "sqlite")]
+        Connection::Sqlite(_) => sqlite::ROWS_WRITTEN_MAX,
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(_) => postgres::ROWS_WRITTEN_MAX,
     }
 }
 

@@ -43,13 +43,27 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     super::HOUSEKEEPING_SQL,
     include_str!("postgres/completed.sql"),
     include_str!("postgres/handed_over.sql"),
+    include_str!("postgres/waiting.sql"),
 ];
 
 /// PostgreSQL finds the index by itself.
 pub(crate) const BY_COUNTER: &str = "";
 
-/// Rows that one statement inserts: each statement is a way to the server and back.
-pub(crate) const ROWS_INSERTED_MAX: usize = 50;
+/// Where what waits, or was dropped, is found by model: a table of its own, so that settling a record touches no index of the store.
+pub(crate) const WAITING: &str = "morango_waiting";
+
+/// The same with all that the store has of these records, under the name `held`.
+///
+/// Each record is looked up by its number, whatever the server believes of how many wait: `OFFSET 0` keeps it from reading the
+/// whole store beside them.
+pub(crate) const WAITING_RECORDS: &str =
+    "(SELECT is_dirty, profile, model_name, is_deleted, morango_waiting.sequence, record.* FROM morango_waiting CROSS JOIN LATERAL
+         (SELECT record_id, partition, serialized, self_reference, is_hard_deleted, last_saved_instance, last_saved_counter,
+         transfer_session, failure_kind, failure_reason, waiting_since FROM morango_store
+         WHERE morango_store.sequence = morango_waiting.sequence OFFSET 0) AS record) AS held";
+
+/// Rows that one statement inserts or changes: each statement is a way to the server and back.
+pub(crate) const ROWS_WRITTEN_MAX: usize = 250;
 
 /// The function that gives the lesser of two numbers.
 pub(crate) const LEAST: &str = "least";
@@ -134,11 +148,12 @@ pub(crate) fn connect(target: &Target) -> morango::Result<PgConnection> {
 /// Opens a connection for the storage's own use.
 ///
 /// Every statement of ours is served by an index. A table that was just filled has no statistics yet, and for one that seemed empty the
-/// server would read all of it, and go on doing so for as long as the statement stays prepared.
+/// server would read all of it, and go on doing so for as long as the statement stays prepared. The same goes for rows that are given
+/// with a statement and looked up one by one: it would rather read the whole store beside them.
 pub(crate) fn connect_own(target: &Target) -> morango::Result<PgConnection> {
     let mut connection = connect(target)?;
     connection
-        .batch_execute("SET enable_seqscan = off; SET jit = off")
+        .batch_execute("SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off")
         .map_err(|error| from_diesel(format!("connect to the database {}", target.location), error))?;
     Ok(connection)
 }

@@ -49,8 +49,14 @@ pub(crate) const MIGRATIONS: &[&str] = &[
 /// Which index finds an instance's latest records.
 pub(crate) const BY_COUNTER: &str = " INDEXED BY morango_store_by_counter";
 
-/// Rows that one statement inserts: a prepared one for each is as fast as any.
-pub(crate) const ROWS_INSERTED_MAX: usize = 1;
+/// Where what waits, or was dropped, is found by model: an index over what waits serves it.
+pub(crate) const WAITING: &str = "morango_store";
+
+/// The same with all that the store has of these records, under the name `held`.
+pub(crate) const WAITING_RECORDS: &str = "morango_store AS held";
+
+/// Rows that one statement inserts or changes: a prepared one for each is as fast as any.
+pub(crate) const ROWS_WRITTEN_MAX: usize = 1;
 
 /// The function that gives the lesser of two numbers.
 pub(crate) const LEAST: &str = "min";

@@ -10,6 +10,7 @@ use morango::port::FailedBefore;
 
 use super::Scene;
 use super::foreign_keys::Deletion;
+use crate::backend;
 use crate::connection::Connection;
 use crate::error::Fault;
 use crate::statement::{Statement, sql};
@@ -84,10 +85,17 @@ impl<Record: Placed> Page<Record> {
     }
 }
 
-/// The condition that a model's records wait.
+/// The condition that a model's records wait, whatever else is asked of them.
 fn waiting(columns: &'static str, definition: &ModelDefinition) -> Statement<'static> {
+    waiting_in(columns, "morango_store", definition)
+}
+
+/// The same where this is found: in the store, or where all that waits is.
+fn waiting_in(columns: &'static str, place: &'static str, definition: &ModelDefinition) -> Statement<'static> {
     sql(columns)
-        .sql(" FROM morango_store WHERE is_dirty = 1 AND profile = ")
+        .sql(" FROM ")
+        .sql(place)
+        .sql(" WHERE is_dirty = 1 AND profile = ")
         .bind(definition.profile)
         .sql(" AND model_name = ")
         .bind(definition.name)
@@ -121,7 +129,7 @@ pub(super) fn next_page(
         FailedBefore::TryAgain => WRITTEN,
         FailedBefore::Skip => WRITTEN_UNTRIED,
     };
-    let statement = waiting(columns, definition)
+    let statement = waiting_in(columns, backend::waiting_records(connection), definition)
         .sql(" AND is_deleted = 0 AND sequence > ")
         .bind(after)
         .sql(" ORDER BY sequence LIMIT ")
@@ -173,7 +181,7 @@ pub(super) fn previous_gone(
     before: i64,
     limit: usize,
 ) -> Result<Page<Gone>, Fault> {
-    let statement = waiting(DELETED, definition)
+    let statement = waiting_in(DELETED, backend::waiting_records(connection), definition)
         .sql(" AND is_deleted = 1 AND sequence < ")
         .bind(before)
         .sql(" ORDER BY sequence DESC LIMIT ")
@@ -291,7 +299,9 @@ pub(super) fn count(
     model_name: &str,
     limit: i64,
 ) -> Result<u64, Fault> {
-    let count = sql("SELECT count(*) FROM (SELECT 1 FROM morango_store WHERE is_dirty = 1 AND profile = ")
+    let count = sql("SELECT count(*) FROM (SELECT 1 FROM ")
+        .sql(backend::waiting(connection))
+        .sql(" WHERE is_dirty = 1 AND profile = ")
         .bind(profile)
         .sql(" AND model_name = ")
         .bind(model_name)
@@ -309,7 +319,9 @@ pub(super) fn next_model_name(
     profile: &str,
     after: &str,
 ) -> Result<Option<String>, Fault> {
-    let name = sql("SELECT min(model_name) FROM morango_store WHERE is_dirty = 1 AND profile = ")
+    let name = sql("SELECT min(model_name) FROM ")
+        .sql(backend::waiting(connection))
+        .sql(" WHERE is_dirty = 1 AND profile = ")
         .bind(profile)
         .sql(" AND model_name > ")
         .bind(after)

@@ -30,7 +30,7 @@ use morango::{Error, ErrorKind, limits};
 
 pub(crate) use mark::{LeftMark, has_mark, marks_left};
 
-use decide::{Content, Decision};
+use decide::{Content, Decision, Deletion};
 use mark::{Mark, RowId, Which};
 use stored::Stored;
 
@@ -243,29 +243,36 @@ impl Step {
         self.marks += marks.len();
         self.position = next;
         let mut done = Vec::with_capacity(marks.len());
-        let mut new = Vec::new();
+        let (mut new, mut updates) = (Vec::new(), Vec::new());
         for mark in &marks {
             let id = mark.row_id.record_id();
             if id.is_some_and(|id| !self.handled.insert(id)) {
                 done.push(&mark.row_id);
                 continue;
             }
+            let stored = id.and_then(|id| stored.get(&id));
             let decision = match id.and_then(|id| decisions.remove(&id)) {
                 Some(decision) => decision,
                 None if mark::has_row(connection, &model, &mark.row_id)? => Decision::unreachable_row(),
-                None => decide::without_row(mark, id.and_then(|id| stored.get(&id)), &model),
+                None => decide::without_row(mark, stored, &model),
             };
-            match decision {
-                Decision::SetAside(reason) => {
+            match (decision, stored) {
+                (Decision::SetAside(reason), _) => {
                     self.set_aside(connection, &model, mark, reason)?;
                     continue;
                 }
-                Decision::Insert(origin, content) => new.push((origin, content)),
-                decision => self.carry_out(connection, id.and_then(|id| stored.get(&id)), decision)?,
+                (Decision::Insert(origin, content), _) => new.push((origin, content)),
+                (Decision::Update(content), Some(stored)) => updates.push((stored, content)),
+                (Decision::Delete(deletion), Some(stored)) => self.delete(connection, stored, deletion)?,
+                (Decision::Nothing, _) => {}
+                (Decision::Update(_) | Decision::Delete(_), None) => {
+                    unreachable!("only a record that is in the store is updated or deleted")
+                }
             }
             done.push(&mark.row_id);
         }
         self.insert(connection, &model, &new)?;
+        self.update(connection, &updates)?;
         mark::remove_all(connection, &model, &done)
     }
 
@@ -286,31 +293,24 @@ impl Step {
         Ok(())
     }
 
-    /// Changes a record that is in the store.
-    fn carry_out(
-        &mut self,
-        connection: &mut Connection<'_>,
-        stored: Option<&Stored>,
-        decision: Decision,
-    ) -> Result<(), Fault> {
-        match (decision, stored) {
-            (Decision::Nothing, _) => {}
-            (Decision::Update(content), Some(stored)) => {
-                self.bytes += content.serialized.len();
-                let stamp = self.stamp(connection)?;
-                stored::update(connection, stored, &content, stamp)?;
-                self.report.updated += 1;
-                self.report.conflicts += u64::from(stored.is_dirty);
-            }
-            (Decision::Delete(deletion), Some(stored)) => {
-                let stamp = self.stamp(connection)?;
-                stored::delete(connection, stored, deletion, stamp)?;
-                self.report.deleted += 1;
-            }
-            (Decision::Update(_) | Decision::Delete(_), None) | (Decision::Insert(..) | Decision::SetAside(_), _) => {
-                unreachable!("only a record that is in the store is updated or deleted")
-            }
+    /// Rows that changed give their records their contents.
+    fn update(&mut self, connection: &mut Connection<'_>, updates: &[(&Stored, Content)]) -> Result<(), Fault> {
+        if updates.is_empty() {
+            return Ok(());
         }
+        let stamp = self.stamp(connection)?;
+        stored::update_all(connection, updates, stamp)?;
+        self.bytes += updates.iter().map(|(_, content)| content.serialized.len()).sum::<usize>();
+        self.report.updated += updates.len() as u64;
+        self.report.conflicts += updates.iter().filter(|(stored, _)| stored.is_dirty).count() as u64;
+        Ok(())
+    }
+
+    /// The record of a row that is gone is deleted.
+    fn delete(&mut self, connection: &mut Connection<'_>, stored: &Stored, deletion: Deletion) -> Result<(), Fault> {
+        let stamp = self.stamp(connection)?;
+        stored::delete(connection, stored, deletion, stamp)?;
+        self.report.deleted += 1;
         Ok(())
     }
 

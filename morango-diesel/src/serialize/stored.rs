@@ -1,9 +1,9 @@
-//! The records in the store that marked rows belong to: read a page at a time, written one by one.
+//! The records in the store that marked rows belong to: read a page at a time, and written as many at once as the database takes.
 
 use std::collections::HashMap;
 
 use diesel::prelude::*;
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use diesel::result::{DatabaseErrorKind, Error as DieselError, QueryResult};
 use diesel::sql_types::{BigInt, Binary, Text};
 use morango::counter::{CounterError, RecordMaxCounters, Stamp};
 use morango::id::SyncId;
@@ -14,7 +14,7 @@ use crate::backend;
 use crate::connection::Connection;
 use crate::error::Fault;
 use crate::models::InstalledModel;
-use crate::statement::{Value, sql};
+use crate::statement::{Statement, Value, sql};
 
 /// Records that one statement loads. The last page is filled up, so that the statement stays the same.
 const RECORDS_LOADED: usize = 100;
@@ -128,46 +128,78 @@ pub(super) fn insert_all(
     records: &[(Origin, Content)],
     stamp: Stamp,
 ) -> Result<(), Fault> {
-    struct InsertOne;
-
     let mut counters = RecordMaxCounters::new();
     counters.raise(stamp);
-    for page in records.chunks(backend::rows_inserted_max(connection)) {
-        let mut insert = sql("INSERT INTO morango_store (record_id, last_saved_instance, record_max_counters,
-             last_saved_counter, profile, model_name, partition, source_id, self_reference, serialized,
-             conflicting_serialized_data, is_deleted, is_hard_deleted, is_dirty) VALUES ");
-        for (position, (origin, content)) in page.iter().enumerate() {
-            insert = insert
-                .sql(if position == 0 { "(" } else { ", (" })
-                .bind(&origin.id)
-                .sql(", ")
-                .bind(&stamp.instance)
-                .sql(", ")
-                .bind(counters.to_bytes())
-                .sql(", ")
-                .bind(stamp.counter)
-                .sql(", ")
-                .bind_all([
-                    model.definition.profile,
-                    model.definition.name,
-                    &origin.partition,
-                    &origin.source_id,
-                    &content.self_reference,
-                ])
-                .sql(", ")
-                .bind(Value::content(&content.serialized))
-                .sql(", '', 0, 0, 0)");
-        }
-        let insert = insert.sql(" ON CONFLICT (record_id) DO NOTHING");
+    let counters = counters.to_bytes();
+    for page in records.chunks(backend::rows_written_max(connection)) {
         let inserted = match page {
-            [_] => insert.execute_as::<InsertOne>(connection)?,
-            _ => insert.execute(connection)?,
+            [(origin, content)] => insert_one(connection, model, (origin, content), (stamp, &counters))?,
+            _ => insert_many(connection, model, page, (stamp, &counters))?,
         };
         if inserted < page.len() {
             return Err(met_another());
         }
     }
     Ok(())
+}
+
+const INSERT: &str = "INSERT INTO morango_store (last_saved_instance, record_max_counters, last_saved_counter, profile,
+     model_name, conflicting_serialized_data, is_deleted, is_hard_deleted, is_dirty, record_id, partition, source_id,
+     self_reference, serialized) ";
+
+fn insert_one(
+    connection: &mut Connection<'_>,
+    model: &InstalledModel,
+    (origin, content): (&Origin, &Content),
+    (stamp, counters): (Stamp, &[u8]),
+) -> QueryResult<usize> {
+    struct InsertOne;
+
+    saved_values(sql(INSERT).sql("VALUES ("), model, stamp, counters)
+        .bind(&origin.id)
+        .sql(", ")
+        .bind_all([&origin.partition, &origin.source_id, &content.self_reference])
+        .sql(", ")
+        .bind(Value::content(&content.serialized))
+        .sql(") ON CONFLICT (record_id) DO NOTHING")
+        .execute_as::<InsertOne>(connection)
+}
+
+/// The same for many with one statement, where the database takes values for many rows at once.
+fn insert_many(
+    connection: &mut Connection<'_>,
+    model: &InstalledModel,
+    records: &[(Origin, Content)],
+    (stamp, counters): (Stamp, &[u8]),
+) -> QueryResult<usize> {
+    struct InsertMany;
+
+    let (origins, contents) =
+        (|| records.iter().map(|(origin, _)| origin), || records.iter().map(|(_, content)| content));
+    saved_values(sql(INSERT).sql("SELECT "), model, stamp, counters)
+        .sql("new.* FROM unnest(")
+        .bind_all([
+            Value::ids(origins().map(|origin| *origin.id.as_bytes())),
+            Value::texts(origins().map(|origin| origin.partition.as_str())),
+            Value::texts(origins().map(|origin| origin.source_id.as_str())),
+            Value::texts(contents().map(|content| content.self_reference.as_str())),
+            Value::contents(contents().map(|content| content.serialized.as_str())),
+        ])
+        .sql(") AS new ON CONFLICT (record_id) DO NOTHING")
+        .execute_as::<InsertMany>(connection)
+}
+
+/// The values that all new records have in common, in the order of [`INSERT`].
+fn saved_values<'a>(insert: Statement<'a>, model: &InstalledModel, stamp: Stamp, counters: &'a [u8]) -> Statement<'a> {
+    insert
+        .bind(&stamp.instance)
+        .sql(", ")
+        .bind(counters)
+        .sql(", ")
+        .bind(stamp.counter)
+        .sql(", ")
+        .bind_all([model.definition.profile, model.definition.name])
+        .sql(", '', 0, 0, 0, ")
 }
 
 /// The record was not there when this transaction looked, and now is: it came from a peer meanwhile.
@@ -180,16 +212,30 @@ fn met_another() -> Fault {
 const SAVED: &str = "UPDATE morango_store SET transfer_session = NULL, failure_kind = NULL, failure_reason = NULL,
      waiting_since = NULL, is_dirty = ";
 
-/// Gives a record its row's content.
+/// Gives records their rows' contents.
 ///
-/// Before: any state. After: live, saved at the stamp, and clean; where a merge policy gave it something of what had arrived and
+/// Before: any state. After: live, saved at the stamp, and clean; where a merge policy gave one something of what had arrived and
 /// was not yet a row, it waits to become the row. What of either is not in it went before the texts that lost earlier.
-pub(super) fn update(
+pub(super) fn update_all(
     connection: &mut Connection<'_>,
-    stored: &Stored,
-    content: &Content,
+    updates: &[(&Stored, Content)],
     stamp: Stamp,
 ) -> Result<(), Fault> {
+    // What met something that had arrived is rare, and changes more.
+    let (met, plain): (Vec<_>, Vec<_>) = updates.iter().partition(|(_, content)| content.conflicting.is_some());
+    for (stored, content) in met {
+        update(connection, stored, content, stamp)?;
+    }
+    for page in plain.chunks(backend::rows_written_max(connection)) {
+        match page {
+            [(stored, content)] => update(connection, stored, content, stamp)?,
+            _ => update_many(connection, page, stamp)?,
+        }
+    }
+    Ok(())
+}
+
+fn update(connection: &mut Connection<'_>, stored: &Stored, content: &Content, stamp: Stamp) -> Result<(), Fault> {
     let mut update = sql(SAVED)
         .bind(content.waits)
         .sql(", last_saved_instance = ")
@@ -206,6 +252,36 @@ pub(super) fn update(
         update = update.sql(", conflicting_serialized_data = ").bind(Value::content(conflicting));
     }
     update.sql(" WHERE sequence = ").bind(stored.sequence).execute(connection)?;
+    Ok(())
+}
+
+/// The same for many that keep the texts that lost, with one statement, where the database takes values for many rows at once.
+fn update_many(connection: &mut Connection<'_>, updates: &[&(&Stored, Content)], stamp: Stamp) -> Result<(), Fault> {
+    struct UpdateMany;
+
+    let (stored, contents) =
+        (|| updates.iter().map(|(stored, _)| *stored), || updates.iter().map(|(_, content)| content));
+    sql(SAVED)
+        .sql("new.is_dirty, last_saved_instance = ")
+        .bind(&stamp.instance)
+        .sql(", last_saved_counter = ")
+        .bind(stamp.counter)
+        .sql(
+            ", is_deleted = 0, is_hard_deleted = 0, record_max_counters = new.record_max_counters,
+             self_reference = new.self_reference, serialized = new.serialized FROM unnest(",
+        )
+        .bind_all([
+            Value::integers(stored().map(|stored| stored.sequence)),
+            Value::integers(contents().map(|content| content.waits)),
+            Value::blobs(stored().map(|stored| stored.counters_with(stamp))),
+            Value::texts(contents().map(|content| content.self_reference.as_str())),
+            Value::contents(contents().map(|content| content.serialized.as_str())),
+        ])
+        .sql(
+            ") AS new (sequence, is_dirty, record_max_counters, self_reference, serialized)
+             WHERE morango_store.sequence = new.sequence",
+        )
+        .execute_as::<UpdateMany>(connection)?;
     Ok(())
 }
 

@@ -6,17 +6,11 @@ use diesel::sql_types::Binary;
 use morango::id::SyncSessionId;
 
 use super::columns::milliseconds;
+use crate::backend;
 use crate::connection::Connection;
 use crate::error::Fault;
 use crate::statement::sql;
 use crate::storage::DieselStorage;
-
-/// Closed sync sessions that nobody used since a time, and that no record which waits came in.
-const OLD: &str = "is_active = 0 AND id NOT IN (SELECT sync_session FROM morango_transfer_session WHERE id IN (
-     SELECT transfer_session FROM morango_store WHERE is_dirty = 1 AND transfer_session IS NOT NULL
-     UNION ALL
-     SELECT transfer_session FROM morango_store WHERE is_dirty = 2 AND transfer_session IS NOT NULL
-     )) AND last_activity_at < ";
 
 /// Deletes closed sync sessions that nobody used since a time, the oldest first and at most `limit` of them, with their transfers
 /// and whatever hangs on these; and certificates that nothing here hangs on. Says how many sessions that were.
@@ -26,13 +20,19 @@ pub(crate) fn forget_sessions(
     limit: usize,
 ) -> morango::Result<u64> {
     storage.write("forget old sessions", |connection| {
-        let old = sql("SELECT id FROM morango_sync_session WHERE ")
-            .sql(OLD)
-            .bind(milliseconds(unused_since))
-            .sql(" ORDER BY last_activity_at LIMIT ")
-            .bind(limit)
-            .returns::<Binary>()
-            .load::<SyncSessionId>(connection)?;
+        // No record that waits, or was dropped, came in them.
+        let held = backend::waiting_records(connection);
+        let old = sql("SELECT id FROM morango_sync_session WHERE is_active = 0 AND id NOT IN (
+             SELECT sync_session FROM morango_transfer_session WHERE id IN (SELECT transfer_session FROM ")
+        .sql(held)
+        .sql(" WHERE is_dirty = 1 AND transfer_session IS NOT NULL UNION ALL SELECT transfer_session FROM ")
+        .sql(held)
+        .sql(" WHERE is_dirty = 2 AND transfer_session IS NOT NULL)) AND last_activity_at < ")
+        .bind(milliseconds(unused_since))
+        .sql(" ORDER BY last_activity_at LIMIT ")
+        .bind(limit)
+        .returns::<Binary>()
+        .load::<SyncSessionId>(connection)?;
         for session in &old {
             forget_session(connection, session)?;
         }

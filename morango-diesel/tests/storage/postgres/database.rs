@@ -114,6 +114,10 @@ pub(crate) const VERSIONS: &[[&str; 2]] = &[
         include_str!("../../fixtures/schema/postgres/7_handed_over.sql"),
         include_str!("../../../src/backend/postgres/handed_over.sql"),
     ],
+    [
+        include_str!("../../fixtures/schema/postgres/8_waiting.sql"),
+        include_str!("../../../src/backend/postgres/waiting.sql"),
+    ],
 ];
 
 /// What the first version added while it was being made, and was in use already.
@@ -134,8 +138,8 @@ pub(crate) const IS_CAPTURED: &str = "SELECT CAST(CASE WHEN coalesce(current_set
 /// How often anybody else wrote to the database: the server counts that for all databases together only.
 pub(crate) const WRITES: &str = "SELECT CAST(0 AS BIGINT)";
 
-/// How many triggers there are.
-pub(crate) const TRIGGERS: &str = "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal";
+/// How many triggers capture changes.
+pub(crate) const TRIGGERS: &str = "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'morango\\_capture\\_%'";
 
 /// How many triggers a model has.
 pub(crate) const TRIGGERS_OF_MODEL: i64 = 4;

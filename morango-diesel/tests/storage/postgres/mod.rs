@@ -4,6 +4,7 @@ pub(crate) mod database;
 
 mod capturing;
 mod concurrency;
+mod listed;
 mod refusing;
 
 #[path = "../capture.rs"]
