@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::matrix::Matrix;
 use crate::postgres;
-use crate::{python, run};
+use crate::{python, run, simulate};
 
 /// One of the things that must hold.
 struct Step {
@@ -14,13 +14,14 @@ struct Step {
     run: fn(&mut Count) -> Result<(), String>,
 }
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step { name: "formatting", run: formatting },
     Step { name: "lints", run: lints },
     Step { name: "features", run: features },
     Step { name: "documentation", run: documentation },
     Step { name: "python environment", run: python_environment },
     Step { name: "tests", run: tests },
+    Step { name: "simulation", run: simulation },
     Step { name: "examples in the documentation", run: documentation_examples },
     Step { name: "example programs", run: example_programs },
 ];
@@ -138,6 +139,19 @@ fn tests(count: &mut Count) -> Result<(), String> {
     count.matrix.check(&older_peers.into_iter().map(|peer| peer.version).collect::<Vec<_>>())
 }
 
+/// Some minutes of the simulation, with fixed and with fresh seeds.
+fn simulation(count: &mut Count) -> Result<(), String> {
+    let simulated = simulate::test();
+    match &simulated {
+        Ok((plans, steps)) => {
+            count.add_many("plans of the simulation", *plans);
+            println!("the simulation lived through {steps} steps");
+        }
+        Err(_) => count.add("plans of the simulation", false),
+    }
+    simulated.map(drop)
+}
+
 fn documentation_examples(count: &mut Count) -> Result<(), String> {
     let mut command = run::cargo(&["test", "--workspace", "--all-features", "--doc", "--no-fail-fast"]);
     run::complete_reading(&mut command, |line| count.read(line, |_| "examples in the documentation"))
@@ -202,6 +216,10 @@ impl Count {
     fn add(&mut self, kind: &'static str, has_passed: bool) {
         let (passed, failed) = self.kinds.entry(kind).or_default();
         *(if has_passed { passed } else { failed }) += 1;
+    }
+
+    fn add_many(&mut self, kind: &'static str, passed: u64) {
+        self.kinds.entry(kind).or_default().0 += passed;
     }
 
     fn print(&self) {
