@@ -8,6 +8,7 @@ mod matrix;
 mod postgres;
 mod python;
 mod run;
+mod simulate;
 mod test;
 
 use std::process::ExitCode;
@@ -23,6 +24,9 @@ cargo xtask bench [--small] [--full] [--writer] [--only SCENARIO] [--engine NAME
                                how fast and how small a sync is, beside the Python package and the floor; --again tells the
                                run before once more
 cargo xtask bench --micro      the pure parts alone: how long each takes; --instructions counts them with valgrind
+cargo xtask simulate [--seed S] [--steps N] [--nodes K] [--minutes M] [--hours H]
+                               many devices, and everything that can go wrong between them, from a seed; fresh ones where none is
+                               named; --help tells how a plan that failed is run again
 cargo xtask python             makes the Python peer's virtual environments and prints their interpreters
 cargo xtask postgres           runs a private PostgreSQL server until Ctrl-C and prints its URL";
 
@@ -35,6 +39,7 @@ fn main() -> ExitCode {
         ["test", "--long"] => test::run(None, Length::Long),
         ["test", "--only", name, "--long"] => test::run(Some(name), Length::Long),
         ["bench", options @ ..] => bench::run(options),
+        ["simulate", options @ ..] => simulate::run(options),
         ["python"] => python::print(),
         ["postgres"] => postgres::serve(),
         [] | ["help" | "--help" | "-h"] => {

@@ -103,7 +103,7 @@ macro_rules! hex_id {
 
             /// A new random id, in the form of a version 4 UUID.
             pub fn random() -> Self {
-                Self(uuid::Uuid::new_v4().into_bytes())
+                Self($crate::id::draw::draw())
             }
         }
 

@@ -3,11 +3,14 @@
 //! Every kind of thing has its own type, so that a sync session's id cannot stand where a transfer session's belongs.
 //! This room knows how an id is written, parsed and made from a text; it does not know what the ids stand for.
 
+mod draw;
 mod hash;
 mod hex;
 #[cfg(feature = "diesel")]
 mod sql;
 
+#[cfg(feature = "simulation")]
+pub use draw::seeded::SeededIds;
 pub use hash::hash_id;
 pub(crate) use hex::excerpt;
 pub use hex::{HexText, ParseIdError};

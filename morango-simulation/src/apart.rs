@@ -1,0 +1,136 @@
+//! What happens to one device by itself: it works apart from a sync, decides a conflict, or has a backup put back.
+
+use std::collections::HashMap;
+
+use morango::engine::Engine;
+use morango::record::{Conflict, Resolution};
+use morango::scope::Filter;
+use morango_examples::school::PROFILE;
+
+use crate::ledger::{Seen, What, events_in};
+use crate::plan::Restoring;
+use crate::world::{HOME, World};
+
+impl World {
+    /// A device serializes or deserializes apart from a sync.
+    pub(crate) fn apart(&mut self, node: usize, is_serializing: bool) -> Result<String, String> {
+        let engine = &self.nodes[node].engine;
+        let everything = Filter::everything();
+        let done = if is_serializing {
+            engine.serialize(PROFILE, &everything).map(drop)
+        } else {
+            engine.deserialize(PROFILE, &everything).map(drop)
+        };
+        done.map_err(|error| format!("node {node} fails apart from a sync: {}", error.report()))?;
+        self.look_at(node)
+    }
+
+    /// The application decides the first conflict that it may decide.
+    pub(crate) fn resolve(&mut self, node: usize, choice: u8) -> Result<String, String> {
+        let writable = match &self.nodes[node].character.reach {
+            crate::papers::Reach::School => self.nodes[node].scope.clone(),
+            crate::papers::Reach::Learner(id) => {
+                Filter::new([format!("{}:user-rw:{id}", self.nodes[node].worker.dataset)]).expect("a prefix")
+            }
+        };
+        let engine: &Engine = &self.nodes[node].engine;
+        let page = engine.conflicts(PROFILE, &writable, None, 10).map_err(|error| error.report())?;
+        self.look_at(node)?;
+        let Some(conflict) = page.conflicts.into_iter().next() else { return Ok("no conflict".to_owned()) };
+        let resolution = if choice.is_multiple_of(2) { Resolution::KeepOurs } else { Resolution::TakeTheirs(0) };
+        let resolved = self.nodes[node].engine.resolve_conflict(&conflict, &resolution);
+        if let Err(error) = resolved {
+            return Ok(format!("not resolved: {}", error.kind().code()));
+        }
+        self.note_resolution(&conflict, &resolution);
+        self.report.add(format!("a conflict resolved: {}", if choice.is_multiple_of(2) { "ours" } else { "theirs" }));
+        self.look_at(node)
+    }
+
+    /// Whatever was not chosen is known by what was.
+    fn note_resolution(&mut self, conflict: &Conflict, resolution: &Resolution) {
+        let ours = events_in(conflict.ours.text());
+        let theirs: Vec<u32> = conflict.theirs.iter().flat_map(|version| events_in(version.text())).collect();
+        let chosen = match resolution {
+            Resolution::TakeTheirs(place) => events_in(conflict.theirs[*place].text()),
+            _ => ours.clone(),
+        };
+        let mut ledger = self.ledger();
+        for event in chosen {
+            let others = ours.iter().chain(&theirs).copied().filter(|other| *other != event);
+            let others: Vec<u32> = others.collect();
+            ledger.events[event as usize].knew.extend(others);
+        }
+    }
+
+    /// A backup is put back in the place of a device's database. What was on this device alone is lost, and nobody can be blamed.
+    pub(crate) fn restore(&mut self, node: usize, manner: Restoring) -> Result<String, String> {
+        // What the learners' devices have of it could not come back to it, since they may not write it.
+        if node == HOME || !self.nodes[node].restore(manner) {
+            return Ok("no backup".to_owned());
+        }
+        self.report.add(match manner {
+            Restoring::AsNewFile => "a backup put back, noticed",
+            Restoring::Told => "a backup put back, told",
+        });
+        self.memory.forget(node);
+        let rows = self.rows_of(node);
+        let records = self.records(node);
+        let mut ledger = self.ledger();
+        ledger.seen[node] = records.into_iter().map(|record| (record.id, Seen::of(record))).collect();
+        let mut last = HashMap::new();
+        for (id, event) in rows.iter().flat_map(|(id, text)| events_in(text).into_iter().map(move |event| (*id, event)))
+        {
+            if ledger.events[event as usize].node == node {
+                last.insert(id, event);
+            }
+        }
+        ledger.last[node] = last;
+        drop(ledger);
+        self.give_up(node);
+        self.look_at(node)
+    }
+
+    /// A device is replaced by one that begins with a copy of another's database.
+    pub(crate) fn copy(&mut self, from: usize, to: usize) -> Result<String, String> {
+        if from == to || to == HOME || !self.nodes[from].is_of_a_kind_with(&self.nodes[to]) {
+            return Ok("not of a kind".to_owned());
+        }
+        if let Ok([from, to]) = self.nodes.get_disjoint_mut([from, to]) {
+            from.hand_copy_to(to);
+        }
+        self.report.add("a device that begins as a copy");
+        self.restore(to, Restoring::AsNewFile)
+    }
+
+    fn rows_of(&self, node: usize) -> Vec<(morango::id::SyncId, String)> {
+        let rows = self.nodes[node].desk().rows().expect("the rows can be read");
+        rows.into_iter().map(|((_, id), text)| (id, text)).collect()
+    }
+
+    /// Marks as lost what no device has any more.
+    fn give_up(&mut self, restored: usize) {
+        let mut held: Vec<u32> = Vec::new();
+        for node in 0..self.nodes.len() {
+            held.extend(self.rows_of(node).iter().flat_map(|(_, text)| events_in(text)));
+        }
+        let mut ledger = self.ledger();
+        held.extend(ledger.seen.iter().flat_map(|seen| seen.values().flat_map(|seen| seen.texts.iter().copied())));
+        let known = ledger.known_by(held);
+        let mut lost = vec![false; ledger.events.len()];
+        for (id, history) in &ledger.histories {
+            let is_deleted_somewhere =
+                ledger.seen.iter().any(|seen| seen.get(id).is_some_and(|seen| seen.record.deleted));
+            for number in &history.events {
+                let event = &ledger.events[*number as usize];
+                lost[*number as usize] = match event.what {
+                    What::Saved => !known.contains(number),
+                    What::Deleted | What::DeletedForGood => event.node == restored && !is_deleted_somewhere,
+                };
+            }
+        }
+        for (event, is_lost) in ledger.events.iter_mut().zip(lost) {
+            event.is_lost |= is_lost;
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Counters: none goes back, none stands for two states, and none claims more than is there.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use morango::counter::Stamp;
+use morango::id::{InstanceId, SyncId};
+use morango::port::OwnCounters;
+use morango::record::StoreRecord;
+
+use crate::ledger::{Seen, brief};
+use crate::node::Claim;
+
+/// What a state is, as far as a stamp stands for it.
+type State = (String, String, bool, bool);
+
+/// What was seen of counters so far.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    /// The state for which a stamp of a record stands.
+    states: HashMap<(SyncId, Stamp), State>,
+    /// Of each instance, the records that it saved, where they belong, and at which of its counts.
+    saved: BTreeMap<InstanceId, BTreeMap<SyncId, (String, BTreeSet<i64>)>>,
+    /// Which instances each device was.
+    was: Vec<BTreeSet<InstanceId>>,
+    /// What each device claimed, and as whom, when it was last looked at.
+    before: Vec<Option<(OwnCounters, Vec<Claim>)>>,
+}
+
+impl Memory {
+    /// Nothing was seen yet of so many devices.
+    pub(crate) fn new(nodes: usize) -> Self {
+        Self {
+            states: HashMap::new(),
+            saved: BTreeMap::new(),
+            was: vec![BTreeSet::new(); nodes],
+            before: vec![None; nodes],
+        }
+    }
+
+    /// A device is another one now: it is held against nothing that it was.
+    pub(crate) fn forget(&mut self, node: usize) {
+        self.before[node] = None;
+    }
+
+    /// A stamp stands for one state, on whichever device the record is. What a device saved and told nobody of it may save anew.
+    pub(super) fn check_stamp(&mut self, node: usize, own: &OwnCounters, record: &StoreRecord) -> Result<(), String> {
+        let stamp = record.last_saved;
+        if stamp.instance == own.instance && stamp.counter > own.told {
+            return Ok(());
+        }
+        let StoreRecord { serialized, conflicting_serialized_data, deleted, hard_deleted, .. } = record.clone();
+        let state = (serialized, conflicting_serialized_data, deleted, hard_deleted);
+        let of_instance = self.saved.entry(stamp.instance).or_default();
+        let counters = of_instance.entry(record.id).or_insert_with(|| (record.partition.clone(), BTreeSet::new()));
+        counters.1.insert(stamp.counter);
+        match self.states.get(&(record.id, stamp)) {
+            Some(known) if *known != state => Err(format!(
+                "the stamp {stamp} of {} stands for two states: {known:?}, and on node {node} {state:?}",
+                record.id
+            )),
+            Some(_) => Ok(()),
+            None => {
+                self.states.insert((record.id, stamp), state);
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether a device ever was this instance.
+    pub(super) fn was(&self, node: usize, instance: InstanceId) -> bool {
+        self.was[node].contains(&instance)
+    }
+
+    /// A counter never goes back.
+    pub(super) fn check_counters(&mut self, node: usize, own: &OwnCounters) -> Result<(), String> {
+        self.was[node].insert(own.instance);
+        match &self.before[node] {
+            Some((before, _)) if before.instance == own.instance => {
+                if own.counter < before.counter || own.told < before.told {
+                    return Err(format!("node {node}: a counter goes back, from {before:?} to {own:?}"));
+                }
+            }
+            Some(_) | None => {}
+        }
+        Ok(())
+    }
+
+    /// What is claimed is there, and no claim goes back while the device stays who it is.
+    pub(super) fn check_claims(
+        &mut self,
+        node: usize,
+        own: &OwnCounters,
+        claims: &[Claim],
+        seen: &BTreeMap<SyncId, Seen>,
+    ) -> Result<(), String> {
+        for claim in claims {
+            self.check_claim(node, claim, seen)?;
+        }
+        if let Some((before, claimed)) = &self.before[node]
+            && before.instance == own.instance
+        {
+            for was in claimed {
+                let is = claims.iter().find(|is| is.partition == was.partition && is.instance == was.instance);
+                if is.is_none_or(|is| is.counter < was.counter) {
+                    return Err(format!("node {node}: the claim {was:?} goes back to {is:?}"));
+                }
+            }
+        }
+        self.before[node] = Some((*own, claims.to_vec()));
+        Ok(())
+    }
+
+    fn check_claim(&self, node: usize, claim: &Claim, seen: &BTreeMap<SyncId, Seen>) -> Result<(), String> {
+        let Some(saved) = self.saved.get(&claim.instance) else { return Ok(()) };
+        for (id, (partition, counters)) in saved {
+            if !partition.starts_with(&claim.partition) {
+                continue;
+            }
+            let Some(counter) = counters.range(..=claim.counter).next_back() else { continue };
+            let stamp = Stamp::new(claim.instance, *counter);
+            if !seen.get(id).is_some_and(|seen| seen.record.counters.covers(&stamp)) {
+                let held = brief(seen.get(id).map(|seen| &seen.record));
+                return Err(format!("node {node} claims {claim:?}, and does not have {id} as of {stamp}: {held}"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,150 @@
+//! At rest: everything is repaired, all sync until nothing is left to do, and then all who may see the same hold the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use morango::id::SyncId;
+use morango::port::NoAccounts;
+use morango::record::StoreRecord;
+use morango::scope::Filter;
+use morango::transfer::LocalPeer;
+use morango_examples::school::PROFILE;
+
+use crate::ledger::{Ledger, Seen, What, brief};
+use crate::papers::Reach;
+use crate::world::World;
+
+/// Rounds of syncs after which nothing may be left to do. What a deletion takes with it on one device travels on from there, and so on.
+const ROUNDS_MAX: usize = 12;
+
+impl World {
+    /// Brings everything to rest, and looks whether all is well.
+    pub(crate) fn rest(&mut self) -> Result<String, String> {
+        self.deliver_all()?;
+        self.time.pass(Duration::from_secs(10 * 60));
+        for node in &self.nodes {
+            node.clock.set_right();
+        }
+        let rounds = self.sync_all()?;
+        for node in 0..self.nodes.len() {
+            let engine = &self.nodes[node].engine;
+            let everything = Filter::everything();
+            engine.serialize(PROFILE, &everything).map_err(|error| error.report())?;
+            engine.deserialize(PROFILE, &everything).map_err(|error| error.report())?;
+            self.look_at(node)?;
+            self.check_rows_at_rest(node)?;
+        }
+        for node in 1..self.nodes.len() {
+            self.check_equal(node)?;
+        }
+        let ledger = self.ledger();
+        for (id, history) in &ledger.histories {
+            check_history(&ledger, *id, &history.events, ledger.seen[0].get(id))?;
+        }
+        let records = ledger.seen[0].len();
+        drop(ledger);
+        self.report.add("a rest at which all were equal");
+        Ok(format!("at rest after {rounds} rounds with {records} records"))
+    }
+
+    /// All sync with the first, which sees everything, until nothing travels any more.
+    fn sync_all(&mut self) -> Result<usize, String> {
+        for round in 0..ROUNDS_MAX {
+            let mut travelled = 0;
+            for node in 1..self.nodes.len() {
+                self.time.pass(Duration::from_secs(1));
+                let peer = LocalPeer::new(self.nodes[0].engine.responder(NoAccounts));
+                let client = &self.nodes[node];
+                let options = morango::engine::SyncOptions::both_ways();
+                let report = client.engine.sync(&peer, client.certificate, options);
+                let report = report.map_err(|error| format!("at rest node {node} cannot sync: {}", error.report()))?;
+                travelled += report.records_transferred();
+                self.look_at(node)?;
+                self.look_at(0)?;
+            }
+            if travelled == 0 {
+                return Ok(round);
+            }
+        }
+        Err(format!("no rest: after {ROUNDS_MAX} rounds records travel still"))
+    }
+
+    /// A device holds what the first one holds, of what it may read.
+    fn check_equal(&self, node: usize) -> Result<(), String> {
+        let ledger = self.ledger();
+        let here = &self.nodes[node];
+        let readable = match &here.character.reach {
+            Reach::School => here.scope.clone(),
+            Reach::Learner(_) => {
+                let prefixes = here.scope.prefixes().iter().filter(|prefix| !prefix.contains(":user-wo:"));
+                Filter::new(prefixes.cloned()).expect("good prefixes")
+            }
+        };
+        let of = |node: usize| -> BTreeMap<SyncId, &StoreRecord> {
+            let seen = ledger.seen[node].values().map(|seen| &seen.record);
+            seen.filter(|record| readable.contains(&record.partition)).map(|record| (record.id, record)).collect()
+        };
+        let (ours, theirs) = (of(node), of(0));
+        let ids: BTreeSet<&SyncId> = ours.keys().chain(theirs.keys()).collect();
+        for id in ids {
+            let (ours, theirs) = (ours.get(id), theirs.get(id));
+            let is_equal = match (ours, theirs) {
+                (Some(ours), Some(theirs)) => match &here.character.reach {
+                    Reach::School => ours == theirs,
+                    // What a learner's device saved itself of records that it may not write can never leave, and stays there.
+                    Reach::Learner(_) => {
+                        let is_writable = ours.partition.contains(":user-rw:");
+                        let is_stuck = !is_writable && self.memory.was(node, ours.last_saved.instance);
+                        is_stuck || (ours.deleted, &ours.serialized) == (theirs.deleted, &theirs.serialized)
+                    }
+                },
+                _ => false,
+            };
+            if !is_equal {
+                let (ours, theirs) = (brief(ours.copied()), brief(theirs.copied()));
+                return Err(format!("at rest node {node}, {:?}, holds {ours}, and node 0 {theirs}", here.character));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Every change is in the record's history, and what was deleted is deleted for a reason.
+fn check_history(ledger: &Ledger, id: SyncId, events: &[u32], seen: Option<&Seen>) -> Result<(), String> {
+    let of = |what: &'static [What]| {
+        let all = events.iter().copied().map(|event| (event, &ledger.events[event as usize]));
+        all.filter(move |(_, event)| !event.is_lost && what.contains(&event.what)).map(|(number, _)| number)
+    };
+    let deletions: Vec<u32> = of(&[What::Deleted, What::DeletedForGood]).collect();
+    let record = seen.map(|seen| &seen.record);
+    let is_deleted = record.is_none_or(|record| record.deleted);
+    let is_gone_for_good = record.is_some_and(|record| record.hard_deleted);
+    let had_to_be = |how: &[What], what: &str| {
+        let is_right = ledger.was_deleted(id, how);
+        if is_right { Ok(()) } else { Err(format!("{id} is {what}, and nobody did that: {}", brief(record))) }
+    };
+    if is_gone_for_good {
+        return had_to_be(&[What::DeletedForGood], "deleted for good");
+    }
+    if is_deleted && !events.is_empty() && of(&[What::Saved]).next().is_some() {
+        had_to_be(&[What::Deleted, What::DeletedForGood], "deleted")?;
+    }
+    let has_texts = ledger.histories[&id].kind.is_some_and(|kind| kind.text_column().is_some());
+    if !has_texts || ledger.was_wiped(id) {
+        return Ok(());
+    }
+    let texts = seen.map(|seen| seen.texts.clone()).unwrap_or_default();
+    let known = ledger.known_by(texts.iter().copied().chain(deletions.iter().copied()));
+    if let Some(lost) = of(&[What::Saved]).find(|event| !known.contains(event)) {
+        return Err(format!("the change {lost} of {id} is gone: {} knows {known:?}", brief(record)));
+    }
+    if !is_deleted {
+        for deletion in deletions {
+            let before = ledger.known_by([deletion]);
+            if of(&[What::Saved]).all(|event| before.contains(&event)) {
+                return Err(format!("{id} lives, though whoever deleted it knew all its changes: {}", brief(record)));
+            }
+        }
+    }
+    Ok(())
+}

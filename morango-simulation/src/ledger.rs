@@ -1,0 +1,200 @@
+//! What was committed, by whom, and knowing what: the book that the devices are held against.
+//!
+//! Every change of a row is an event, and writes its number into the row's text, so that it is found again wherever the record goes. An
+//! event knows those before it: the one whose text the application saw in the row, or, where it puts a row back, those that its
+//! device's store had.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use morango::id::SyncId;
+use morango::record::StoreRecord;
+
+use crate::plan::Kind;
+
+/// The number of an event.
+pub(crate) type EventId = u32;
+
+/// One committed change.
+#[derive(Debug, Clone)]
+pub(crate) struct Event {
+    pub(crate) node: usize,
+    pub(crate) what: What,
+    pub(crate) knew: Vec<EventId>,
+    /// Whether it went with a device whose backup was put back, or was given up.
+    pub(crate) is_lost: bool,
+}
+
+/// What a change was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum What {
+    Saved,
+    Deleted,
+    DeletedForGood,
+}
+
+/// What is known of one record.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    pub(crate) kind: Option<Kind>,
+    pub(crate) events: Vec<EventId>,
+    /// What its rows ever pointed at.
+    pub(crate) refers_to: BTreeSet<SyncId>,
+}
+
+/// A record as a device's store held it when it was last looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// The events whose texts it holds: the content's first, then those that lost.
+    pub(crate) texts: Vec<EventId>,
+    pub(crate) record: StoreRecord,
+}
+
+/// The book.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    slots: HashMap<(Kind, u8), SyncId>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) histories: BTreeMap<SyncId, History>,
+    /// What each device's store held.
+    pub(crate) seen: Vec<BTreeMap<SyncId, Seen>>,
+    /// The last event that each device's application saw in a row, or made with it.
+    pub(crate) last: Vec<HashMap<SyncId, EventId>>,
+}
+
+impl Ledger {
+    /// An empty book about so many devices.
+    pub(crate) fn new(nodes: usize) -> Self {
+        Self { seen: vec![BTreeMap::new(); nodes], last: vec![HashMap::new(); nodes], ..Self::default() }
+    }
+
+    /// The record that goes by a slot, once it was made.
+    pub(crate) fn record_of(&self, kind: Kind, slot: u8) -> Option<SyncId> {
+        self.slots.get(&(kind, slot)).copied()
+    }
+
+    /// A record was made for a slot.
+    pub(crate) fn take_slot(&mut self, kind: Kind, slot: u8, id: SyncId) {
+        self.slots.entry((kind, slot)).or_insert(id);
+    }
+
+    /// The number that the next event will have.
+    pub(crate) fn next_event(&self) -> EventId {
+        EventId::try_from(self.events.len()).expect("a run has fewer events than that")
+    }
+
+    /// Notes a change that was committed.
+    pub(crate) fn note(&mut self, record: (Kind, SyncId), event: Event, refers_to: impl IntoIterator<Item = SyncId>) {
+        let number = self.next_event();
+        let (kind, id) = record;
+        let history = self.histories.entry(id).or_default();
+        history.kind = Some(kind);
+        history.events.push(number);
+        history.refers_to.extend(refers_to);
+        self.last[event.node].insert(id, number);
+        self.events.push(event);
+    }
+
+    /// What a device that has no row of a record knows of it all the same.
+    pub(crate) fn known_without_row(&self, node: usize, id: SyncId) -> Vec<EventId> {
+        let mut known: Vec<EventId> = self.last[node].get(&id).copied().into_iter().collect();
+        known.extend(self.seen[node].get(&id).iter().flat_map(|seen| seen.texts.iter().copied()));
+        known
+    }
+
+    /// All events that these know, and they themselves.
+    pub(crate) fn known_by(&self, events: impl IntoIterator<Item = EventId>) -> BTreeSet<EventId> {
+        let mut known = BTreeSet::new();
+        let mut open: Vec<EventId> = events.into_iter().collect();
+        while let Some(event) = open.pop() {
+            if known.insert(event) {
+                open.extend(self.events[event as usize].knew.iter().copied());
+            }
+        }
+        known
+    }
+
+    /// Whether somebody ever deleted the record for good: then whatever was known of it may be gone, also where it lives again.
+    pub(crate) fn was_wiped(&self, id: SyncId) -> bool {
+        let events = self.histories.get(&id).map(|history| &history.events);
+        events
+            .is_some_and(|events| events.iter().any(|event| self.events[*event as usize].what == What::DeletedForGood))
+    }
+
+    /// Whether somebody deleted a record, or what its rows ever pointed at, in this way.
+    pub(crate) fn was_deleted(&self, id: SyncId, how: &[What]) -> bool {
+        let mut known = BTreeSet::new();
+        let mut open = vec![id];
+        while let Some(id) = open.pop() {
+            let Some(history) = self.histories.get(&id).filter(|_| known.insert(id)) else { continue };
+            if history.events.iter().any(|event| how.contains(&self.events[*event as usize].what)) {
+                return true;
+            }
+            open.extend(history.refers_to.iter().copied());
+        }
+        false
+    }
+}
+
+impl Seen {
+    pub(crate) fn of(record: StoreRecord) -> Self {
+        let mut texts = events_in(&record.serialized);
+        texts.extend(events_in(&record.conflicting_serialized_data));
+        Self { texts, record }
+    }
+}
+
+/// A record in a few words: what it is, the changes whose texts it holds, and who knows it.
+pub(crate) struct Brief<'a>(pub(crate) &'a StoreRecord);
+
+impl std::fmt::Display for Brief<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let record = self.0;
+        let short = |id: &dyn std::fmt::Display| id.to_string().chars().take(4).collect::<String>();
+        let deleted = match (record.deleted, record.hard_deleted) {
+            (_, true) => " deleted for good",
+            (true, false) => " deleted",
+            (false, false) => "",
+        };
+        let (is, lost) = (events_in(&record.serialized), events_in(&record.conflicting_serialized_data));
+        let saved = record.last_saved;
+        write!(formatter, "{} {}{deleted}, text {is:?}, lost {lost:?}, saved ", record.model_name, record.id)?;
+        write!(formatter, "{}@{} knowing", short(&saved.instance), saved.counter)?;
+        record
+            .counters
+            .iter()
+            .try_for_each(|stamp| write!(formatter, " {}@{}", short(&stamp.instance), stamp.counter))?;
+        write!(formatter, " under {}", record.partition)
+    }
+}
+
+/// [`Brief`] of a record that may not be there.
+pub(crate) fn brief(record: Option<&StoreRecord>) -> String {
+    record.map_or_else(|| "nothing".to_owned(), |record| Brief(record).to_string())
+}
+
+/// How an event writes its number into a text.
+pub(crate) fn text_of(event: EventId) -> String {
+    format!("e{event}.")
+}
+
+/// The events whose numbers a text holds.
+pub(crate) fn events_in(text: &str) -> Vec<EventId> {
+    let numbers = text.match_indices("\"e").filter_map(|(start, _)| {
+        let rest = &text[start + 2..];
+        let (number, _) = rest.split_once(".\"").filter(|(number, _)| !number.is_empty())?;
+        number.parse().ok()
+    });
+    numbers.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_found_in_texts() {
+        let text = format!("{{\"title\":\"{}\",\"extra\":\"e\"}}\n{{\"title\":\"{}\"}}\n", text_of(7), text_of(12));
+        assert_eq!(events_in(&text), [7, 12]);
+        assert!(events_in("{\"title\":\"every\"}").is_empty());
+    }
+}

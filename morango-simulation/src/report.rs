@@ -1,0 +1,92 @@
+//! How often each thing happened, and which of them had to.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What happened in a run, or in several.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    counts: BTreeMap<String, u64>,
+}
+
+/// What must happen in a run that is long enough: one in which it does not proves less than it says.
+const RARE: [&str; 36] = [
+    "a conflict of two edits",
+    "a conflict of edit and deletion",
+    "a record deleted for good elsewhere",
+    "a record that lives again",
+    "a resume at initializing",
+    "a resume at serializing",
+    "a resume at queuing",
+    "a resume at transferring",
+    "a resume at dequeuing",
+    "a resume at deserializing",
+    "a resume at cleanup",
+    "a sync that could not be taken up",
+    "an answer lost",
+    "an answer lost: proceed",
+    "an answer lost: send_chunk",
+    "an answer lost: fetch_chunk",
+    "an answer lost: create_transfer_session",
+    "an answer lost: close_transfer_session",
+    "a request lost",
+    "a request doubled: send_chunk",
+    "a request doubled: proceed",
+    "a request late",
+    "a slow line",
+    "a storage fails",
+    "a storage is busy",
+    "a crash before a call",
+    "a crash within a call",
+    "a crash after a call",
+    "a crash after serialize",
+    "a crash after dequeue",
+    "a backup put back, noticed",
+    "a backup put back, told",
+    "a device that begins as a copy",
+    "an edit during a sync",
+    "a record waits: constraint",
+    "a record waits: unknown-model",
+];
+
+impl Report {
+    /// It happened.
+    pub fn add(&mut self, what: impl Into<String>) {
+        self.add_many(what, 1);
+    }
+
+    /// It happened so many times.
+    pub fn add_many(&mut self, what: impl Into<String>, times: u64) {
+        if times > 0 {
+            *self.counts.entry(what.into()).or_default() += times;
+        }
+    }
+
+    /// Takes in what happened in another run.
+    pub fn merge(&mut self, other: &Self) {
+        for (what, times) in &other.counts {
+            self.add_many(what.clone(), *times);
+        }
+    }
+
+    /// How often something happened.
+    pub fn count(&self, what: &str) -> u64 {
+        self.counts.get(what).copied().unwrap_or(0)
+    }
+
+    /// What had to happen and did not.
+    pub fn missing(&self) -> Vec<&'static str> {
+        RARE.into_iter().filter(|what| self.count(what) == 0).collect()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (what, times) in &self.counts {
+            writeln!(formatter, "{times:>10}  {what}")?;
+        }
+        Ok(())
+    }
+}
