@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program speaks on its standard output")]
 
 mod bench;
+mod fuzz;
 mod matrix;
 mod postgres;
 mod python;
@@ -24,6 +25,10 @@ cargo xtask bench [--small] [--full] [--writer] [--only SCENARIO] [--engine NAME
                                how fast and how small a sync is, beside the Python package and the floor; --again tells the
                                run before once more
 cargo xtask bench --micro      the pure parts alone: how long each takes; --instructions counts them with valgrind
+cargo xtask fuzz [--minutes M] [--only NAME] [--jobs N]
+                               every fuzz target for M minutes, N of them at once
+cargo xtask fuzz --only NAME --input FILE
+                               one target on one input: to see again what was found
 cargo xtask simulate [--seed S] [--steps N] [--nodes K] [--minutes M] [--hours H]
                                many devices, and everything that can go wrong between them, from a seed; fresh ones where none is
                                named; --help tells how a plan that failed is run again
@@ -39,6 +44,7 @@ fn main() -> ExitCode {
         ["test", "--long"] => test::run(None, Length::Long),
         ["test", "--only", name, "--long"] => test::run(Some(name), Length::Long),
         ["bench", options @ ..] => bench::run(options),
+        ["fuzz", options @ ..] => fuzz::run(options),
         ["simulate", options @ ..] => simulate::run(options),
         ["python"] => python::print(),
         ["postgres"] => postgres::serve(),

@@ -79,7 +79,8 @@ pub(crate) fn run(only: Option<&str>, length: Length) -> Result<(), String> {
 }
 
 fn formatting(_: &mut Count) -> Result<(), String> {
-    run::complete(&mut run::cargo(&["fmt", "--all", "--check"]))
+    run::complete(&mut run::cargo(&["fmt", "--all", "--check"]))?;
+    run::complete(&mut run::cargo(&["fmt", "--check", "--manifest-path", "fuzz/Cargo.toml"]))
 }
 
 fn lints(_: &mut Count) -> Result<(), String> {
