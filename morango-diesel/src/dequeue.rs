@@ -11,8 +11,8 @@
 //! - the counters are raised when no chunk is left, so that what they claim is there. Each entry is true by itself, so raising many
 //!   of them is cut as well.
 //!
-//! What decides about a record is [`morango::record::relation`] and, in a conflict, [`morango::record::merge`]; here their decision is
-//! carried out.
+//! What decides about a record is [`morango::record::relation`] and, in a conflict, [`morango::record::merge`], or
+//! [`morango::record::give_way`] where this instance may not write; here their decision is carried out.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
@@ -24,7 +24,7 @@ use morango::counter::{CounterError, RecordMaxCounters, Stamp};
 use morango::id::{InstanceId, SyncId, TransferSessionId};
 use morango::port::{DequeueReport, Progress, Rejection, Watch};
 use morango::record::{self, Merged, RecordError, Relation, StoreRecord, relation};
-use morango::scope::Filter;
+use morango::scope::{Filter, Reach};
 use morango::session::TransferSession;
 use morango::{Error, ErrorKind, limits};
 
@@ -52,6 +52,7 @@ const ENTRIES_RAISED_MAX: usize = 10_000;
 pub(crate) fn dequeue(
     storage: &Transactions<'_>,
     session: &TransferSession,
+    writable: &Reach,
     watch: Watch<'_>,
 ) -> morango::Result<DequeueReport> {
     let operation = format!("dequeue what transfer session {} received", session.id);
@@ -64,8 +65,9 @@ pub(crate) fn dequeue(
     let mut progress = Progress { done: 0, total: Some(waiting.iter().sum()) };
     // A chunk that was sent twice may come late.
     while !waiting.is_empty() || raise_counters(storage, session, &operation)? == Raised::MoreCame {
-        let merged = storage
-            .write_locked(&operation, lock_of(session), |connection| merge_chunks(connection, session, &models))?;
+        let merged = storage.write_locked(&operation, lock_of(session), |connection| {
+            merge_chunks(connection, session, writable, &models)
+        })?;
         report.new += merged.report.new;
         report.fast_forwarded += merged.report.fast_forwarded;
         report.already_seen += merged.report.already_seen;
@@ -107,6 +109,7 @@ const PAGE_RECORDS: usize = 100;
 fn merge_chunks(
     connection: &mut Connection<'_>,
     session: &TransferSession,
+    writable: &Reach,
     models: &InstalledModels,
 ) -> Result<Step, Fault> {
     sessions::lock_open_transfer(connection, &session.id)?;
@@ -124,7 +127,7 @@ fn merge_chunks(
         }
         merged.report.new += part.inserted;
         for page in part.records.chunks(PAGE_RECORDS) {
-            Merging { session, models, saved, rejections: &mut rejections, report: &mut merged.report }
+            Merging { session, writable, models, saved, rejections: &mut rejections, report: &mut merged.report }
                 .merge_page(connection, page)?;
         }
         merged.records = records_after;
@@ -143,6 +146,7 @@ fn next_chunk(connection: &mut Connection<'_>, session: &TransferSessionId) -> R
 /// Where records are merged with ours, and what came of it so far.
 struct Merging<'m, 's> {
     session: &'m TransferSession,
+    writable: &'m Reach,
     models: &'m InstalledModels,
     saved: Stamp,
     rejections: &'m mut Rejections<'s>,
@@ -217,6 +221,10 @@ impl Merging<'_, '_> {
             Relation::Conflict => {
                 self.report.conflicts += 1;
                 let ours_whole = wholes.take(connection, &head.id)?;
+                if !self.writable.contains(&theirs.partition) {
+                    let record = Cow::Owned(record::give_way(&ours_whole, theirs, self.saved.instance));
+                    return Ok(Some(Replacement { sequence, record, counters }));
+                }
                 let model = self.models.of_name(&theirs.profile, &theirs.model_name);
                 let definition = model.map(|model| model.definition);
                 let Merged { record, failure } = record::merge(definition, &ours_whole, theirs, self.saved);

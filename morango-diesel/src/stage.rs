@@ -11,7 +11,7 @@ use morango::port::{
     SessionMemory, TouchedRecord, Transaction, Watch,
 };
 use morango::record::StoreRecord;
-use morango::scope::Filter;
+use morango::scope::{Filter, Reach};
 use morango::session::TransferSession;
 
 use crate::backend::Lock;
@@ -100,8 +100,8 @@ impl Transaction for Open<'_> {
         queue::queue(&self.transactions(), session, lacks)
     }
 
-    fn dequeue(&mut self, session: &TransferSession, watch: Watch<'_>) -> Result<DequeueReport> {
-        dequeue::dequeue(&self.transactions(), session, watch)
+    fn dequeue(&mut self, session: &TransferSession, writable: &Reach, watch: Watch<'_>) -> Result<DequeueReport> {
+        dequeue::dequeue(&self.transactions(), session, writable, watch)
     }
 
     fn deserialize(&mut self, order: &DeserializeOrder<'_>, watch: Watch<'_>) -> Result<DeserializeReport> {

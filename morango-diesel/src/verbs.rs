@@ -18,7 +18,7 @@ macro_rules! implement_storage {
                 StoredCertificate, TouchedRecord, Transaction, WaitingCursor, WaitingPage, WaitingRecords, Watch,
             };
             use morango::record::StoreRecord;
-            use morango::scope::Filter;
+            use morango::scope::{Filter, Reach};
             use morango::session::{SyncSession, SyncSessionQuery, TransferSession};
 
             use crate::transactions::Transactions;
@@ -192,8 +192,13 @@ macro_rules! implement_storage {
                     receive::receive_chunk(&self.0, chunk)
                 }
 
-                fn dequeue(&self, session: &TransferSession, watch: Watch<'_>) -> Result<DequeueReport> {
-                    dequeue::dequeue(&Transactions::of(&self.0), session, watch)
+                fn dequeue(
+                    &self,
+                    session: &TransferSession,
+                    writable: &Reach,
+                    watch: Watch<'_>,
+                ) -> Result<DequeueReport> {
+                    dequeue::dequeue(&Transactions::of(&self.0), session, writable, watch)
                 }
 
                 fn deserialize(&self, order: &DeserializeOrder<'_>, watch: Watch<'_>) -> Result<DeserializeReport> {

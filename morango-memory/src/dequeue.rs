@@ -2,7 +2,8 @@
 
 use morango::counter::{CounterError, Stamp};
 use morango::port::{DequeueReport, Rejection};
-use morango::record::{RecordError, Relation, StoreRecord, merge, relation};
+use morango::record::{RecordError, Relation, StoreRecord, give_way, merge, relation};
+use morango::scope::Reach;
 use morango::session::TransferSession;
 use morango::{Result, limits};
 
@@ -11,8 +12,8 @@ use crate::state::State;
 
 impl State {
     /// The counter moves by one if anything was received, whether or not it changes anything; each record is merged by
-    /// [`relation`] and [`merge`].
-    pub(crate) fn dequeue(&mut self, session: &TransferSession) -> Result<DequeueReport> {
+    /// [`relation`] and [`merge`], or by [`give_way`] where this instance may not write.
+    pub(crate) fn dequeue(&mut self, session: &TransferSession, writable: &Reach) -> Result<DequeueReport> {
         self.open_transfer(&session.id)?;
         let mut report = DequeueReport::default();
         let chunks = self.incoming.remove(&session.id).unwrap_or_default();
@@ -21,7 +22,7 @@ impl State {
             for chunk in chunks {
                 report.new += chunk.inserted;
                 for record in &chunk.others {
-                    match self.merge(session, record, saved) {
+                    match self.merge(session, record, writable, saved) {
                         Ok(Relation::New) => report.new += 1,
                         Ok(Relation::FastForward) => report.fast_forwarded += 1,
                         Ok(Relation::AlreadySeen) => report.already_seen += 1,
@@ -47,6 +48,7 @@ impl State {
         &mut self,
         session: &TransferSession,
         theirs: &StoreRecord,
+        writable: &Reach,
         saved: Stamp,
     ) -> Result<Relation, RecordError> {
         if theirs.profile != session.profile {
@@ -74,6 +76,7 @@ impl State {
                 record.counters.merge_max(&ours.counters);
                 record
             }
+            Relation::Conflict if !writable.contains(&theirs.partition) => give_way(&ours, theirs, saved.instance),
             Relation::Conflict => merge(self.data.definition(&ours), &ours, theirs, saved).record,
         };
         let held = self.data.store.get_mut(&theirs.id).expect("it was there");

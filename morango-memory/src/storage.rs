@@ -15,7 +15,7 @@ use morango::port::{
     TouchedRecord, Transaction, WaitingCursor, WaitingPage, WaitingRecords, Watch,
 };
 use morango::record::StoreRecord;
-use morango::scope::Filter;
+use morango::scope::{Filter, Reach};
 use morango::session::{SyncSession, SyncSessionQuery, TransferSession};
 use morango::{Error, ErrorKind, Result};
 
@@ -298,9 +298,9 @@ impl Storage for MemoryStorage {
         self.write("keep a received chunk", |state| state.receive_chunk(chunk))
     }
 
-    fn dequeue(&self, session: &TransferSession, watch: Watch<'_>) -> Result<DequeueReport> {
+    fn dequeue(&self, session: &TransferSession, writable: &Reach, watch: Watch<'_>) -> Result<DequeueReport> {
         let mut state = self.prepared("dequeue")?;
-        Open(&mut state).dequeue(session, watch)
+        Open(&mut state).dequeue(session, writable, watch)
     }
 
     fn deserialize(&self, order: &DeserializeOrder<'_>, watch: Watch<'_>) -> Result<DeserializeReport> {

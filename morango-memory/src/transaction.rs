@@ -10,7 +10,7 @@ use morango::port::{
     TouchedRecord, Transaction, Watch,
 };
 use morango::record::StoreRecord;
-use morango::scope::Filter;
+use morango::scope::{Filter, Reach};
 use morango::session::TransferSession;
 use morango::{Error, ErrorKind, Result};
 
@@ -68,8 +68,8 @@ impl Transaction for Open<'_> {
         self.0.queue(session, lacks)
     }
 
-    fn dequeue(&mut self, session: &TransferSession, watch: Watch<'_>) -> Result<DequeueReport> {
-        let report = self.0.dequeue(session)?;
+    fn dequeue(&mut self, session: &TransferSession, writable: &Reach, watch: Watch<'_>) -> Result<DequeueReport> {
+        let report = self.0.dequeue(session, writable)?;
         told(watch, report.new, "dequeue")?;
         Ok(report)
     }

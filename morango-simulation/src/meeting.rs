@@ -63,15 +63,12 @@ impl World {
         Ok(told)
     }
 
-    /// A learner's device has one school device that it meets. (Conflicts of records that it may not write would be merged there by a stamp that
-    /// can never leave.)
+    /// Two learners' devices have nothing that both may see and one may write: the one meets a school device instead.
     fn with_whom_it_can(&self, sync: &Sync) -> Option<Sync> {
         let is_learner = |node: usize| matches!(self.nodes[node].character.reach, Reach::Learner(_));
         let mut sync = sync.clone();
-        match (is_learner(sync.client), is_learner(sync.server)) {
-            (true, _) => sync.server = HOME,
-            (false, true) => sync.client = HOME,
-            (false, false) => {}
+        if is_learner(sync.client) && is_learner(sync.server) {
+            sync.server = HOME;
         }
         (sync.client != sync.server).then_some(sync)
     }

@@ -12,7 +12,7 @@ use morango::port::{
     WaitingRecords,
 };
 use morango::record::{BufferRecord, Conflict, Gate, Resolution, StoreRecord, record_id};
-use morango::scope::Filter;
+use morango::scope::{Filter, Reach};
 use morango::session::{Capabilities, Direction, Side, Stage, StageStatus, SyncSession, TransferSession};
 
 use crate::library::{BOOKS, PROFILE, book, book_id, note_id, owner_of, shelf, shelf_id};
@@ -219,7 +219,7 @@ fn transfer(from: &dyn Storage, to: &dyn Storage, number: usize, filter: &Filter
         chunks += 1;
     }
     if !matches!(end, End::Cut { .. }) {
-        told.push(format!("{:?}", to.dequeue(&session, &go_on).expect("it dequeues")));
+        told.push(format!("{:?}", to.dequeue(&session, &writable(number), &go_on).expect("it dequeues")));
         // As the engine notes who has what.
         from.note_handed_over(&session.completed_by().expect("good counters")).expect("it is noted");
         from.note_handed_over(&session.client_fsic.fsic().expect("good counters").under(filter)).expect("it is noted");
@@ -232,6 +232,15 @@ fn transfer(from: &dyn Storage, to: &dyn Storage, number: usize, filter: &Filter
         storage.clean_up(&session.id, time(number)).expect("it cleans up");
     }
     told.join("\n")
+}
+
+/// What a receiver may write in this step: all, the books, or nothing.
+fn writable(number: usize) -> Reach {
+    match number % 4 {
+        0 => Reach::Nothing,
+        1 => Reach::Within(Filter::new([BOOKS]).expect("a prefix")),
+        _ => Reach::everything(),
+    }
 }
 
 /// All books are taken off, and the device is the instance of this step from then on.
@@ -295,7 +304,7 @@ fn receive(storage: &dyn Storage, number: usize, foreign: &[Foreign]) -> String 
     let records: Vec<StoreRecord> = foreign.iter().map(|foreign| foreign_record(foreign, number)).collect();
     note_unclaimed(storage, &session, &records, 0);
     take(storage, &session, 0, &records);
-    let dequeued = storage.dequeue(&session, &go_on).expect("it dequeues");
+    let dequeued = storage.dequeue(&session, &writable(number), &go_on).expect("it dequeues");
     storage.clean_up(&session.id, time(number)).expect("it cleans up");
     format!("{dequeued:?}")
 }

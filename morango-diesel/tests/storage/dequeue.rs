@@ -8,7 +8,7 @@ use morango::counter::{Instances, RecordMaxCounters, Stamp};
 use morango::id::{InstanceId, SyncId};
 use morango::port::{DequeueReport, ReceivedChunk, Rejection, Storage as _};
 use morango::record::{BufferRecord, StoreRecord};
-use morango::scope::Filter;
+use morango::scope::{Filter, Reach};
 
 use super::library::{Device, PROFILE, changed, everything, foreign, foreign_shelf, go_on, stamp, take, time};
 
@@ -53,6 +53,25 @@ fn a_hard_deletion_wins_a_conflict_and_empties_both_texts() {
 }
 
 #[test]
+fn what_may_not_be_written_here_is_not_saved_anew_in_a_conflict() {
+    let device = Device::new("tablet");
+    device.dequeue(vec![note("one", &[stamp("a", 1)])]);
+    let readable_only = Reach::Within(Filter::new(["lib:books"]).expect("a prefix"));
+    let session = device.receiving(&everything());
+    device.take(&session, vec![note("another", &[stamp("b", 4)])]);
+
+    let report = device.storage.dequeue(&session, &readable_only, &go_on).expect("it dequeues");
+
+    assert_eq!(report.conflicts, 1);
+    let record = device.records().remove(0);
+    assert_eq!((record.serialized.as_str(), record.conflicting_serialized_data.as_str()), ("another", "one\n"));
+    assert_eq!(record.last_saved, stamp("b", 4));
+    // Whoever may write merges the two in the end, and is followed.
+    let merged = note("one", &[stamp("a", 2), stamp("b", 4)]);
+    assert_eq!(device.dequeue(vec![merged]).fast_forwarded, 1);
+}
+
+#[test]
 fn a_chunk_that_comes_twice_is_kept_and_counted_once() {
     let mut device = Device::new("laptop");
     let session = device.receiving(&everything());
@@ -66,7 +85,7 @@ fn a_chunk_that_comes_twice_is_kept_and_counted_once() {
     }
     assert_eq!(device.number("SELECT count(*) FROM morango_incoming"), 3, "in parts of 2,000 records");
     assert_eq!(device.storage.rejections(&session.id, 10).expect("the rejections"), [rejection]);
-    assert_eq!(device.storage.dequeue(&session, &go_on).expect("it dequeues").new, 4_001);
+    assert_eq!(device.storage.dequeue(&session, &Reach::everything(), &go_on).expect("it dequeues").new, 4_001);
 }
 
 #[test]
@@ -111,7 +130,7 @@ fn where_the_sender_says_where_a_chunk_stands_nothing_is_counted_twice_and_nothi
     let error = take(7, 10).expect_err("one is missing before it");
     assert_eq!(error.kind(), ErrorKind::SessionConflict, "{error:?}");
     assert_eq!(take(6, 10).expect("the rest"), 10);
-    assert_eq!(device.storage.dequeue(&session, &go_on).expect("it dequeues").new, 10);
+    assert_eq!(device.storage.dequeue(&session, &Reach::everything(), &go_on).expect("it dequeues").new, 10);
 }
 
 #[test]
@@ -145,7 +164,7 @@ fn a_chunk_that_was_put_aside_is_counted_once_and_merged_whether_or_not_it_was_g
             assert_eq!(device.storage.buffer_chunk(&chunk).expect("it is there"), 4);
         }
         assert_eq!(device.storage.rejections(&session.id, 10).expect("the rejections").len(), 1);
-        let report = device.storage.dequeue(&session, &go_on).expect("it dequeues");
+        let report = device.storage.dequeue(&session, &Reach::everything(), &go_on).expect("it dequeues");
         assert_eq!((report.new, report.already_seen), (2, 1));
         assert_eq!(device.number("SELECT count(*) FROM morango_store"), before + 2);
         device.storage.clean_up(&session.id, time()).expect("it cleans up");
@@ -222,7 +241,10 @@ fn a_call_that_was_stopped_between_transactions_goes_on_and_claims_only_at_the_e
             (0..1_500).map(|number| super::library::changed(&shelf(chunk, number), 9, |_| ())).collect(),
         );
     }
-    let error = device.storage.dequeue(&session, &|_| ControlFlow::Break(())).expect_err("it was stopped");
+    let error = device
+        .storage
+        .dequeue(&session, &Reach::everything(), &|_| ControlFlow::Break(()))
+        .expect_err("it was stopped");
     assert_eq!(error.kind(), ErrorKind::Cancelled);
     let newer = |device: &Device| device.records().iter().filter(|record| record.last_saved.counter == 9).count();
     assert_eq!(newer(&device), 1_500);
@@ -231,7 +253,10 @@ fn a_call_that_was_stopped_between_transactions_goes_on_and_claims_only_at_the_e
         fsic.sub.get("").and_then(|counters| counters.get(&stamp("other", 0).instance).copied())
     };
     assert_eq!(claims(&device), None);
-    assert_eq!(device.storage.dequeue(&session, &go_on).expect("it goes on").fast_forwarded, 3_000);
+    assert_eq!(
+        device.storage.dequeue(&session, &Reach::everything(), &go_on).expect("it goes on").fast_forwarded,
+        3_000
+    );
     assert_eq!(newer(&device), 4_500);
     assert_eq!(claims(&device), Some(9));
 }
@@ -263,7 +288,7 @@ fn of_a_session_that_was_closed_nothing_more_is_merged_or_claimed() {
             }
             ControlFlow::Continue(())
         };
-        let error = device.storage.dequeue(&session, &watch).expect_err("it is closed");
+        let error = device.storage.dequeue(&session, &Reach::everything(), &watch).expect_err("it is closed");
         assert_eq!(error.kind(), ErrorKind::SessionUnknown, "{}", error.report());
         let claims = device.number("SELECT count(*) FROM morango_database_max_counter WHERE counter = 9");
         assert_eq!(claims, 0, "closed after {closed_after}");
@@ -287,7 +312,7 @@ fn a_chunk_that_comes_late_is_merged_before_anything_is_claimed() {
         }
         ControlFlow::Continue(())
     };
-    let report = device.storage.dequeue(&session, &watch).expect("it dequeues");
+    let report = device.storage.dequeue(&session, &Reach::everything(), &watch).expect("it dequeues");
     assert_eq!((report.new, report.already_seen), (2, 1), "{report:?}");
     assert_eq!(device.number("SELECT count(*) FROM morango_incoming"), 0);
     assert_eq!(device.number("SELECT counter FROM morango_database_max_counter WHERE counter = 9"), 9);
@@ -308,7 +333,7 @@ fn new_records_are_in_the_store_as_they_come_and_claimed_only_when_all_have_come
     device.take(&session, vec![foreign_shelf("first", None), foreign_shelf("second", None)]);
     assert_eq!(device.records().len(), 2);
     assert_eq!(claims(&device), None);
-    let report = device.storage.dequeue(&session, &go_on).expect("it dequeues");
+    let report = device.storage.dequeue(&session, &Reach::everything(), &go_on).expect("it dequeues");
     assert_eq!(report, DequeueReport { new: 2, ..DequeueReport::default() });
     assert_eq!(claims(&device), Some(9));
 }
@@ -322,7 +347,7 @@ fn what_a_producer_claims_never_lowers_ours_nor_reaches_beyond_the_filter_or_int
             .server_fsic
             .change(|fsic| drop(fsic.sub.insert(partition.to_owned(), [(instance, counter)].into())))
             .expect("good counters");
-        device.storage.dequeue(&session, &go_on).expect("it raises the counters");
+        device.storage.dequeue(&session, &Reach::everything(), &go_on).expect("it raises the counters");
     };
     let a = stamp("a", 0).instance;
     let own = device.instance;
@@ -350,7 +375,10 @@ fn a_record_can_neither_be_moved_nor_taken_over_from_another_profile() {
     let session = device.receiving(&Filter::new(["lib:"]).expect("a prefix"));
     let records = [moved, elsewhere, outside].map(|record| BufferRecord::from_store(session.id, record));
     device.take_chunk(&session.id, &[1; 32], &records, &[]).expect("the gate was passed over");
-    assert_eq!(device.storage.dequeue(&session, &go_on).expect("it dequeues"), DequeueReport::default());
+    assert_eq!(
+        device.storage.dequeue(&session, &Reach::everything(), &go_on).expect("it dequeues"),
+        DequeueReport::default()
+    );
     assert_eq!(device.records(), [ours]);
     assert_eq!(device.number("SELECT count(*) FROM morango_store"), 1);
     let refused: Vec<String> =
@@ -363,7 +391,7 @@ fn nothing_is_written_where_there_is_nothing_to_merge_or_to_raise() {
     let mut device = Device::new("laptop");
     let session = device.receiving(&everything());
     let before = device.number("SELECT counter FROM morango_instance");
-    device.storage.dequeue(&session, &go_on).expect("it dequeues");
+    device.storage.dequeue(&session, &Reach::everything(), &go_on).expect("it dequeues");
     assert_eq!(device.number("SELECT counter FROM morango_instance"), before);
 }
 

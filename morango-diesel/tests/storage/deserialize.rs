@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use morango::id::SyncId;
 use morango::port::{Storage as _, WaitingKind};
 use morango::record::StoreRecord;
-use morango::scope::Filter;
+use morango::scope::{Filter, Reach};
 
 use super::database::MARKED;
 use super::library::{
@@ -370,7 +370,7 @@ fn a_change_made_here_while_a_record_waits_is_not_written_over() {
     home.pull(&school, &everything());
     school.rename(emma, "Emma at school");
     let (session, _) = home.receive(&school, &everything());
-    home.storage.dequeue(&session, &go_on).expect("it dequeues");
+    home.storage.dequeue(&session, &Reach::everything(), &go_on).expect("it dequeues");
     home.rename(emma, "Emma at home");
     let report = home.deserialize();
     assert_eq!(report.failures_total, 0);

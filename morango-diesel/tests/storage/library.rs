@@ -17,7 +17,7 @@ use morango::port::{
     Storage as _, WaitingKind,
 };
 use morango::record::{BufferRecord, Gate, StoreRecord, record_id};
-use morango::scope::Filter;
+use morango::scope::{Filter, Reach};
 use morango::session::{Capabilities, Direction, Side, Stage, StageStatus, SyncSession, TransferSession};
 use morango_diesel::Syncable;
 
@@ -328,7 +328,7 @@ impl Device {
     /// Pulls what the other has under a filter, and brings it into the tables.
     pub(crate) fn pull(&self, other: &Self, filter: &Filter) -> Pulled {
         let (session, records) = self.receive(other, filter);
-        let dequeued = self.storage.dequeue(&session, &go_on).expect("it dequeues");
+        let dequeued = self.storage.dequeue(&session, &Reach::everything(), &go_on).expect("it dequeues");
         let deserialized = self.deserialize_under(filter);
         self.storage.clean_up(&session.id, time()).expect("it cleans up");
         Pulled { records, dequeued, deserialized }
@@ -381,7 +381,7 @@ impl Device {
     pub(crate) fn dequeue(&self, records: Vec<StoreRecord>) -> DequeueReport {
         let session = self.receiving(&everything());
         self.take(&session, records);
-        self.storage.dequeue(&session, &go_on).expect("it dequeues")
+        self.storage.dequeue(&session, &Reach::everything(), &go_on).expect("it dequeues")
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use morango::counter::{Fsic, Instances, difference};
 use morango::port::Storage as _;
-use morango::scope::Filter;
+use morango::scope::{Filter, Reach};
 use morango::session::{Direction, Side};
 
 use crate::statements::{count_from_now_on, counted};
@@ -33,7 +33,7 @@ fn statements_for(partitions: usize) -> [u64; 4] {
     let records = names.iter().map(|name| foreign("note", name, "only", "{}", &[written]));
     device.take(&session, records.collect());
 
-    let (_, raising) = counted(|| device.storage.dequeue(&session, &go_on));
+    let (_, raising) = counted(|| device.storage.dequeue(&session, &Reach::everything(), &go_on));
     let (has, telling) = counted(|| device.storage.fsic(PROFILE, &everything(), Instances::WithRecords));
     assert_eq!(has.sub.len(), partitions);
     // A filter holds half as many.

@@ -2,7 +2,7 @@
 
 use morango::counter::Instances;
 use morango::port::Storage as _;
-use morango::scope::Filter;
+use morango::scope::{Filter, Reach};
 use morango::session::{Direction, Side, Stage, StageStatus};
 
 use super::library::{Device, PROFILE, everything, foreign, foreign_shelf, go_on, lack, stamp};
@@ -115,7 +115,7 @@ fn a_producer_leaves_out_instances_of_which_it_has_nothing_to_send() {
     told.server_fsic
         .change(|fsic| drop(fsic.sub.insert("lib:shelves".to_owned(), [(stamp("gone", 0).instance, 7)].into())))
         .expect("good counters");
-    other.storage.dequeue(&told, &go_on).expect("it raises the counters");
+    other.storage.dequeue(&told, &Reach::everything(), &go_on).expect("it raises the counters");
     let fsic = |instances| other.storage.fsic(PROFILE, &everything(), instances).expect("the counters");
     let knows =
         |instances| fsic(instances).sub.values().any(|counters| counters.contains_key(&stamp("gone", 0).instance));
@@ -139,7 +139,7 @@ fn counters_above_the_filter_are_found_for_every_prefix() {
             })
             .expect("good counters");
     }
-    device.storage.dequeue(&told, &go_on).expect("it raises the counters");
+    device.storage.dequeue(&told, &Reach::everything(), &go_on).expect("it raises the counters");
     let filter = Filter::new(["lib:books:ada", "lib:éxy", "z"]).expect("good prefixes");
     let fsic = device.storage.fsic(PROFILE, &filter, Instances::All).expect("the counters");
     assert_eq!(fsic.super_.keys().collect::<Vec<_>>(), ["l", "lib:", "lib:b", "lib:books", "lib:é", "lib:éx"]);

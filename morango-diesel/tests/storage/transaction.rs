@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use diesel::prelude::*;
 use morango::id::SyncId;
 use morango::port::{Isolation, SessionMemory, Storage as _, TouchedRecord, Transaction, WaitingKind};
+use morango::scope::Reach;
 use morango::session::{Stage, StageStatus};
 use morango::{Error, ErrorKind, Result};
 use morango_diesel::Syncable as _;
@@ -72,7 +73,7 @@ fn records_are_merged_and_become_rows_within_one_transaction() {
     device
         .storage
         .transaction("dequeue and deserialize", STAGE, &mut |transaction| {
-            assert_eq!(transaction.dequeue(&session, &go_on)?.new, 3);
+            assert_eq!(transaction.dequeue(&session, &Reach::everything(), &go_on)?.new, 3);
             let report = transaction.deserialize(&order(&everything()), &go_on)?;
             assert_eq!((report.written, report.failures_total), (2, 1), "a bad record stops nobody here either");
             assert_eq!(transaction.record(&bad.id)?.map(|record| record.id), Some(bad.id));
@@ -195,7 +196,7 @@ fn what_a_transfer_changed_is_known_until_somebody_changes_it() {
     let [emma, dune, bad] = titles.map(|title| foreign_book(title, shelf.id));
     let first = device.receiving(&everything());
     device.take(&first, vec![shelf, emma.clone(), dune.clone(), bad.clone()]);
-    device.storage.dequeue(&first, &go_on).expect("it dequeues");
+    device.storage.dequeue(&first, &Reach::everything(), &go_on).expect("it dequeues");
     device.deserialize();
     let touched = |session: &_, after: Option<&SyncId>, limit| -> Vec<TouchedRecord> {
         device.storage.touched(session, "book", after, limit).expect("it is known")
@@ -208,7 +209,7 @@ fn what_a_transfer_changed_is_known_until_somebody_changes_it() {
 
     let second = device.receiving(&everything());
     device.take(&second, vec![deleted(&dune, 2), changed(&emma, 1, |_| {})]);
-    device.storage.dequeue(&second, &go_on).expect("it dequeues");
+    device.storage.dequeue(&second, &Reach::everything(), &go_on).expect("it dequeues");
     device.deserialize();
     device.storage.clean_up(&second.id, time()).expect("it is closed");
     let gone = TouchedRecord { id: dune.id, deleted: true, hard_deleted: false, waiting: None };

@@ -2,7 +2,7 @@
 
 use morango::counter::{Instances, PartitionCounters};
 use morango::port::Storage as _;
-use morango::scope::Filter;
+use morango::scope::{Filter, Reach};
 
 use super::library::{Device, everything, go_on, stamp};
 
@@ -38,7 +38,7 @@ fn what_is_claimed_is_noted_no_longer_and_not_again() {
     let mut session = device.receiving(&everything());
     session.server_fsic.change(|fsic| fsic.sub = entries(&[("lib", "x", 5)])).expect("good counters");
 
-    device.storage.dequeue(&session, &go_on).expect("it dequeues");
+    device.storage.dequeue(&session, &Reach::everything(), &go_on).expect("it dequeues");
 
     let left = entries(&[("lib:a", "x", 9), ("lib:b", "y", 2), ("other", "x", 1)]);
     assert_eq!(noted(&device, &everything()), left, "what lies beyond the claim stays");
@@ -54,7 +54,7 @@ fn what_the_sender_has_above_the_filter_is_claimed_under_it() {
     session.server_fsic.change(|fsic| fsic.super_ = entries(&[("lib", "x", 5)])).expect("good counters");
     session.server_fsic.change(|fsic| fsic.sub = entries(&[("lib:a", "x", 7)])).expect("good counters");
 
-    device.storage.dequeue(&session, &go_on).expect("it dequeues");
+    device.storage.dequeue(&session, &Reach::everything(), &go_on).expect("it dequeues");
 
     let claimed = device.storage.fsic(super::library::PROFILE, &filter, Instances::All);
     assert_eq!(claimed.expect("the counters").sub, entries(&[("lib:a", "x", 7), ("lib:b", "x", 5)]));

@@ -10,7 +10,7 @@ use morango::port::{
     DeserializeOrder, FailedBefore, Isolation, ReceivedChunk, SessionMemory, Storage as _, WaitingRecords,
 };
 use morango::record::{BufferRecord, Gate, StoreRecord, record_id};
-use morango::scope::Filter;
+use morango::scope::{Filter, Reach};
 use morango::session::Stage;
 
 use super::database::{UNFINISHED, VERSIONS, bytes, id};
@@ -181,7 +181,7 @@ fn send_and_receive(device: &Device) {
         received_at: session.started_at,
     };
     storage.receive_chunk(&chunk).expect("it is kept");
-    assert_eq!(storage.dequeue(&session, &go_on).expect("it dequeues").new, 1);
+    assert_eq!(storage.dequeue(&session, &Reach::everything(), &go_on).expect("it dequeues").new, 1);
     let order = DeserializeOrder {
         profile: "notebook",
         filter: &filter,

@@ -15,7 +15,7 @@ use morango::port::{
     TouchedRecord, Transaction, WaitingCursor, WaitingPage, WaitingRecords, Watch,
 };
 use morango::record::StoreRecord;
-use morango::scope::Filter;
+use morango::scope::{Filter, Reach};
 use morango::session::{SyncSession, SyncSessionQuery, TransferSession};
 use morango::{Error, ErrorKind, Result};
 
@@ -178,8 +178,8 @@ impl Storage for Faulty {
         self.watched("serialize", watch, |storage, watch| storage.serialize(profile, filter, watch))
     }
 
-    fn dequeue(&self, session: &TransferSession, watch: Watch<'_>) -> Result<DequeueReport> {
-        self.watched("dequeue", watch, |storage, watch| storage.dequeue(session, watch))
+    fn dequeue(&self, session: &TransferSession, writable: &Reach, watch: Watch<'_>) -> Result<DequeueReport> {
+        self.watched("dequeue", watch, |storage, watch| storage.dequeue(session, writable, watch))
     }
 
     fn deserialize(&self, order: &DeserializeOrder<'_>, watch: Watch<'_>) -> Result<DeserializeReport> {

@@ -17,7 +17,7 @@ use crate::id::{CertificateId, DatabaseId, NonceId, SyncId, SyncSessionId, Trans
 use crate::identity::{Certificate, Instance, Nonce, PrivateKey};
 use crate::model::Registry;
 use crate::record::{BufferRecord, StoreRecord};
-use crate::scope::Filter;
+use crate::scope::{Filter, Reach};
 use crate::session::{SyncSession, SyncSessionQuery, TransferSession};
 use crate::{Error, ErrorKind, Result};
 
@@ -456,9 +456,12 @@ pub trait Storage: Send + Sync + 'static {
     /// [`TransferSession::completed_by`]. Nothing is claimed of a session that was closed meanwhile, since what waited to be merged
     /// went with it.
     ///
+    /// In a conflict this instance saves the merged record anew where it lies within `writable`, what one certificate or another
+    /// lets it write; elsewhere ours gives way ([`record::give_way`](crate::record::give_way)).
+    ///
     /// # Errors
     /// The database fails; [`ErrorKind::SessionUnknown`](crate::ErrorKind::SessionUnknown) where the session is not open.
-    fn dequeue(&self, session: &TransferSession, watch: Watch<'_>) -> Result<DequeueReport>;
+    fn dequeue(&self, session: &TransferSession, writable: &Reach, watch: Watch<'_>) -> Result<DequeueReport>;
 
     /// *Deserialize*: makes rows of every dirty store record of the profile under the filter, in foreign key order.
     /// Rows that the application changed meanwhile are serialized first, so that nothing of theirs is overwritten.

@@ -14,7 +14,7 @@ use crate::Result;
 use crate::counter::{Fsic, Instances, Lack, PartitionCounters};
 use crate::id::{SyncId, SyncSessionId, TransferSessionId};
 use crate::record::StoreRecord;
-use crate::scope::Filter;
+use crate::scope::{Filter, Reach};
 use crate::session::TransferSession;
 
 /// From whom a transaction is kept apart.
@@ -119,7 +119,7 @@ pub trait Transaction {
     ///
     /// # Errors
     /// The same.
-    fn dequeue(&mut self, session: &TransferSession, watch: Watch<'_>) -> Result<DequeueReport>;
+    fn dequeue(&mut self, session: &TransferSession, writable: &Reach, watch: Watch<'_>) -> Result<DequeueReport>;
 
     /// As [`Storage::deserialize`](super::Storage::deserialize).
     ///

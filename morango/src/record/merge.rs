@@ -9,7 +9,7 @@ use super::StoreRecord;
 use super::contents::{Content, MergedContent, merge_contents};
 use super::length::{is_longer_in_json, length_in_json};
 use crate::counter::{RecordMaxCounters, Stamp};
-use crate::id::SyncId;
+use crate::id::{InstanceId, SyncId};
 use crate::limits;
 use crate::model::ModelDefinition;
 
@@ -95,6 +95,36 @@ pub fn merge(definition: Option<&ModelDefinition>, ours: &StoreRecord, theirs: &
     };
     record.conflicting_serialized_data = put_before(&theirs.serialized, &earlier);
     Merged { record, failure }
+}
+
+/// Our record after a conflict with theirs where this instance (`own`) may not write: theirs, as it was saved.
+///
+/// Were the merged record saved anew here, that version could never leave: to everybody else it would not exist, and every later
+/// change of theirs would be a conflict again, in which what is oldest stays. So this instance follows those who may write. The
+/// record max counters are the higher ones of both, since both were here; what ours said is kept with the texts that lost.
+///
+/// Another's deletion holds until somebody who may write has merged the two. What was only deleted here, where nobody had the
+/// right to, comes back.
+pub fn give_way(ours: &StoreRecord, theirs: &StoreRecord, own: InstanceId) -> StoreRecord {
+    let mut record = theirs.clone();
+    record.counters.merge_max(&ours.counters);
+    if ours.last_saved.instance != own {
+        record.deleted |= ours.deleted;
+        record.hard_deleted |= ours.hard_deleted;
+    }
+    if record.hard_deleted {
+        record.serialized.clear();
+        record.conflicting_serialized_data.clear();
+        return record;
+    }
+    let earlier = joined(&ours.conflicting_serialized_data, &theirs.conflicting_serialized_data);
+    let is_known = ours.serialized == theirs.serialized || earlier.lines().any(|text| text == ours.serialized);
+    record.conflicting_serialized_data = if ours.serialized.is_empty() || is_known {
+        earlier.into_owned()
+    } else {
+        put_before(&ours.serialized, &earlier)
+    };
+    record
 }
 
 /// What a live record becomes whose row was changed here while the record, changed elsewhere, waited to become the row.

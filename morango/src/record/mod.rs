@@ -19,6 +19,6 @@ pub use conflict::{Conflict, ConflictPage, Resolution, Version};
 pub use error::RecordError;
 pub use length::is_longer_in_json;
 pub use loose::{Heading, LooseCounter, LooseRecord};
-pub use merge::{Merged, MergedRow, Relation, merge, merge_row, put_before, relation};
+pub use merge::{Merged, MergedRow, Relation, give_way, merge, merge_row, put_before, relation};
 pub use store::StoreRecord;
 pub use uid::{record_partition, record_partition_template};

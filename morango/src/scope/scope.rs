@@ -15,6 +15,11 @@ pub enum Reach {
 }
 
 impl Reach {
+    /// Every partition.
+    pub fn everything() -> Self {
+        Self::Within(Filter::everything())
+    }
+
     /// The filter, where there is one.
     pub fn filter(&self) -> Option<&Filter> {
         match self {

@@ -5,6 +5,8 @@ use std::cell::RefCell;
 use super::context::Home;
 use crate::id::CertificateId;
 use crate::identity::{Certificate, UnverifiedCertificate, verify_chain};
+use crate::port::CertificateQuery;
+use crate::scope::Reach;
 use crate::session::SyncSession;
 use crate::{Error, ErrorKind, Result, limits};
 
@@ -47,6 +49,20 @@ pub(crate) fn root_of(home: &Home, certificate: &Certificate) -> Result<Option<C
         (id, parent) = (above, stored.certificate.parent_id());
     }
     Ok(None)
+}
+
+/// What this peer may write in a profile with one certificate or another whose key is here: all that it saves anew and others take.
+pub(crate) fn writable(home: &Home, profile: &str) -> Result<Reach> {
+    let owned = home.storage.certificates(&CertificateQuery::Owned { profile: Some(profile.to_owned()) })?;
+    let mut reach = Reach::Nothing;
+    for stored in owned {
+        match stored.certificate.scope(&*home.registry) {
+            Ok(scope) => reach = reach.union(scope.write()),
+            // What an unknown definition allows is not known either: nothing is given up for it.
+            Err(_) => return Ok(Reach::everything()),
+        }
+    }
+    Ok(reach)
 }
 
 /// The partition under which both certificates of a sync session lie, if they share one.

@@ -27,7 +27,7 @@ use crate::port::{
     Clock, DequeueReport, DeserializeReport, FailedBefore, Progress, REPORTED_MAX, Rejection, RemoteTransfer, Renewed,
     SerializeReport, Storage,
 };
-use crate::scope::Scope;
+use crate::scope::{Reach, Scope};
 use crate::session::{Capabilities, Role, Side, Stage, StageStatus, SyncSession, TransferSession};
 use crate::{Error, ErrorKind, Result};
 
@@ -131,6 +131,8 @@ pub(super) struct Context<'a> {
     pub(super) found: Option<RemoteTransfer>,
     /// What becomes of received records that failed before, in this transfer.
     pub(super) failed_before: FailedBefore,
+    /// What this side may write: looked up when it is about to merge what it received.
+    pub(super) writable: Reach,
     /// The counters that a client told with its request: of the side that answers.
     pub(super) told: Option<Arc<Fsic>>,
     /// What the stages did so far.
@@ -180,6 +182,7 @@ impl<'a> Context<'a> {
             has_told_progress: AtomicBool::new(false),
             found: None,
             failed_before: home.failed_before,
+            writable: Reach::Nothing,
             told: None,
             results: Results::default(),
             durations: Vec::new(),

@@ -9,7 +9,7 @@ use crate::port::{
     DequeueReport, DeserializeOrder, DeserializeReport, OwnCounters, Renewal, Renewed, SerializeReport, Storage,
     Transaction, Watch,
 };
-use crate::scope::Filter;
+use crate::scope::{Filter, Reach};
 use crate::session::TransferSession;
 
 /// Where a stage's own work is done.
@@ -67,8 +67,13 @@ impl Work<'_> {
         either!(self, at => at.queue(session, lacks))
     }
 
-    pub(super) fn dequeue(&mut self, session: &TransferSession, watch: Watch<'_>) -> Result<DequeueReport> {
-        either!(self, at => at.dequeue(session, watch))
+    pub(super) fn dequeue(
+        &mut self,
+        session: &TransferSession,
+        writable: &Reach,
+        watch: Watch<'_>,
+    ) -> Result<DequeueReport> {
+        either!(self, at => at.dequeue(session, writable, watch))
     }
 
     pub(super) fn deserialize(&mut self, order: &DeserializeOrder<'_>, watch: Watch<'_>) -> Result<DeserializeReport> {

@@ -17,8 +17,8 @@ use morango::port::{
     StoredCertificate, TouchedRecord, Transaction, Unsent, WaitingCursor, WaitingKind, WaitingPage, WaitingRecords,
     Watch,
 };
-use morango::record::{Relation, StoreRecord, merge, merge_row, put_before, record_id, relation};
-use morango::scope::Filter;
+use morango::record::{Relation, StoreRecord, give_way, merge, merge_row, put_before, record_id, relation};
+use morango::scope::{Filter, Reach};
 use morango::session::{Stage, StageStatus, SyncSession, SyncSessionOrder, SyncSessionQuery, TransferSession};
 use morango::{Error, ErrorKind, Result};
 
@@ -574,7 +574,7 @@ impl Storage for Memory {
         Ok(transfer.records_transferred)
     }
 
-    fn dequeue(&self, session: &TransferSession, watch: Watch<'_>) -> Result<DequeueReport> {
+    fn dequeue(&self, session: &TransferSession, writable: &Reach, watch: Watch<'_>) -> Result<DequeueReport> {
         let mut state = self.state();
         match state.fault.take() {
             Some(ErrorKind::Internal) => {
@@ -596,7 +596,12 @@ impl Storage for Memory {
             let (count, merged) = match (relation(known, (&theirs.last_saved, &theirs.counters)), ours) {
                 (Relation::AlreadySeen, _) => (&mut report.already_seen, None),
                 (Relation::Conflict, Some(ours)) => {
-                    (&mut report.conflicts, Some(merge(state.definition(ours), ours, &theirs, stamp).record))
+                    let kept = if writable.contains(&theirs.partition) {
+                        merge(state.definition(ours), ours, &theirs, stamp).record
+                    } else {
+                        give_way(ours, &theirs, stamp.instance)
+                    };
+                    (&mut report.conflicts, Some(kept))
                 }
                 (Relation::New, _) => (&mut report.new, Some(theirs)),
                 (Relation::FastForward | Relation::Conflict, _) => (&mut report.fast_forwarded, Some(theirs)),
@@ -819,8 +824,8 @@ impl Transaction for Open {
         self.0.queue(session, lacks)
     }
 
-    fn dequeue(&mut self, session: &TransferSession, watch: Watch<'_>) -> Result<DequeueReport> {
-        self.0.dequeue(session, watch)
+    fn dequeue(&mut self, session: &TransferSession, writable: &Reach, watch: Watch<'_>) -> Result<DequeueReport> {
+        self.0.dequeue(session, writable, watch)
     }
 
     fn deserialize(&mut self, order: &DeserializeOrder<'_>, watch: Watch<'_>) -> Result<DeserializeReport> {

@@ -10,7 +10,7 @@ use morango::id::{CertificateId, InstanceId, SyncId};
 use morango::identity::Instance;
 use morango::port::{Forgetting, Papers, Renewal, Storage as _, Unsent, WaitingRecords};
 use morango::record::StoreRecord;
-use morango::scope::Filter;
+use morango::scope::{Filter, Reach};
 use morango_diesel::{PostgresStorage, Syncable as _};
 
 use super::database::Database;
@@ -173,7 +173,7 @@ fn clients_that_push_at_one_time_are_all_taken_in() {
                 // One record that all of them send.
                 let common = library::foreign_shelf("common", None);
                 library::take(&storage, &session, books.chain([shelf.clone(), common]).collect());
-                storage.dequeue(&session, &library::go_on).expect("dequeue");
+                storage.dequeue(&session, &Reach::everything(), &library::go_on).expect("dequeue");
                 storage.deserialize(&library::order(filter), &library::go_on).expect("deserialize");
             });
         }

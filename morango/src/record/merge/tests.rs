@@ -70,6 +70,42 @@ fn in_a_conflict_ours_stays_and_theirs_is_kept_before_earlier_ones() {
 }
 
 #[test]
+fn who_may_not_write_takes_theirs_as_it_was_saved_and_keeps_what_ours_said() {
+    let mut ours = record("ours", &[stamp(1, 3), stamp(3, 1)]);
+    ours.conflicting_serialized_data = "of ours\nof both\n".to_owned();
+    let mut theirs = record("theirs", &[stamp(2, 5), stamp(3, 2)]);
+    theirs.conflicting_serialized_data = "of both\n".to_owned();
+    let kept = give_way(&ours, &theirs, InstanceId::from_bytes([9; 16]));
+    assert_eq!((kept.serialized.as_str(), kept.last_saved), ("theirs", stamp(2, 5)));
+    assert_eq!(kept.conflicting_serialized_data, "ours\nof ours\nof both\n");
+    assert_eq!(kept.counters.iter().collect::<Vec<_>>(), [stamp(1, 3), stamp(2, 5), stamp(3, 2)]);
+    // Both are known from then on, in whatever order they come again; and who merged them is followed.
+    let relate = |record: &StoreRecord| {
+        relation(Some((&kept.last_saved, &kept.counters)), (&record.last_saved, &record.counters))
+    };
+    assert_eq!((relate(&ours), relate(&theirs)), (Relation::AlreadySeen, Relation::AlreadySeen));
+    assert_eq!(relate(&merge(None, &ours, &theirs, stamp(1, 9)).record), Relation::FastForward);
+    // A text that is kept already is not kept twice.
+    assert_eq!(
+        give_way(&record("of both", &[stamp(1, 3)]), &theirs, stamp(9, 1).instance).conflicting_serialized_data,
+        "of both\n"
+    );
+}
+
+#[test]
+fn who_may_not_write_believes_the_deletions_of_others_and_not_its_own() {
+    let mut ours = record("ours", &[stamp(1, 3)]);
+    let theirs = record("theirs", &[stamp(2, 5)]);
+    ours.deleted = true;
+    assert!(give_way(&ours, &theirs, stamp(9, 1).instance).deleted);
+    assert!(!give_way(&ours, &theirs, stamp(1, 1).instance).deleted);
+    ours.hard_deleted = true;
+    let gone = give_way(&ours, &theirs, stamp(9, 1).instance);
+    assert!(gone.deleted && gone.hard_deleted);
+    assert_eq!((gone.serialized.as_str(), gone.conflicting_serialized_data.as_str()), ("", ""));
+}
+
+#[test]
 fn what_lost_earlier_on_either_side_is_kept_once() {
     let mut ours = record("ours", &[stamp(1, 3)]);
     ours.conflicting_serialized_data = "of both\nof ours\n".to_owned();

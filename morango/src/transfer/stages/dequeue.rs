@@ -19,7 +19,7 @@ pub(super) fn run(context: &mut Context<'_>, work: &mut Work<'_>) -> Result<()> 
     }
     let report = match session.records_transferred {
         0 => DequeueReport::default(),
-        _ => work.dequeue(session, &context.watch(Stage::Dequeuing))?,
+        _ => work.dequeue(session, &context.writable, &context.watch(Stage::Dequeuing))?,
     };
     context.results.dequeue = Some(report);
     Ok(())

@@ -10,6 +10,7 @@ pub(super) mod queue;
 pub(super) mod serialize;
 pub(super) mod transmit;
 
+use super::certificates;
 use super::context::Context;
 use super::operation::{StageOutcome, StagePart};
 use super::operations::{Lineup, Place, info_of};
@@ -50,6 +51,9 @@ impl From<StageOutcome> for Performed {
 pub(super) fn perform(context: &mut Context<'_>, stage: Stage, done: StageStatus) -> Result<Performed> {
     let lineup = Lineup::of(context.home, context.guests, stage, StagePart::Local);
     let storage = context.home.storage.as_ref();
+    if has_long_work(context.role(), stage) && stage == Stage::Dequeuing {
+        context.writable = certificates::writable(context.home, &context.session.profile)?;
+    }
     if lineup.is_empty() {
         work(context, stage, &mut Work::Apart(storage))?;
         renewal::settle(context)?;

@@ -10,6 +10,7 @@ use morango::id::{CertificateId, InstanceId, SyncSessionId, TransferSessionId};
 use morango::port::{DeserializeOrder, FailedBefore, ReceivedChunk, Storage};
 use morango::prelude::*;
 use morango::record::{BufferRecord, ID_PLACEHOLDER, StoreRecord, record_id, record_partition};
+use morango::scope::Reach;
 use morango::session::{Capabilities, Direction, Side, Stage, StageStatus, SyncSession, TransferSession};
 use morango_examples::school;
 use serde_json::json;
@@ -42,7 +43,7 @@ pub(crate) fn receive(storage: &dyn Storage, dataset: SyncId, partitions: u64) -
     });
     session.server_fsic = Fsic { sub: counters.collect(), super_: BTreeMap::new() }.into();
     let go_on = |_| ControlFlow::Continue(());
-    storage.dequeue(&session, &go_on)?;
+    storage.dequeue(&session, &Reach::everything(), &go_on)?;
     let order = DeserializeOrder {
         profile: school::PROFILE,
         filter: &session.filter,

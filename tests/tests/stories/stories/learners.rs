@@ -87,6 +87,33 @@ pub(super) fn a_tablet_gets_from_a_second_server_what_was_made_at_the_first(on: 
     assert!(tablet.waiting().is_empty());
 }
 
+pub(super) fn a_tablet_that_met_two_changes_of_what_it_may_only_read_follows_those_who_may_write_it(on: Between) {
+    let (first, school, url) = serving_school(on);
+    let mut second = empty_device(on.server, "second");
+    second.sync(&url, root(), SyncOptions::pull());
+    let url_of_second = second.serve(SchoolAccounts::admin());
+    let (tablet, of_ada) = tablet(on, "tablet", &url, &school, school.ada);
+    rename(&first, school.ada, "Ada of the first");
+    rename(&second, school.ada, "Ada of the second");
+
+    // The tablet meets both before they meet: it follows the later one, and keeps what the other said.
+    tablet.sync(&url, &of_ada, SyncOptions::both_ways());
+    tablet.sync(&url_of_second, &of_ada, SyncOptions::both_ways());
+    let met = tablet.record(&school.ada);
+    assert!(met.serialized.contains("Ada of the second"), "{}", met.serialized);
+    assert!(met.conflicting_serialized_data.contains("Ada of the first"), "{}", met.conflicting_serialized_data);
+    assert_eq!(met.last_saved, second.record(&school.ada).last_saved);
+
+    // What the two make of it reaches the tablet, and so does what comes after.
+    second.sync(&url, root(), SyncOptions::both_ways());
+    tablet.sync(&url, &of_ada, SyncOptions::both_ways());
+    assert_eq!(tablet.record(&school.ada), first.record(&school.ada));
+    rename(&first, school.ada, "Ada Lovelace");
+    tablet.sync(&url, &of_ada, SyncOptions::both_ways());
+    assert!(tablet.record(&school.ada).serialized.contains("Ada Lovelace"));
+    assert_equal(&first, &tablet, &[&format!("{}:allusers-ro", school.dataset)]);
+}
+
 pub(super) fn a_school_device_may_call_a_tablet(on: Between) {
     // The same meeting the other way round: the server now is the one that has but a learner's rights.
     let (server, school, url) = serving_school(on);

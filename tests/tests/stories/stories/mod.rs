@@ -68,6 +68,7 @@ macro_rules! stories {
             learners::what_reached_a_school_device_before_is_joined_by_what_a_learner_made_later,
             learners::a_learners_second_tablet_gets_what_the_first_one_made,
             learners::a_tablet_gets_from_a_second_server_what_was_made_at_the_first,
+            learners::a_tablet_that_met_two_changes_of_what_it_may_only_read_follows_those_who_may_write_it,
             learners::a_school_device_may_call_a_tablet,
             many_devices::three_devices_in_a_ring_converge,
             many_devices::three_devices_in_a_ring_come_to_the_same_by_the_models_policy,
