@@ -30,7 +30,7 @@ use chrono::{DateTime, Utc};
 
 #[derive(Queryable, Selectable, Syncable)]
 #[diesel(table_name = schema::logs)]
-#[morango(profile = "notebook", model = "log", partition = "logs", merge = theirs)]
+#[morango(profile = "notebook", model = "log", partition = "logs", merge = theirs, database = sqlite)]
 struct Log {
     id: SyncId,
     #[morango(foreign_key = Note, merge = ours)]
@@ -55,7 +55,7 @@ struct Log {
 
 #[derive(Queryable, Selectable, Syncable)]
 #[diesel(table_name = schema::notes)]
-#[morango(profile = "notebook", model = "note", partition = "notes", merge(newest = edited_at))]
+#[morango(profile = "notebook", model = "note", partition = "notes", database = sqlite, merge(newest = edited_at))]
 struct Note {
     id: SyncId,
     body: String,
@@ -95,11 +95,11 @@ impl Page {
 mod listed {
     use morango_diesel::__private::serde_json::{Value, json};
 
-    pub fn write(text: &str) -> Value {
+    pub(super) fn write(text: &str) -> Value {
         json!([text])
     }
 
-    pub fn read(value: &Value) -> Result<String, String> {
+    pub(super) fn read(value: &Value) -> Result<String, String> {
         Ok(value[0].as_str().ok_or("expected a list with a text")?.to_owned())
     }
 }
@@ -112,7 +112,8 @@ fn longer(ours: &Option<String>, theirs: &Option<String>) -> Result<Option<Strin
     if ours == theirs { Err("they are the same") } else { Ok(ours.clone().max(theirs.clone())) }
 }
 
-fn main() {
+#[test]
+fn merge_policies_are_those_that_were_asked_for() {
     assert!(matches!(Log::definition().merge, Some(RecordPolicy::Theirs)));
     assert!(matches!(Mark::definition().merge, Some(RecordPolicy::Ours)));
     assert!(!Step::definition().has_merge_policy());

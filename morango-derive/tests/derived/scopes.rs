@@ -17,7 +17,8 @@ morango_diesel::scope_definitions! {
     profile = "empty";
 }
 
-fn main() {
+#[test]
+fn scope_definitions_are_found_as_they_were_written() {
     let mut found: Vec<ScopeDefinitionSource> =
         morango::__private::inventory::iter::<ScopeDefinitionSource>().copied().collect();
     found.sort_by_key(|source| source.id);

@@ -38,11 +38,11 @@ model! {
 mod shade {
     use morango_diesel::__private::serde_json::Value;
 
-    pub fn write(shade: &i32) -> Value {
+    pub(super) fn write(shade: &i32) -> Value {
         (*shade).into()
     }
 
-    pub fn read(value: &Value) -> Result<i32, &'static str> {
+    pub(super) fn read(value: &Value) -> Result<i32, &'static str> {
         value.as_i64().and_then(|shade| shade.try_into().ok()).ok_or("expected a shade")
     }
 }
@@ -59,7 +59,8 @@ fn sum(ours: &i32, theirs: &i32) -> Result<i32, &'static str> {
     ours.checked_add(*theirs).ok_or("too many")
 }
 
-fn main() {
+#[test]
+fn a_macro_of_the_application_may_put_the_derive_on_models() {
     let note = Note { id: SyncId::unset(), owner: "ada".into(), title: "too long".into(), shade: 1, hits: 0, home: 0 };
     assert_eq!(note.field_text("owner").as_deref(), Some("ada"));
     assert_eq!(note.source_id_by_function().as_deref(), Some("too long"));

@@ -63,11 +63,11 @@ impl Mark {
 mod reversed {
     use morango_diesel::__private::serde_json::Value;
 
-    pub fn write(title: &String) -> Value {
+    pub(super) fn write(title: &String) -> Value {
         title.chars().rev().collect::<String>().into()
     }
 
-    pub fn read(value: &Value) -> Result<String, String> {
+    pub(super) fn read(value: &Value) -> Result<String, String> {
         Ok(value.as_str().ok_or("expected a text")?.chars().rev().collect())
     }
 }
@@ -76,7 +76,8 @@ fn named(text: &String) -> Result<(), &'static str> {
     if text.is_empty() { Err("it must not be empty") } else { Ok(()) }
 }
 
-fn main() {
+#[test]
+fn fields_ids_and_foreign_keys_are_as_the_attributes_say() {
     assert_eq!(Owner::definition().id_rule, IdRule::SourceId);
     assert_eq!(Owner::definition().source, SourceRule::Random);
     assert_eq!(Mark::definition().source, SourceRule::Function);
