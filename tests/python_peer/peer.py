@@ -21,6 +21,13 @@ import project
 def main():
     arguments = parse_arguments()
     answers = take_stdout()
+    load(arguments)
+    sys.stdin.reconfigure(encoding="utf-8")
+    live(arguments, sys.stdin, answers)
+
+
+def load(arguments):
+    """Load the package, and set up what does not hang on the database."""
     older.mend()
     project.configure(
         arguments.database,
@@ -29,6 +36,10 @@ def main():
         verbose=arguments.verbose,
         hurried=not arguments.unhurried,
     )
+
+
+def live(arguments, lines, answers):
+    """Serve, and answer each line, to the last one; then be gone."""
     pace.count()
     if not arguments.unhurried:
         pace.hurry()
@@ -44,8 +55,7 @@ def main():
     port = serve(arguments.port)
     url = "http://127.0.0.1:{}/".format(port)
     say(answers, {"ready": True, "url": url, "instance_id": instance.id})
-    sys.stdin.reconfigure(encoding="utf-8")
-    for line in sys.stdin:
+    for line in lines:
         if line.strip():
             say(answers, obey(line, COMMANDS))
     answers.flush()

@@ -106,6 +106,14 @@ def databases(database):
     return {"default": postgres, "default-serializable": serializable}
 
 
+def use_database(database):
+    """Work on another database of the same kind, before any has been opened."""
+    from django.conf import settings
+
+    for name, values in databases(database).items():
+        settings.DATABASES[name].update(values)
+
+
 def prepare_database():
     """Make what the database lacks: tables, columns of fields that came with a flag, scope definitions."""
     from django.apps import apps

@@ -46,12 +46,17 @@ pub fn root() -> &'static Certificate {
 /// A device that may speak for the whole school and has nothing of it yet.
 pub fn empty_device(database: Database, name: &'static str) -> Device {
     let device = Device::on(database, name);
+    entitle(&device);
+    device
+}
+
+/// Gives a device the certificate of the whole school, and its key.
+pub fn entitle(device: &Device) {
     let (root, key) = &*ROOT;
     device
         .storage()
         .save_certificates(std::slice::from_ref(root), Some((&root.id(), key)))
         .expect("the certificate is kept");
-    device
 }
 
 /// The rows of a small school, by id.

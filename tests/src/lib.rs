@@ -18,6 +18,7 @@ pub mod proxy;
 pub mod python;
 pub mod sampler;
 pub mod scripted;
+mod stem;
 
 /// The example of the README, compiled with the tests of the documentation.
 #[cfg(doctest)]

@@ -1,14 +1,13 @@
 //! A real Python peer in a process of its own, and how a story speaks to it.
 //!
-//! The peer is `tests/python_peer/peer.py`; its README lists the commands. The interpreter is named in the environment
+//! The peer is `tests/python_peer/peer.py`, forked off `stem.py`; its README lists the commands. The interpreter is named in the environment
 //! variable `MORANGO_PYTHON`, and for older versions of the package in such as `MORANGO_PYTHON_0_7_1`; `cargo xtask test`
 //! sets them after it has made the virtual environments.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read as _, Write};
+use std::net::{Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
@@ -17,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::database::{Database, quoted};
 use crate::postgres::TestDatabase;
+use crate::stem::{self, Wanted};
 
 /// The version of the package that `MORANGO_PYTHON` runs.
 const CURRENT: &str = "0.8.15";
@@ -27,9 +27,8 @@ const LAST_WORDS: usize = 40;
 /// A Python Morango peer that runs until it is dropped.
 #[derive(Debug)]
 pub struct PythonPeer {
-    child: Child,
-    input: Option<ChildStdin>,
-    output: BufReader<ChildStdout>,
+    /// Where it is told what to do, and answers.
+    line: BufReader<TcpStream>,
     /// The file of what it says on standard error: tracebacks, also of what a story means to be refused.
     log: PathBuf,
     /// Where it answers, for example `http://127.0.0.1:40123/`.
@@ -132,23 +131,10 @@ impl PythonPeer {
     }
 
     fn launch(kind: Kind, database: &OsStr, log: PathBuf, flags: &[&str]) -> Self {
-        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("python_peer").join("peer.py");
-        let errors = File::create(&log).expect("a file beside the database");
-        let mut child = Command::new(kind.interpreter())
-            .arg(program)
-            .arg("--database")
-            .arg(database)
-            .args(flags)
-            .args(kind.without.iter().flat_map(|capability| ["--without", capability.as_str()]))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(errors)
-            .spawn()
-            .expect("the Python interpreter starts");
-        let input = child.stdin.take();
-        let output = BufReader::new(child.stdout.take().expect("standard output is piped"));
+        let without = kind.without.iter().map(|capability| capability.as_str()).collect();
+        let line = stem::fork(&Wanted { interpreter: kind.interpreter(), database, flags, without, log: &log });
         let (url, instance_id) = (String::new(), String::new());
-        let mut peer = Self { child, input, output, log, url, instance_id, kind, database: None };
+        let mut peer = Self { line: BufReader::new(line), log, url, instance_id, kind, database: None };
         let ready = peer.answer();
         peer.url = text(&ready, "url");
         peer.instance_id = text(&ready, "instance_id");
@@ -177,9 +163,7 @@ impl PythonPeer {
     /// The peer refused it.
     pub fn attempt(&mut self, command: &str, mut arguments: Value) -> Result<Value, Refused> {
         arguments["do"] = json!(command);
-        let input = self.input.as_mut().expect("the peer listens until it is dropped");
-        writeln!(input, "{arguments}").expect("the peer listens");
-        input.flush().expect("the peer listens");
+        self.line.get_mut().write_all(format!("{arguments}\n").as_bytes()).expect("the peer listens");
         let mut answer = self.answer();
         match answer.get_mut("error") {
             Some(error) => Err(Refused(error.take())),
@@ -226,7 +210,7 @@ impl PythonPeer {
 
     fn answer(&mut self) -> Value {
         let mut line = String::new();
-        self.output.read_line(&mut line).expect("the peer's answer can be read");
+        self.line.read_line(&mut line).expect("the peer's answer can be read");
         assert!(!line.is_empty(), "the Python peer ended");
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("the Python peer said {line:?}: {error}"))
     }
@@ -235,9 +219,9 @@ impl PythonPeer {
 impl Drop for PythonPeer {
     #[expect(clippy::print_stderr, reason = "a test that fails says why")]
     fn drop(&mut self) {
-        // The end of its input is its sign to go.
-        drop(self.input.take());
-        let _ = self.child.wait();
+        // The end of what it is told is its sign to go; that of what it says shows that it is gone.
+        let _ = self.line.get_mut().shutdown(Shutdown::Write);
+        let _ = self.line.read_to_end(&mut Vec::new());
         drop(self.database.take());
         if std::thread::panicking() {
             let said = std::fs::read_to_string(&self.log).unwrap_or_default();

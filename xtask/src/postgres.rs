@@ -66,7 +66,7 @@ impl Server {
     }
 
     fn attempt(durability: Durability) -> Result<Self, String> {
-        let place = place()?;
+        let place = place(durability)?;
         let programs = programs(&place)?;
         let data = place.join("data");
         initialize(&programs, &data)?;
@@ -136,10 +136,22 @@ pub(crate) fn serve() -> Result<(), String> {
     ended.map(|_| ()).map_err(|error| format!("failed to read the standard input: {error}"))
 }
 
-/// An empty folder that whoever runs the server may enter: below the target folder, or else with the temporary files.
-fn place() -> Result<PathBuf, String> {
-    let name = format!("postgres-{}", std::process::id());
-    for parent in [run::target(), std::env::temp_dir()] {
+/// A folder in memory, on Linux, and how much room it must have for the databases of tests that run at one time.
+///
+/// On a disk each database that is dropped makes the next ones slower: ext4 looks long for the number of a file that was not
+/// deleted a moment ago, and a database is three hundred files.
+const IN_MEMORY: &str = "/dev/shm";
+const IN_MEMORY_KIB_MIN: u64 = 3 << 20;
+
+/// An empty folder that whoever runs the server may enter: in memory, where nothing has to be kept and there is room; below the
+/// target folder; or else with the temporary files.
+fn place(durability: Durability) -> Result<PathBuf, String> {
+    let name = format!("morango-postgres-{}", std::process::id());
+    let in_memory = Path::new(IN_MEMORY);
+    let is_roomy =
+        durability == Durability::OfTests && room_kib(in_memory).is_some_and(|room| room >= IN_MEMORY_KIB_MIN);
+    let parents = is_roomy.then(|| in_memory.to_owned()).into_iter().chain([run::target(), std::env::temp_dir()]);
+    for parent in parents {
         let place = parent.join(&name);
         let _ = fs::remove_dir_all(&place);
         fs::create_dir_all(&place).map_err(|error| format!("failed to make {}: {error}", place.display()))?;
@@ -154,6 +166,14 @@ fn place() -> Result<PathBuf, String> {
     Err("failed to find a folder for PostgreSQL: it runs as `nobody` for root, and can enter neither the target folder \
          nor the one for temporary files"
         .to_owned())
+}
+
+/// How much room there is in a folder, in KiB, where it is known.
+fn room_kib(folder: &Path) -> Option<u64> {
+    let said = Command::new("df").arg("-Pk").arg(folder).stderr(Stdio::null()).output().ok()?;
+    let said = String::from_utf8_lossy(&said.stdout);
+    // A line of headings, then: file system, size, used, available.
+    said.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()
 }
 
 /// The folder of the server's programs: of the wheel, or of an installed server.

@@ -7,12 +7,13 @@ use morango::client::HttpPeer;
 use morango::port::Credentials;
 use morango::prelude::*;
 use morango::session::Capabilities;
-use morango_examples::school::{FULL_FACILITY, SINGLE_USER};
+use morango_examples::school::{Dataset, FULL_FACILITY, SINGLE_USER};
 use morango_tests::compare::{
     assert_counters_cover, assert_equal_records_to_python, assert_equal_to_python, counters_of_python,
 };
 use morango_tests::database::Database;
 use morango_tests::device::{Device, SchoolAccounts};
+use morango_tests::given::{entitle, root};
 use morango_tests::python::{Kind, PythonPeer, Refused, text};
 use serde_json::{Value, json};
 
@@ -87,7 +88,12 @@ impl Meeting {
                 let fields = json!({"dataset": {"description": "Harbour School", "allow_guests": true}});
                 text(&python.run("create_root", fields)["dataset"], "id")
             }
-            Caller::Python => rust.found_school().id().to_string(),
+            Caller::Python => {
+                entitle(&rust);
+                let dataset: SyncId = root().id().into();
+                rust.create(Dataset { id: dataset, description: "Harbour School".to_owned(), allow_guests: true });
+                dataset.to_string()
+            }
         };
         Self { cast, python, rust, dataset, url: String::new(), granted: None, may_leave_waiting: false }
     }
