@@ -34,6 +34,16 @@ pub(crate) enum Reach {
     Learner(String),
 }
 
+impl Reach {
+    /// Whether a device may write there, so that what it saves can leave it.
+    pub(crate) fn may_write(&self, partition: &str) -> bool {
+        match self {
+            Self::School => true,
+            Self::Learner(_) => partition.contains(":user-rw:") || partition.contains(":user-wo:"),
+        }
+    }
+}
+
 fn registry() -> std::sync::Arc<Registry> {
     Version::New.registry()
 }

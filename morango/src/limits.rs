@@ -118,6 +118,21 @@ pub const FSIC_SPREAD_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The highest counter that is believed. It leaves room to go on counting: a peer cannot push us to the end.
 pub const COUNTER_MAX: i64 = i64::MAX / 2;
 
+/// Wrong guesses at one user's password from one address, and from one address at those of all users, after which each further one has
+/// to wait: a second, and then twice as long each time.
+pub const GUESSES_FREE: u32 = 10;
+/// See [`GUESSES_FREE`].
+pub const GUESSES_FREE_OF_ADDRESS: u32 = 100;
+
+/// Seconds for which a guess at a password has to wait at most.
+pub const GUESS_PAUSE_SECONDS_MAX: u64 = 60;
+
+/// Seconds after the last wrong guess after which none counts any more.
+pub const GUESSES_FORGOTTEN_SECONDS: u64 = 15 * 60;
+
+/// Users and addresses of which wrong guesses are remembered.
+pub const GUESSERS_MAX: usize = 10_000;
+
 /// Seconds for which a nonce is good.
 pub const NONCE_AGE_SECONDS_MAX: i64 = 60;
 

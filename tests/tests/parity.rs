@@ -1,6 +1,6 @@
-//! The table in `docs/parity.md` cannot rot: what it names is there.
+//! The tables in `docs` that say what shows what they say cannot rot: what they name is there.
 //!
-//! Method: every row of every table is read; each test in its last cell must be a function that is a test, or be told in a list of
+//! Method: every row of every such table is read; each test in its last cell must be a function that is a test, or be told in a list of
 //! stories; each file in its other cells must exist, and where a table says where things are each row must name one. A row
 //! without a test must say why.
 
@@ -65,56 +65,85 @@ fn is_put_off(cell: &str) -> bool {
     cell.starts_with("not yet") || cell.starts_with("not here yet") || cell.contains("it is not here yet")
 }
 
-fn table() -> String {
-    fs::read_to_string(workspace().join("docs/parity.md")).expect("the table of parity")
+/// The documents whose tables name tests, with the fewest rows that they have.
+const DOCUMENTS: [(&str, usize); 3] =
+    [("docs/parity.md", 100), ("docs/hostile-peers.md", 40), ("docs/guarantees.md", 15)];
+
+fn document(name: &str) -> String {
+    fs::read_to_string(workspace().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// The rows of the tables of a document that name tests, each with the number of its line and the place of the cell that says where.
+fn rows(text: &str) -> Vec<(usize, Vec<&str>, Option<usize>)> {
+    let mut rows = Vec::new();
+    let mut table = None;
+    for (number, line) in text.lines().enumerate().map(|(index, line)| (index + 1, line)) {
+        if line.ends_with("| Shown by |") {
+            // Before the first bar of a line there is nothing.
+            table = Some(line.split('|').position(|cell| cell.trim() == "Where").map(|place| place - 1));
+        } else if !line.starts_with('|') {
+            table = None;
+        }
+        // What stands alone in its row is the heading of those below.
+        let is_heading = |cells: &Vec<&str>| cells.iter().skip(1).all(|cell| cell.is_empty());
+        if let (Some(cells), Some(place)) = (cells(line).filter(|cells| !is_heading(cells)), table) {
+            rows.push((number, cells, place));
+        }
+    }
+    rows
 }
 
 #[test]
-fn every_row_of_parity_names_a_test_that_exists_or_says_why_there_is_none() {
+fn every_row_names_a_test_that_exists_or_says_why_there_is_none() {
     let mut names = BTreeSet::new();
     names_of_tests(&workspace(), &mut names);
     let mut mistakes = Vec::new();
-    let mut rows = 0;
-    for (number, line) in table().lines().enumerate().map(|(index, line)| (index + 1, line)) {
-        let Some(cells) = cells(line) else { continue };
-        rows += 1;
-        if cells.iter().any(|cell| is_put_off(cell)) {
-            mistakes.push(format!("line {number} puts something off: build it, or say why it is not wanted"));
+    for (name, rows_min) in DOCUMENTS {
+        let text = document(name);
+        let rows = rows(&text);
+        assert!(rows.len() >= rows_min, "{name}: only {} rows were found", rows.len());
+        for (number, cells, _) in rows {
+            mistakes
+                .extend(mistakes_of(&cells, &names).into_iter().map(|mistake| format!("{name}:{number}: {mistake}")));
         }
-        let shown = cells.last().copied().unwrap_or_default();
-        if let Some(reason) = shown.strip_prefix("no test: ") {
-            if reason.split(' ').count() < 4 {
-                mistakes.push(format!("line {number}: {reason:?} is no reason"));
-            }
-            continue;
-        }
-        let tests: Vec<&str> = quoted(shown).collect();
-        if tests.is_empty() {
-            mistakes.push(format!("line {number} names no test, and does not say why: {shown:?}"));
-        }
-        let missing = tests.into_iter().filter(|test| !names.contains(*test));
-        mistakes.extend(missing.map(|test| format!("line {number}: there is no test {test}")));
     }
-    assert!(mistakes.is_empty(), "docs/parity.md:\n{}", mistakes.join("\n"));
-    assert!(rows > 100, "only {rows} rows were found");
+    assert!(mistakes.is_empty(), "{}", mistakes.join("\n"));
+}
+
+/// What is wrong with a row.
+fn mistakes_of(cells: &[&str], names: &BTreeSet<String>) -> Vec<String> {
+    let mut mistakes = Vec::new();
+    if cells.iter().any(|cell| is_put_off(cell)) {
+        mistakes.push("it puts something off: build it, or say why it is not wanted".to_owned());
+    }
+    let shown = cells.last().copied().unwrap_or_default();
+    if let Some(reason) = shown.strip_prefix("no test: ") {
+        if reason.split(' ').count() < 4 {
+            mistakes.push(format!("{reason:?} is no reason"));
+        }
+        return mistakes;
+    }
+    let tests: Vec<&str> = quoted(shown).collect();
+    if tests.is_empty() {
+        mistakes.push(format!("it names no test, and does not say why: {shown:?}"));
+    }
+    let missing = tests.into_iter().filter(|test| !names.contains(*test));
+    mistakes.extend(missing.map(|test| format!("there is no test {test}")));
+    mistakes
 }
 
 #[test]
-fn every_row_of_parity_says_where() {
-    let mut place = None;
+fn every_row_says_where() {
     let mut mistakes = Vec::new();
-    for (number, line) in table().lines().enumerate().map(|(index, line)| (index + 1, line)) {
-        if line.ends_with("| Shown by |") {
-            place = line.split('|').position(|cell| cell.trim() == "Where");
-        }
-        let (Some(cells), Some(place)) = (cells(line), place) else { continue };
-        // Before the first bar of a line there is nothing.
-        let is_named = cells.get(place - 1).is_some_and(|cell| quoted(cell).any(is_file));
-        if !is_named {
-            mistakes.push(number);
+    for (name, _) in DOCUMENTS {
+        for (number, cells, place) in rows(&document(name)) {
+            let is_named = |place: usize| cells.get(place).is_some_and(|cell| quoted(cell).any(is_file));
+            if !place.is_none_or(is_named) {
+                mistakes.push(format!("{name}:{number}"));
+            }
         }
     }
-    assert!(mistakes.is_empty(), "docs/parity.md does not say where in the lines {mistakes:?}");
+    assert!(mistakes.is_empty(), "it does not say where: {mistakes:?}");
 }
 
 fn is_file(name: &str) -> bool {
@@ -122,14 +151,17 @@ fn is_file(name: &str) -> bool {
 }
 
 #[test]
-fn every_file_that_parity_names_exists() {
+fn every_file_that_is_named_exists() {
     let root = workspace();
     let mut missing = Vec::new();
-    for line in table().lines() {
-        let named = cells(line).into_iter().flatten().flat_map(quoted);
-        missing.extend(named.filter(|name| is_file(name)).filter(|file| !root.join(file).is_file()).map(str::to_owned));
+    for (name, _) in DOCUMENTS {
+        for (number, cells, _) in rows(&document(name)) {
+            let named = cells.into_iter().flat_map(quoted).filter(|name| is_file(name));
+            missing
+                .extend(named.filter(|file| !root.join(file).is_file()).map(|file| format!("{name}:{number}: {file}")));
+        }
     }
-    assert!(missing.is_empty(), "docs/parity.md names what is not there: {missing:?}");
+    assert!(missing.is_empty(), "named, and not there: {missing:?}");
 }
 
 #[test]
@@ -139,6 +171,8 @@ fn rows_names_and_reasons_are_told_apart() {
     assert_eq!(cells("| --- | --- |"), None);
     assert_eq!(cells("a line | with a bar"), None);
     assert!(is_put_off("not yet") && is_put_off("no test: it is not here yet") && !is_put_off("done, not yet, failed"));
+    let table = "| What | Shown by |\n| --- | --- |\n| **Of this kind** | |\n| one | `it` |\n\n| two | `it` |";
+    assert_eq!(rows(table), [(4, vec!["one", "`it`"], None)]);
     assert_eq!(quoted("`one`, and `two`").collect::<Vec<_>>(), ["one", "two"]);
     let so = Some("it_is_so".to_owned());
     assert_eq!(name_after_mark("\n    #[expect(lint)]\n    fn it_is_so() {\n    }"), so);

@@ -227,9 +227,11 @@ fn kind_of(name: &str) -> &'static str {
     } else if name.starts_with("stories::") {
         "stories between peers of ours"
     } else if name.starts_with("bad_input::") {
-        "bad input"
+        "hostile peers and bad input"
     } else if name.starts_with("agree::") {
-        "random histories against the law"
+        "agreement: histories under the law"
+    } else if ["sqlite::", "postgres::", "postgres_uuid::"].iter().any(|database| name.starts_with(database)) {
+        "contract: storage on each database"
     } else if name.starts_with("faults::") {
         "faults beneath and between peers"
     } else {

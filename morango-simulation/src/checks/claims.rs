@@ -43,10 +43,29 @@ impl Memory {
     }
 
     /// A stamp stands for one state, on whichever device the record is. What a device saved and told nobody of it may save anew.
-    pub(super) fn check_stamp(&mut self, node: usize, own: &OwnCounters, record: &StoreRecord) -> Result<(), String> {
+    ///
+    /// Where a device may not write, what lost lies beside a change as another saved it, and cannot leave: there the stamp stands for the
+    /// content alone.
+    pub(super) fn check_stamp(
+        &mut self,
+        node: usize,
+        own: &OwnCounters,
+        record: &StoreRecord,
+        may_write: bool,
+    ) -> Result<(), String> {
         let stamp = record.last_saved;
         if stamp.instance == own.instance && stamp.counter > own.told {
             return Ok(());
+        }
+        if !may_write {
+            let known = self.states.get(&(record.id, stamp)).filter(|_| !record.hard_deleted);
+            return match known {
+                Some((content, ..)) if *content != record.serialized => Err(format!(
+                    "the stamp {stamp} of {} stands for {content:?}, and on node {node}, which may not write it, for {:?}",
+                    record.id, record.serialized
+                )),
+                _ => Ok(()),
+            };
         }
         let StoreRecord { serialized, conflicting_serialized_data, deleted, hard_deleted, .. } = record.clone();
         let state = (serialized, conflicting_serialized_data, deleted, hard_deleted);

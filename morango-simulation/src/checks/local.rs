@@ -32,7 +32,8 @@ impl World {
                 known => {
                     let seen = Seen::of(record);
                     check_change(&ledger, &here.scope, known, &seen)?;
-                    self.memory.check_stamp(node, &own, &seen.record)?;
+                    let may_write = here.character.reach.may_write(&seen.record.partition);
+                    self.memory.check_stamp(node, &own, &seen.record, may_write)?;
                     if let Some(known) = known {
                         count_change(&mut self.report, known, &seen);
                     }

@@ -91,10 +91,11 @@ impl World {
             let is_equal = match (ours, theirs) {
                 (Some(ours), Some(theirs)) => match &here.character.reach {
                     Reach::School => ours == theirs,
-                    // What a learner's device saved itself of records that it may not write can never leave, and stays there.
-                    Reach::Learner(_) => {
-                        let is_writable = ours.partition.contains(":user-rw:");
-                        let is_stuck = !is_writable && self.memory.was(node, ours.last_saved.instance);
+                    // What a learner's device deleted by a cascade of its own, of records that it may not write, stays deleted there.
+                    reach @ Reach::Learner(_) => {
+                        let is_own =
+                            !reach.may_write(&ours.partition) && self.memory.was(node, ours.last_saved.instance);
+                        let is_stuck = is_own && ours.deleted;
                         is_stuck || (ours.deleted, &ours.serialized) == (theirs.deleted, &theirs.serialized)
                     }
                 },

@@ -33,7 +33,7 @@ fn query_of(asked: &Asked) -> Result<Option<CertificateQuery>> {
 pub(super) fn create(responder: &Responder, asked: &Asked) -> Result<Answer> {
     let credentials = auth::credentials(&asked.headers)?;
     let (parent, request) = wire::read_certificate_request(&asked.body()?)?;
-    let certificate = responder.sign_certificate(credentials.as_ref(), &parent, &request)?;
+    let certificate = responder.sign_certificate(&asked.caller, credentials.as_ref(), &parent, &request)?;
     Ok(Answer::created(wire::write_certificate(&certificate)))
 }
 

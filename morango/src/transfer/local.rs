@@ -95,7 +95,7 @@ impl Peer for LocalPeer {
         parent: &CertificateId,
         request: &CertificateRequest,
     ) -> Result<UnverifiedCertificate> {
-        Ok((&self.call().sign_certificate(Some(credentials), parent, request)?).into())
+        Ok((&self.call().sign_certificate(&self.caller(), Some(credentials), parent, request)?).into())
     }
 
     fn shared_public_key(&self) -> Result<PublicKey> {

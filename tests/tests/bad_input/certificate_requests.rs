@@ -1,8 +1,10 @@
 //! Requests for certificates: credentials that are none, and scopes that may not be granted.
 
-use morango::ErrorKind;
+use std::time::Duration;
+
 use morango::id::CertificateId;
 use morango::port::Credentials;
+use morango::{ErrorKind, limits};
 use morango_examples::school::{FULL_FACILITY, PROFILE, SINGLE_USER};
 use morango_tests::http::{Answer, Request};
 use serde_json::{Value, json};
@@ -60,6 +62,22 @@ fn credentials_that_nobody_has_get_nothing_and_are_told_how_to_come() {
     }
     assert_eq!(count(&school), 1);
     assert_eq!(ask(&school, Some(ADMIN), &request(&school)).status, 201);
+    school.assert_works_on();
+}
+
+#[test]
+fn who_guesses_a_password_has_to_wait_and_nobody_else() {
+    let school = School::open();
+    let wrong = Some("Basic YWRtaW46d3Jvbmc="); // admin:wrong
+    for _ in 0..limits::GUESSES_FREE {
+        assert_refused(&ask(&school, wrong, &request(&school)), 401, "unauthenticated", "");
+    }
+    // The right one is not even looked at, so nobody learns that it is right.
+    assert_refused(&ask(&school, Some(ADMIN), &request(&school)), 401, "unauthenticated", "too many wrong ones");
+    let ada = Some("Basic YWRhOnNlY3JldA==");
+    assert_eq!(ask(&school, ada, &request(&school)).status, 201, "another user need not wait");
+    school.clock.advance(Duration::from_secs(1));
+    assert_eq!(ask(&school, Some(ADMIN), &request(&school)).status, 201, "and nobody for long");
     school.assert_works_on();
 }
 

@@ -112,6 +112,8 @@ fn broken_chains() -> Vec<Broken> {
     chains.push(broken("its last links swapped", with_chain(|chain| chain.swap(1, 2)), "certificate-invalid"));
     chains.push(broken("no root", with_chain(|chain| drop(chain.remove(0))), "certificate-invalid"));
     chains.push(broken("more than is allowed", endless(), "limit-exceeded"));
+    let ten_thousand = with_chain(|chain| chain.resize(10_000, chain[2].clone()));
+    chains.push(broken("ten thousand links", ten_thousand, "limit-exceeded"));
     chains.push(broken("more scope than its parent", greedy(), "certificate-exceeds-parent"));
     chains.push(broken("another learner's scope", envious(), "certificate-exceeds-parent"));
     chains.push(broken("another school's scope", foreign(), "certificate-exceeds-parent"));

@@ -1,5 +1,6 @@
 //! Nonces: each opens one sync session, within a minute, for whoever signed it.
 
+use std::thread;
 use std::time::Duration;
 
 use morango::ErrorKind;
@@ -10,7 +11,7 @@ use morango_tests::proxy::Proxy;
 use morango_tests::scripted::Reply;
 use serde_json::{Value, json};
 
-use super::papers::keys;
+use super::papers::{Papers, keys};
 use super::school::{School, failure, holding, member};
 use super::visitor::{Visitor, assert_refused};
 
@@ -53,6 +54,25 @@ fn a_nonce_opens_one_session_and_no_second() {
 
     let id = first["id"].as_str().expect("a text");
     assert_eq!(visitor.get(&format!("syncsessions/{id}/")).status, 200, "the first one stays open");
+    school.assert_works_on();
+}
+
+#[test]
+fn a_nonce_opens_one_session_however_many_ask_with_it_at_one_time() {
+    let school = School::open();
+    let visitor = school.visitor();
+    let nonce = visitor.nonce();
+    let requests: Vec<Value> = (0..8).map(|_| request_with(&visitor, &nonce)).collect();
+    let statuses: Vec<u16> = thread::scope(|scope| {
+        let asking = requests.iter().map(|request| {
+            let url = &school.url;
+            scope.spawn(move || Visitor::new(url, Papers::member()).post("syncsessions/", request).status)
+        });
+        let asking: Vec<_> = asking.collect();
+        asking.into_iter().map(|asked| asked.join().expect("it is answered")).collect()
+    });
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 403).count(), 7, "{statuses:?}");
     school.assert_works_on();
 }
 

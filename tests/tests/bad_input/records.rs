@@ -1,11 +1,12 @@
 //! Records that do not belong where they come, among others that do.
 
-use morango::ErrorKind;
-use morango::id::{SyncId, TransferSessionId};
+use morango::id::{InstanceId, SyncId, TransferSessionId};
 use morango::prelude::*;
 use morango::scope::Filter;
+use morango::{ErrorKind, limits};
 use morango_examples::school::PROFILE;
 use morango_tests::compare::told_by_device;
+use morango_tests::http::Request;
 use morango_tests::proxy::Proxy;
 use serde_json::{Value, json};
 
@@ -17,7 +18,7 @@ use super::visitor::{assert_refused, id_of, instance};
 type Change = Box<dyn Fn(&mut Value) + Send + Sync>;
 
 /// How many ways there are to spoil a record.
-const SPOILS: usize = 24;
+const SPOILS: usize = 30;
 
 /// Makes a record that is to be refused of a good one.
 fn spoil(record: &mut Value, number: usize) {
@@ -26,6 +27,12 @@ fn spoil(record: &mut Value, number: usize) {
         |record| record["partition"] = json!(record["partition"].as_str().expect("a text").to_uppercase()),
         |record| record["partition"] = json!(format!("{}:moved", record["partition"].as_str().expect("a text"))),
         |record| record["partition"] = json!(format!("{}:${{id}}", record["partition"].as_str().expect("a text"))),
+        |record| record["partition"] = json!(record["partition"].as_str().expect("a text").replacen(':', "", 1)),
+        |record| record["partition"] = json!(record["partition"].as_str().expect("a text").replace('-', "_")),
+        // It looks alike, and one letter is another alphabet's.
+        |record| record["partition"] = json!(record["partition"].as_str().expect("a text").replacen('a', "\u{430}", 1)),
+        |record| record["partition"] = json!(format!("{}\u{0}", record["partition"].as_str().expect("a text"))),
+        |record| record["partition"] = json!(format!("{}\u{301}", record["partition"].as_str().expect("a text"))),
         |record| record["source_id"] = json!("another"),
         |record| record["source_id"] = json!(""),
         |record| record["source_id"] = json!("x".repeat(10_000)),
@@ -38,6 +45,10 @@ fn spoil(record: &mut Value, number: usize) {
         |record| record["rmcb_list"][0]["counter"] = json!(i64::MAX),
         |record| record["rmcb_list"][0]["instance_id"] = json!("no id"),
         |record| record["rmcb_list"] = json!("none"),
+        |record| {
+            let counter = |number: usize| json!({ "instance_id": InstanceId::hash_of(&number.to_string()).to_string(), "counter": 1 });
+            record["rmcb_list"] = (0..=limits::RECORD_MAX_COUNTERS_MAX).map(counter).collect();
+        },
         |record| record["source_id"] = json!("a NUL \u{0} in it"),
         |record| record["serialized"] = json!({ "an": "object" }),
         |record| record["deleted"] = json!("perhaps"),
@@ -91,6 +102,42 @@ fn bad_records_among_good_ones_are_set_aside_with_their_reasons() {
     assert!(!store.contains_key(&SyncId::hash_of("other")));
     let kept: Vec<_> = school.holding().0.into_iter().filter(|(id, _)| before.0.contains_key(id)).collect();
     assert_eq!(kept, before.0.into_iter().collect::<Vec<_>>(), "what was there is as it was");
+    school.assert_works_on();
+}
+
+#[test]
+fn half_a_character_is_no_text_and_its_chunk_is_refused_as_a_whole() {
+    let school = School::open();
+    let visitor = school.visitor();
+    let filter = format!("{}:user-rw:ada", school.dataset);
+    let push = visitor.open_push(&filter, 1);
+    let good = visitor.record(&push, &filter, "1");
+    let before = school.holding();
+    for field in ["partition", "source_id", "model_name", "profile", "serialized", "last_saved_instance"] {
+        println!("{field}");
+        let mut record = good.clone();
+        record[field] = json!("HALF");
+        let chunk = Value::Array(vec![record]).to_string().replace("HALF", r"\ud83d");
+        let answer = visitor.send(Request::new("POST", "buffers/").body("application/json", chunk));
+        assert_refused(&answer, 400, "message-malformed", "read");
+    }
+    assert_eq!(school.holding(), before);
+    assert_eq!(visitor.push(&[good]).status, 201, "the transfer goes on");
+    visitor.finish_push(&push);
+    school.assert_works_on();
+}
+
+#[test]
+fn one_record_a_thousand_times_is_kept_once() {
+    let school = School::open();
+    let visitor = school.visitor();
+    let filter = format!("{}:user-rw:ada", school.dataset);
+    let push = visitor.open_push(&filter, 1_000);
+    let record = visitor.record(&push, &filter, "1");
+    assert_eq!(visitor.push(&vec![record.clone(); 1_000]).status, 201);
+    visitor.finish_push(&push);
+    let mut kept = school.city.store();
+    assert_eq!(kept.remove(&id_of(&record)).expect("it is kept").serialized, r#"{"word": "good"}"#);
     school.assert_works_on();
 }
 

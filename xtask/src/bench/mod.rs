@@ -36,7 +36,7 @@ enum Extent {
     /// Up to 100,000 records.
     #[default]
     Usual,
-    /// A million records too, between two peers of ours.
+    /// A million records too, between two peers of ours, and 100,000 with the package as it ships.
     Full,
 }
 

@@ -1,6 +1,6 @@
 //! Certificates: which ones this peer shows, and which it signs.
 
-use super::Responder;
+use super::{Caller, Responder};
 use crate::id::{CertificateId, SyncId};
 use crate::identity::{Certificate, CertificateRequest};
 use crate::port::{CertificateQuery, Credentials, GrantRequest};
@@ -17,7 +17,8 @@ impl Responder {
         Ok(stored.into_iter().map(|stored| stored.certificate).collect())
     }
 
-    /// Signs a certificate below one whose private key is here, for a user who may have it.
+    /// Signs a certificate below one whose private key is here, for a user who may have it. Who shows wrong credentials again and again
+    /// has to wait.
     ///
     /// # Errors
     /// [`ErrorKind::Unauthenticated`] and [`ErrorKind::Forbidden`], by the application's own judgement;
@@ -25,6 +26,7 @@ impl Responder {
     /// [`ErrorKind::CertificateExceedsParent`] and [`ErrorKind::CertificateInvalid`] for a request that does not fit it.
     pub fn sign_certificate(
         &self,
+        caller: &Caller,
         credentials: Option<&Credentials>,
         parent: &CertificateId,
         request: &CertificateRequest,
@@ -37,7 +39,7 @@ impl Responder {
             scope_definition: &request.scope_definition_id,
             scope_params: &scope_params,
         };
-        self.accounts.authorize(credentials, &grant)?;
+        self.authorize(caller, credentials, &grant)?;
 
         let storage = &self.home.storage;
         let parent_certificate = storage.certificate(parent)?.ok_or_else(|| {
@@ -54,5 +56,16 @@ impl Responder {
         storage.save_certificates(std::slice::from_ref(&signed), None)?;
         tracing::info!(certificate = %signed.id(), %parent, scope = request.scope_definition_id, "signed a certificate");
         Ok(signed)
+    }
+
+    /// Has the application judge, unless the caller has guessed wrong too often.
+    fn authorize(&self, caller: &Caller, credentials: &Credentials, grant: &GrantRequest<'_>) -> Result<()> {
+        self.guesses.begin(self.home.clock.elapsed(), &caller.ip, &credentials.user)?;
+        let judged = self.accounts.authorize(credentials, grant);
+        // Whatever else an application may have against it, it does not say that the password was wrong.
+        if judged.as_ref().err().is_none_or(|error| error.kind() != ErrorKind::Unauthenticated) {
+            self.guesses.prove_right(&caller.ip, &credentials.user);
+        }
+        judged
     }
 }

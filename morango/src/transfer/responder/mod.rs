@@ -5,6 +5,7 @@
 
 mod buffers;
 mod certificates;
+mod guesses;
 mod proceed;
 mod pushing;
 mod sync_sessions;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use serde_json::{Map, Value};
 
+use self::guesses::Guesses;
 use super::context::Home;
 use crate::Result;
 use crate::id::NonceId;
@@ -39,11 +41,12 @@ pub struct Caller {
 pub struct Responder {
     home: Arc<Home>,
     accounts: Arc<dyn Accounts>,
+    guesses: Arc<Guesses>,
 }
 
 impl Responder {
     pub(crate) fn new(home: Arc<Home>, accounts: Arc<dyn Accounts>) -> Self {
-        Self { home, accounts }
+        Self { home, accounts, guesses: Arc::default() }
     }
 
     /// What this peer can do.
