@@ -70,3 +70,19 @@ fn a_server_that_fails_while_it_closes_the_session_is_told_of_and_a_new_sync_goe
         assert_eq!(pair.laptop.rows(), pair.phone.rows());
     }
 }
+
+#[test]
+fn a_server_that_fails_while_it_opens_the_transfer_says_so_and_a_new_sync_goes_well() {
+    for fault in [ErrorKind::Storage, ErrorKind::Internal] {
+        let old = Capabilities::ours().without(Capability::AsyncOperations);
+        let pair = Pair::that_can("whole-notebook", old, Capabilities::ours());
+        pair.laptop.save(&pair.notes(), "1", "milk");
+        pair.laptop.fail_next_queuing(fault);
+        let error = pair.sync(SyncOptions::pull()).expect_err("the server fails");
+        // It failed, and its answer is not one that makes no sense.
+        assert_ne!(error.kind(), ErrorKind::PeerAnswerUnexpected, "{}", error.report());
+        assert!(!pair.laptop.has_leftovers() && !pair.phone.has_leftovers());
+        pair.sync(SyncOptions::pull()).expect("the fault is gone");
+        assert_eq!(pair.laptop.rows(), pair.phone.rows());
+    }
+}

@@ -58,7 +58,7 @@ struct State {
     /// Whether changes of rows are noted.
     is_untracked: bool,
     /// A panic or an error that is waiting for the next dequeuing.
-    fault: Option<ErrorKind>,
+    fault: Option<(&'static str, ErrorKind)>,
 }
 
 #[derive(Clone, Default)]
@@ -114,7 +114,21 @@ impl Memory {
     }
 
     pub(crate) fn fail_next_dequeuing(&self, kind: ErrorKind) {
-        self.state().fault = Some(kind);
+        self.state().fault = Some(("dequeue", kind));
+    }
+
+    pub(crate) fn fail_next_queuing(&self, kind: ErrorKind) {
+        self.state().fault = Some(("queue", kind));
+    }
+
+    /// Fails where a test said that this verb does: by a panic, where that is an error of the engine's own.
+    fn fail(&self, verb: &str) -> Result<()> {
+        let fault = self.state().fault.take_if(|(of, _)| *of == verb);
+        match fault {
+            Some((_, ErrorKind::Internal)) => panic!("a fault for a test"),
+            Some((_, kind)) => Err(Error::new(kind, format!("{verb}: a fault for a test"))),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn open_sync_sessions(&self) -> Vec<SyncSessionId> {
@@ -523,6 +537,7 @@ impl Storage for Memory {
     }
 
     fn queue(&self, session: &TransferSession, lacks: &[Lack]) -> Result<u64> {
+        self.fail("queue")?;
         let mut state = self.state();
         let is_lacking = |record: &&StoreRecord| {
             lacks.iter().any(|lack| {
@@ -575,15 +590,8 @@ impl Storage for Memory {
     }
 
     fn dequeue(&self, session: &TransferSession, writable: &Reach, watch: Watch<'_>) -> Result<DequeueReport> {
+        self.fail("dequeue")?;
         let mut state = self.state();
-        match state.fault.take() {
-            Some(ErrorKind::Internal) => {
-                drop(state);
-                panic!("a fault for a test");
-            }
-            Some(kind) => return Err(Error::new(kind, "dequeue: a fault for a test")),
-            None => {}
-        }
         if !state.transfers[&session.id].is_active {
             return Err(Error::new(ErrorKind::SessionUnknown, "dequeue: the session is closed"));
         }

@@ -28,7 +28,8 @@ impl Responder {
     ///
     /// # Errors
     /// [`ErrorKind::SessionUnknown`] for the sync session, [`ErrorKind::FilterOutsideScope`] where one of the two
-    /// certificates does not allow the filter.
+    /// certificates does not allow the filter; and whatever failed until the end of queuing, of a caller without asynchronous
+    /// operations.
     pub fn create_transfer_session(&self, request: &TransferSessionRequest) -> Result<TransferSession> {
         let sync_session = self.sync_session(&request.sync_session)?;
         self.check_scopes(&sync_session, request.direction, &request.filter)?;
@@ -41,8 +42,11 @@ impl Responder {
         let client_fsic = request.client_fsic.clone().map(Arc::new);
         self.work(&session, Stage::Queuing, client_fsic, Patience::Unlimited)?;
         let session = self.transfer_session(&session.id)?;
-        if session.stage < Stage::Queuing && session.status != StageStatus::Errored {
-            // The caller takes the answer for the end of this work.
+        // The caller takes any answer for the good end of this work: it has no word for a stage that failed.
+        if session.status == StageStatus::Errored {
+            return Err(failed(&session, "open"));
+        }
+        if session.stage < Stage::Queuing {
             let message = format!("open the transfer session {}: its sync session is being closed", session.id);
             return Err(Error::new(ErrorKind::SessionUnknown, message));
         }
@@ -155,12 +159,8 @@ impl Responder {
         }
         handover::note_what_they_have(&self.home, &session);
         hooks::ended(&self.home, Guests::NONE, &sync_session, &session, failure);
-        match session.error {
-            Some(error) if is_legacy && session.status == StageStatus::Errored => {
-                let message = format!("finish the transfer session {id}: its stage {} failed", session.stage);
-                tracing::warn!(transfer_session = %id, error, "a transfer session was closed after a failure");
-                Err(Error::new(ErrorKind::Internal, message))
-            }
+        match session.status {
+            StageStatus::Errored if is_legacy => Err(failed(&session, "finish")),
             _ => Ok(()),
         }
     }
@@ -218,6 +218,13 @@ impl Responder {
         }
         Ok(())
     }
+}
+
+/// What a caller without asynchronous operations hears of a stage that failed. Why it did is for this side's log.
+fn failed(session: &TransferSession, doing: &str) -> Error {
+    let TransferSession { id, stage, error, .. } = session;
+    tracing::warn!(transfer_session = %id, error, "a caller is told that the stage {stage} failed");
+    Error::new(ErrorKind::Internal, format!("{doing} the transfer session {id}: its stage {stage} failed"))
 }
 
 /// Why a transfer that is closed came to nothing; none where it did not.
