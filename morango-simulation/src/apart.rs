@@ -47,7 +47,7 @@ impl World {
         self.look_at(node)
     }
 
-    /// Whatever was not chosen is known by what was.
+    /// Whatever was not chosen is known by what was, and a deletion that was not chosen is one of the things that were not.
     fn note_resolution(&mut self, conflict: &Conflict, resolution: &Resolution) {
         let ours = events_in(conflict.ours.text());
         let theirs: Vec<u32> = conflict.theirs.iter().flat_map(|version| events_in(version.text())).collect();
@@ -56,6 +56,12 @@ impl World {
             _ => ours.clone(),
         };
         let mut ledger = self.ledger();
+        if let Resolution::TakeTheirs(_) = resolution {
+            let events = ledger.histories.get(&conflict.id).map(|history| history.events.clone()).unwrap_or_default();
+            for event in events {
+                ledger.events[event as usize].is_taken_back = true;
+            }
+        }
         for event in chosen {
             let others = ours.iter().chain(&theirs).copied().filter(|other| *other != event);
             let others: Vec<u32> = others.collect();

@@ -20,8 +20,12 @@ pub(crate) struct Event {
     pub(crate) node: usize,
     pub(crate) what: What,
     pub(crate) knew: Vec<EventId>,
-    /// Whether it went with a device whose backup was put back, or was given up.
+    /// Whether it went with a device whose backup was put back, or was given up, or may go at any time.
     pub(crate) is_lost: bool,
+    /// Whether its device had no right to it.
+    pub(crate) is_beyond: bool,
+    /// Whether it was a deletion after which somebody who knew of it chose that the record lives.
+    pub(crate) is_taken_back: bool,
 }
 
 /// What a change was.
@@ -57,6 +61,8 @@ pub(crate) struct Ledger {
     pub(crate) histories: BTreeMap<SyncId, History>,
     /// What each device's store held.
     pub(crate) seen: Vec<BTreeMap<SyncId, Seen>>,
+    /// Records that a device held as deleted for good, be it because what they pointed at was.
+    pub(crate) wiped: BTreeSet<SyncId>,
     /// The last event that each device's application saw in a row, or made with it.
     pub(crate) last: Vec<HashMap<SyncId, EventId>>,
 }
@@ -113,11 +119,10 @@ impl Ledger {
         known
     }
 
-    /// Whether somebody ever deleted the record for good: then whatever was known of it may be gone, also where it lives again.
+    /// Whether the record was ever deleted for good: then whatever was known of it may be gone, also where it lives again.
     pub(crate) fn was_wiped(&self, id: SyncId) -> bool {
-        let events = self.histories.get(&id).map(|history| &history.events);
-        events
-            .is_some_and(|events| events.iter().any(|event| self.events[*event as usize].what == What::DeletedForGood))
+        let is_wipe = |event: &EventId| self.events[*event as usize].what == What::DeletedForGood;
+        self.wiped.contains(&id) || self.histories.get(&id).is_some_and(|history| history.events.iter().any(is_wipe))
     }
 
     /// Whether somebody deleted a record, or what its rows ever pointed at, in this way.

@@ -25,6 +25,8 @@ pub(crate) enum Outcome {
     Created,
     PutBack,
     Changed,
+    /// Changed, where the device may only read: nobody else may ever hold that.
+    ChangedBeyond,
     Deleted,
     DeletedForGood,
     /// There was nothing to do it to.
@@ -33,10 +35,17 @@ pub(crate) enum Outcome {
     Refused,
 }
 
+/// How often an application changes what its device may only read, of a thousand times in which it could.
+const BEYOND: usize = 150;
+
 /// Does an edit, and notes it if it was committed.
 pub(crate) fn edit(worker: &Worker, desk: &mut Desk, ledger: &mut Ledger, edit: &Edit) -> Result<Outcome> {
-    if !desk.version.has(edit.kind) || !worker.may_edit(ledger, edit) {
+    if !desk.version.has(edit.kind) {
         return Ok(Outcome::Nothing);
+    }
+    if !worker.may_edit(ledger, edit) {
+        let happens = edit.deed == Deed::Save && Dice::new(edit.dice ^ 2).happens(BEYOND);
+        return if happens { change_beyond(worker, desk, ledger, edit) } else { Ok(Outcome::Nothing) };
     }
     match edit.deed {
         Deed::Save => save(worker, desk, ledger, edit),
@@ -155,9 +164,29 @@ fn save(worker: &Worker, desk: &mut Desk, ledger: &mut Ledger, edit: &Edit) -> R
     };
     let Ok(outcome) = done else { return Ok(Outcome::Refused) };
     ledger.take_slot(edit.kind, edit.slot, id);
-    let event = Event { node: worker.node, what: What::Saved, knew, is_lost: false };
+    let event =
+        Event { node: worker.node, what: What::Saved, knew, is_lost: false, is_beyond: false, is_taken_back: false };
     ledger.note((edit.kind, id), event, references(&fields));
     Ok(outcome)
+}
+
+/// Changes the text of a row that the device may read and not write. It may lose that again without a word: whoever may write decides.
+fn change_beyond(worker: &Worker, desk: &mut Desk, ledger: &mut Ledger, edit: &Edit) -> Result<Outcome> {
+    let (Some(column), Some(id)) = (edit.kind.text_column(), ledger.record_of(edit.kind, edit.slot)) else {
+        return Ok(Outcome::Nothing);
+    };
+    let Some(row) = desk.row(edit.kind, id)? else { return Ok(Outcome::Nothing) };
+    let text = text_of(ledger.next_event());
+    let mut changed: Map<String, Value> = serde_json::from_str(&row).expect("a row is a JSON object");
+    changed.insert(column.to_owned(), json!(text));
+    if desk.change_text(edit.kind, id, column, &text, &Value::Object(changed).to_string()).is_err() {
+        return Ok(Outcome::Refused);
+    }
+    let knew = crate::ledger::events_in(&row);
+    let event =
+        Event { node: worker.node, what: What::Saved, knew, is_lost: true, is_beyond: true, is_taken_back: false };
+    ledger.note((edit.kind, id), event, []);
+    Ok(Outcome::ChangedBeyond)
 }
 
 fn delete(worker: &Worker, desk: &mut Desk, ledger: &mut Ledger, edit: &Edit) -> Result<Outcome> {
@@ -180,7 +209,8 @@ fn delete(worker: &Worker, desk: &mut Desk, ledger: &mut Ledger, edit: &Edit) ->
         if kind.text_column().is_none() {
             knew.extend(ledger.last[worker.node].get(id));
         }
-        ledger.note((*kind, *id), Event { node: worker.node, what, knew, is_lost: false }, []);
+        let event = Event { node: worker.node, what, knew, is_lost: false, is_beyond: false, is_taken_back: false };
+        ledger.note((*kind, *id), event, []);
     }
     Ok(if what == What::Deleted { Outcome::Deleted } else { Outcome::DeletedForGood })
 }

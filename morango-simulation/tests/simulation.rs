@@ -1,14 +1,19 @@
 //! Plans of fixed seeds, and those that once failed.
 //!
 //! Goal: what the simulation says can be relied on. Method: the same seed is lived through twice, in the same words; every plan that
-//! was kept after a failure passes.
+//! was kept after a failure passes; so do plans of fixed seeds, and for as many minutes as `MORANGO_SIMULATION_MINUTES` says those of
+//! fresh ones, on as many processes as there are cores.
 
 use std::path::Path;
+use std::process::Command;
 
 use morango_simulation::Plan;
 
 const STEPS: u32 = 260;
 const NODES: usize = 5;
+
+/// What the plans of fixed seeds have together.
+const FIXED_STEPS: &str = "12000";
 
 #[test]
 fn the_same_seed_gives_the_same_run_byte_for_byte() {
@@ -37,4 +42,27 @@ fn every_plan_that_once_failed_passes() {
         let failure = plan.run().failure;
         assert_eq!(failure, None, "{}", path.display());
     }
+}
+
+#[test]
+fn plans_of_fixed_seeds_pass() {
+    simulate(&["--seed", "1", "--steps", FIXED_STEPS]);
+}
+
+#[test]
+fn plans_of_fresh_seeds_pass() {
+    match std::env::var("MORANGO_SIMULATION_MINUTES") {
+        Ok(minutes) => simulate(&["--minutes", &minutes]),
+        Err(_) => simulate(&["--steps", "1000"]),
+    }
+}
+
+/// Has the program run plans, and says what it said.
+fn simulate(options: &[&str]) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_simulate"));
+    // A plan that fails is kept among those that are run from then on.
+    command.args(["--keep", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/regressions")]).args(options);
+    let run = command.output().expect("the simulation is started");
+    println!("{}", String::from_utf8_lossy(&run.stdout));
+    assert!(run.status.success(), "{}: {}", run.status, String::from_utf8_lossy(&run.stderr));
 }

@@ -20,7 +20,8 @@ const HELP: &str = "\
 cargo xtask test               formatting, lints, documentation, all tests, the Python stories; ends with a count
 cargo xtask test --only NAME   only the steps whose name contains NAME
 cargo xtask test [--only NAME] --long
-                               what tries by chance tries more often: kills 1,000 processes instead of 200
+                               what tries by chance tries more often: kills 1,000 processes instead of 200,
+                               simulates for an hour instead of two minutes
 cargo xtask bench [--small] [--full] [--writer] [--only SCENARIO] [--engine NAME] [--documentation] [--again]
                                how fast and how small a sync is, beside the Python package and the floor; --again tells the
                                run before once more

@@ -24,7 +24,7 @@ struct Step {
     run: fn(&mut Count) -> Result<(), String>,
 }
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step { name: "formatting", run: formatting },
     Step { name: "lints", run: lints },
     Step { name: "features", run: features },
@@ -32,6 +32,7 @@ const STEPS: [Step; 9] = [
     Step { name: "python environment", run: python_environment },
     Step { name: "tests", run: tests },
     Step { name: "kills", run: kills },
+    Step { name: "simulation", run: simulation },
     Step { name: "examples in the documentation", run: documentation_examples },
     Step { name: "example programs", run: example_programs },
 ];
@@ -45,6 +46,13 @@ const KILLS: &str = "_is_killed_at_any_moment_";
 const KILLS_VARIABLE: &str = "MORANGO_KILLS";
 const KILLS_USUAL: u32 = 200;
 const KILLS_LONG: u32 = 1_000;
+
+/// The simulations of many plans: part of their names, the variable that says how many minutes the one with fresh seeds goes on, and how
+/// many that are.
+const PLANS: &str = "plans_of_";
+const PLANS_VARIABLE: &str = "MORANGO_SIMULATION_MINUTES";
+const PLANS_USUAL_MINUTES: u32 = 2;
+const PLANS_LONG_MINUTES: u32 = 60;
 
 /// How many tests of each kind passed and failed, and who met whom in them.
 struct Count {
@@ -144,8 +152,8 @@ fn tests(count: &mut Count) -> Result<(), String> {
             }
         }
     }
-    // They are a step of their own.
-    command.args(["--skip", KILLS]);
+    // They are steps of their own.
+    command.args(["--skip", KILLS, "--skip", PLANS]);
     let _server = give_postgres(&mut command)?;
     run::complete_reading(&mut command, |line| count.read(line, kind_of))?;
     count.matrix.check(&older_peers.into_iter().map(|peer| peer.version).collect::<Vec<_>>())
@@ -184,6 +192,33 @@ fn kills(count: &mut Count) -> Result<(), String> {
         return Err(format!("{kills} were to be killed"));
     }
     Ok(())
+}
+
+/// Many devices, and everything that can go wrong between them: plans of fixed seeds, and of fresh ones.
+fn simulation(count: &mut Count) -> Result<(), String> {
+    let mut command = run::cargo(&["test", "--workspace", "--all-features", "--test", "simulation", "--no-fail-fast"]);
+    // Each of them takes every core.
+    command.args(["--", PLANS, "--show-output", "--test-threads", "1"]);
+    let minutes = match count.length {
+        Length::Usual => PLANS_USUAL_MINUTES,
+        Length::Long => PLANS_LONG_MINUTES,
+    };
+    command.env(PLANS_VARIABLE, minutes.to_string());
+    let _server = give_postgres(&mut command)?;
+    run::complete_reading(&mut command, |line| {
+        for _ in 0..plans_in(line).unwrap_or(0) {
+            count.add("simulation: plans", true);
+        }
+        // The plan that fails ends its test, which alone is counted as failed.
+        if line.starts_with("test ") && line.ends_with(" ... FAILED") {
+            count.add("simulation: plans", false);
+        }
+    })
+}
+
+/// How many plans of the simulation passed, in the line in which it says so: `simulated 4000 steps in 2 plans from ...`.
+fn plans_in(line: &str) -> Option<u64> {
+    line.strip_prefix("simulated ")?.split_once(" in ")?.1.split_once(" plans")?.0.parse().ok()
 }
 
 /// How many processes a story killed, in the line in which it says so: `killed 25: ...`.

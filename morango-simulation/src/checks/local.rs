@@ -12,6 +12,7 @@ use morango::scope::Filter;
 use morango_examples::school::PROFILE;
 
 use crate::ledger::{Brief, Ledger, Seen, What};
+use crate::papers::Reach;
 use crate::world::World;
 
 impl World {
@@ -31,8 +32,9 @@ impl World {
                 Some(seen) if seen.record == record => seen.clone(),
                 known => {
                     let seen = Seen::of(record);
-                    check_change(&ledger, &here.scope, known, &seen)?;
                     let may_write = here.character.reach.may_write(&seen.record.partition);
+                    check_change(&ledger, (&here.scope, may_write), known, &seen)?;
+                    check_right(&ledger, &here.character.reach, &seen)?;
                     self.memory.check_stamp(node, &own, &seen.record, may_write)?;
                     if let Some(known) = known {
                         count_change(&mut self.report, known, &seen);
@@ -40,6 +42,9 @@ impl World {
                     seen
                 }
             };
+            if seen.record.hard_deleted {
+                ledger.wiped.insert(seen.record.id);
+            }
             now.insert(seen.record.id, seen);
         }
         if let Some(id) = before.keys().find(|id| !now.contains_key(id)) {
@@ -82,7 +87,15 @@ impl World {
 }
 
 /// Holds a record against the one that it was.
-fn check_change(ledger: &Ledger, scope: &Filter, before: Option<&Seen>, now: &Seen) -> Result<(), String> {
+///
+/// Where a device may not write, it follows those who may: what it kept beside what one of them said goes with the next that one says.
+/// The others have it still.
+fn check_change(
+    ledger: &Ledger,
+    (scope, may_write): (&Filter, bool),
+    before: Option<&Seen>,
+    now: &Seen,
+) -> Result<(), String> {
     let record = &now.record;
     if !scope.contains(&record.partition) {
         return Err(format!("a device holds {}, which lies outside its scope {scope}", Brief(record)));
@@ -91,7 +104,7 @@ fn check_change(ledger: &Ledger, scope: &Filter, before: Option<&Seen>, now: &Se
     if before.record.hard_deleted && !record.hard_deleted && record.serialized == before.record.serialized {
         return Err(format!("what was deleted for good is not any more: {}", Brief(record)));
     }
-    if record.hard_deleted || ledger.was_wiped(record.id) {
+    if record.hard_deleted || ledger.was_wiped(record.id) || !may_write {
         return Ok(());
     }
     let known = ledger.known_by(now.texts.iter().copied());
@@ -102,6 +115,18 @@ fn check_change(ledger: &Ledger, scope: &Filter, before: Option<&Seen>, now: &Se
             Brief(record)
         )),
         None => Ok(()),
+    }
+}
+
+/// Whoever may write everything never takes a change from somebody who had no right to it.
+fn check_right(ledger: &Ledger, reach: &Reach, now: &Seen) -> Result<(), String> {
+    let taken = now.texts.iter().find(|event| ledger.events[**event as usize].is_beyond);
+    match (reach, taken) {
+        (Reach::School, Some(event)) => {
+            let culprit = ledger.events[*event as usize].node;
+            Err(format!("the change {event} of node {culprit}, which had no right to it, is in {}", Brief(&now.record)))
+        }
+        (Reach::School | Reach::Learner(_), _) => Ok(()),
     }
 }
 

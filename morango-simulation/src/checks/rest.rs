@@ -84,6 +84,10 @@ impl World {
             let seen = ledger.seen[node].values().map(|seen| &seen.record);
             seen.filter(|record| readable.contains(&record.partition)).map(|record| (record.id, record)).collect()
         };
+        let is_beyond = |id: &SyncId| {
+            let stands = ledger.seen[node].get(id).and_then(|seen| seen.texts.first());
+            stands.is_some_and(|event| ledger.events[*event as usize].is_beyond)
+        };
         let (ours, theirs) = (of(node), of(0));
         let ids: BTreeSet<&SyncId> = ours.keys().chain(theirs.keys()).collect();
         for id in ids {
@@ -91,11 +95,12 @@ impl World {
             let is_equal = match (ours, theirs) {
                 (Some(ours), Some(theirs)) => match &here.character.reach {
                     Reach::School => ours == theirs,
-                    // What a learner's device deleted by a cascade of its own, of records that it may not write, stays deleted there.
+                    // What a learner's device deleted by a cascade of its own, of records that it may not write, stays deleted there; and
+                    // what its application changed there stays as it is, until somebody who may changes it too.
                     reach @ Reach::Learner(_) => {
                         let is_own =
                             !reach.may_write(&ours.partition) && self.memory.was(node, ours.last_saved.instance);
-                        let is_stuck = is_own && ours.deleted;
+                        let is_stuck = is_own && (ours.deleted || is_beyond(&ours.id));
                         is_stuck || (ours.deleted, &ours.serialized) == (theirs.deleted, &theirs.serialized)
                     }
                 },
@@ -140,7 +145,7 @@ fn check_history(ledger: &Ledger, id: SyncId, events: &[u32], seen: Option<&Seen
         return Err(format!("the change {lost} of {id} is gone: {} knows {known:?}", brief(record)));
     }
     if !is_deleted {
-        for deletion in deletions {
+        for deletion in deletions.into_iter().filter(|deletion| !ledger.events[*deletion as usize].is_taken_back) {
             let before = ledger.known_by([deletion]);
             if of(&[What::Saved]).all(|event| before.contains(&event)) {
                 return Err(format!("{id} lives, though whoever deleted it knew all its changes: {}", brief(record)));

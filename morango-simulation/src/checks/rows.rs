@@ -9,7 +9,7 @@ use morango_examples::school::PROFILE;
 use serde_json::Value;
 
 use crate::desk::AllRows;
-use crate::ledger::{Brief, What, events_in};
+use crate::ledger::{Brief, What, brief, events_in};
 use crate::plan::Kind;
 use crate::world::World;
 
@@ -34,8 +34,14 @@ impl World {
             }
             let row = rows.get(&(kind, *id)).map(|row| events_in(row)).unwrap_or_default();
             let texts = seen.map(|seen| seen.texts.clone()).unwrap_or_default();
-            if !ledger.known_by(row.into_iter().chain(texts)).contains(event) {
-                return Err(format!("node {node} has forgotten its own change {event} of the {} {id}", kind.name()));
+            let held: Vec<u32> = row.into_iter().chain(texts).collect();
+            // Mostly it is there itself, and who knew whom need not be asked.
+            if !held.contains(event) && !ledger.known_by(held).contains(event) {
+                let stands = brief(seen.map(|seen| &seen.record));
+                return Err(format!(
+                    "node {node} has forgotten its own change {event} of the {} {id}: {stands}",
+                    kind.name()
+                ));
             }
         }
         for (id, seen) in ledger.seen[node].iter().filter(|(_, seen)| !seen.record.deleted) {

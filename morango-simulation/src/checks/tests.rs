@@ -90,3 +90,15 @@ fn a_claim_beyond_what_is_there_is_found() {
     let found = world.look_at(node).expect_err("it is found");
     assert!(found.contains("claims"), "{found}");
 }
+
+#[test]
+fn a_change_that_nobody_had_a_right_to_is_found() {
+    let (mut world, node) = world();
+    let mut ledger = world.ledger();
+    let held = ledger.seen[node].values().find_map(|seen| seen.texts.first().copied()).expect("a record with a text");
+    ledger.events[held as usize].is_beyond = true;
+    ledger.seen[node].clear();
+    drop(ledger);
+    let found = world.look_at(node).expect_err("it is found");
+    assert!(found.contains("had no right to it"), "{found}");
+}
