@@ -24,7 +24,8 @@ fn pair_on(server: &PostgresServer, on: Between) -> Pair {
     Pair::of(made_equal(device(on.server, "server"), device(on.client, "client")))
 }
 
-/// Goes on with a sync that failed. A crash may take a session with it that had only just been made: then another one is made.
+/// Goes on with a sync that failed. A crash may take with it what is not written yet when the server is told of it, a session that
+/// had only just been made for example: then another sync is made.
 #[track_caller]
 fn go_on_after(pair: &Pair, error: &morango::Error, how: Stop) {
     let Some(id) = error.sync_session() else { return pair.go_on_after(error) };
