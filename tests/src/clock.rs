@@ -89,6 +89,6 @@ impl Clock for HurriedClock {
     fn pause(&self, duration: Duration) {
         let slept = if self.is_hurried.load(Ordering::SeqCst) { duration.min(HURRIED_PAUSE_MAX) } else { duration };
         std::thread::sleep(slept);
-        *self.skipped.lock().expect("nobody panics with the lock") += duration - slept;
+        *self.skipped.lock().expect("nobody panics with the lock") += duration.saturating_sub(slept);
     }
 }

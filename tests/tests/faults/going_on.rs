@@ -21,6 +21,9 @@ pub(super) struct Pair {
     round: usize,
 }
 
+/// Which of the two.
+pub(super) type Whose = fn(&Pair) -> &Device;
+
 /// The names that both sides gave one person.
 pub(super) struct Names([String; 2]);
 

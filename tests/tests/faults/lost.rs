@@ -11,7 +11,7 @@ use morango_tests::device::Device;
 use morango_tests::given::{Between, moved, root, two_equal_devices};
 use morango_tests::statements::Statements;
 
-use super::going_on::{Pair, STAGES, once};
+use super::going_on::{Pair, STAGES, Whose, once};
 
 /// Ends all connections to the database but this one.
 const CUT: &str = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
@@ -19,7 +19,7 @@ const CUT: &str = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
 
 pub(super) fn connections_that_are_cut_at_any_stage_cost_nothing(on: Between) {
     let mut pair = Pair::new(on);
-    let whose: [fn(&Pair) -> &Device; 2] = [|pair| &pair.client, |pair| &pair.server];
+    let whose: [Whose; 2] = [|pair| &pair.client, |pair| &pair.server];
     for (who, device) in ["client", "server"].into_iter().zip(whose) {
         if device(&pair).kind() != Database::Postgres {
             continue;
@@ -44,7 +44,7 @@ const CUTS: usize = 12;
 pub(super) fn connections_that_are_cut_at_any_statement_cost_nothing(on: Between) {
     Statements::listen();
     let mut pair = Pair::new(on);
-    let whose: [(&str, Between, fn(&Pair) -> &Device); 2] = [
+    let whose: [(&str, Between, Whose); 2] = [
         ("client", Between { server: Database::Sqlite, ..on }, |pair| &pair.client),
         ("server", Between { client: Database::Sqlite, ..on }, |pair| &pair.server),
     ];

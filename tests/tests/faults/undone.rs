@@ -10,7 +10,7 @@ use morango_tests::database::Database;
 use morango_tests::device::Device;
 use morango_tests::given::{Between, root};
 
-use super::going_on::Pair;
+use super::going_on::{Pair, Whose};
 
 /// What PostgreSQL says of a transaction that it undoes, and by which number.
 const REASONS: [(&str, &str); 2] =
@@ -61,7 +61,7 @@ fn let_be(device: &Device) -> i64 {
     tried
 }
 
-const WHOSE: [(&str, fn(&Pair) -> &Device); 2] = [("client", |pair| &pair.client), ("server", |pair| &pair.server)];
+const WHOSE: [(&str, Whose); 2] = [("client", |pair| &pair.client), ("server", |pair| &pair.server)];
 
 pub(super) fn a_transaction_that_met_another_one_is_run_again_and_the_sync_goes_well(on: Between) {
     let mut pair = Pair::new(on);
@@ -69,8 +69,10 @@ pub(super) fn a_transaction_that_met_another_one_is_run_again_and_the_sync_goes_
         if device(&pair).kind() != Database::Postgres {
             continue;
         }
-        for (place, when) in WRITES.into_iter().flat_map(|place| [(place, When::Writing), (place, When::Committing)]) {
-            for reason in REASONS {
+        for (number, place) in WRITES.into_iter().enumerate() {
+            // Each table meets both reasons, and each reason both moments at every second of them.
+            for (reason, when) in [(number, When::Writing), (number + 1, When::Committing)] {
+                let reason = REASONS[reason % REASONS.len()];
                 let case = format!("{who}: {place:?} {reason:?} {when:?}");
                 let (names, before) = (pair.write(), pair.counters());
                 undo(device(&pair), place, reason, when, TIMES);
