@@ -182,7 +182,8 @@ fn fail_until_healed(on: Between, whose: Whose) {
 impl Story {
     fn end(self) {
         println!("{:?}: {} calls and {} syncs failed", self.whose, self.failed_calls, self.failed_syncs);
-        assert!(self.failed_syncs >= 5, "few calls of a sync may fail unnoticed: {}", self.failed_syncs);
+        // A client asks again where the server failed once; a stage that failed there has failed.
+        assert!(self.failed_syncs >= 3, "few calls of a sync may fail unnoticed: {}", self.failed_syncs);
     }
 }
 
