@@ -14,6 +14,8 @@ use diesel::result::QueryResult;
 use diesel::sqlite::SqliteConnection;
 
 use crate::error::Fault;
+#[cfg(feature = "sqlite")]
+use crate::error::Reason;
 
 /// A borrowed connection, the application's or one of the storage's own.
 pub(crate) enum Connection<'c> {
@@ -95,7 +97,12 @@ impl Connection<'_> {
     ) -> Result<R, Fault> {
         match self {
             #[cfg(feature = "sqlite")]
-            Self::Sqlite(connection) => connection.transaction(|connection| work(&mut Connection::Sqlite(connection))),
+            Self::Sqlite(connection) => {
+                let mut reason = Reason::default();
+                let outcome =
+                    connection.transaction(|connection| reason.keep(work(&mut Connection::Sqlite(connection))));
+                reason.tell(outcome)
+            }
             #[cfg(feature = "postgres")]
             Self::Postgres(connection) => {
                 connection.transaction(|connection| work(&mut Connection::Postgres(connection)))

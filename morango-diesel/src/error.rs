@@ -84,6 +84,30 @@ impl Fault {
     }
 }
 
+/// Why the work of a transaction failed, kept while the transaction is undone.
+///
+/// A database that fails may have undone it by itself, as SQLite does where the disk does not work. That there is nothing to be undone
+/// is then all that is heard of undoing it, and says nothing of what went wrong.
+#[cfg(feature = "sqlite")]
+#[derive(Debug, Default)]
+pub(crate) struct Reason(Option<Fault>);
+
+#[cfg(feature = "sqlite")]
+impl Reason {
+    /// What Diesel is to be told of the work.
+    pub(crate) fn keep<R>(&mut self, outcome: Result<R, Fault>) -> Result<R, DieselError> {
+        outcome.map_err(|fault| {
+            self.0 = Some(fault);
+            DieselError::RollbackTransaction
+        })
+    }
+
+    /// What is told of the transaction: what the work said, where it failed.
+    pub(crate) fn tell<R>(self, outcome: Result<R, DieselError>) -> Result<R, Fault> {
+        outcome.map_err(|error| self.0.unwrap_or(Fault::Database(error)))
+    }
+}
+
 /// An error of the database during an operation, for example `insert notebook/note (…) 5c2e…`.
 pub(crate) fn from_diesel(operation: impl Into<String>, error: DieselError) -> Error {
     let kind = kind_of(&error);

@@ -88,15 +88,21 @@ impl Home {
                 crate::sampler::create_table(&mut connection).expect("the sampler's table");
                 Self::Sqlite(storage)
             }
-            Database::Postgres => {
-                let database = TestDatabase::create();
-                let storage = PostgresStorage::open(database.url()).expect("a database of the server");
-                let mut connection = storage.connect().expect("a connection to it");
-                school::create_postgres_tables(&mut connection).expect("the school's tables");
-                crate::sampler::create_postgres_table(&mut connection).expect("the sampler's table");
-                Self::Postgres(storage, Arc::new(database))
-            }
+            Database::Postgres => Self::of_school(TestDatabase::create()),
         }
+    }
+
+    /// Makes a database of this server, with the application's tables.
+    pub(crate) fn on_server(url: &str) -> Self {
+        Self::of_school(TestDatabase::create_on(url))
+    }
+
+    fn of_school(database: TestDatabase) -> Self {
+        let storage = PostgresStorage::open(database.url()).expect("a database of the server");
+        let mut connection = storage.connect().expect("a connection to it");
+        school::create_postgres_tables(&mut connection).expect("the school's tables");
+        crate::sampler::create_postgres_table(&mut connection).expect("the sampler's table");
+        Self::Postgres(storage, Arc::new(database))
     }
 
     /// The same database, opened anew: no connection is shared. Locks are waited for so long.

@@ -40,8 +40,17 @@ impl Device {
 
     /// A new device with an empty school, on a database of this kind.
     pub fn on(database: Database, name: &'static str) -> Self {
+        Self::at_home(name, |folder| Home::new(database, folder))
+    }
+
+    /// A new device with an empty school, on a database of this PostgreSQL server: the URL of a superuser there.
+    pub fn on_server(url: &str, name: &'static str) -> Self {
+        Self::at_home(name, |_| Home::on_server(url))
+    }
+
+    fn at_home(name: &'static str, home: impl FnOnce(&Path) -> Home) -> Self {
         let folder = tempfile::Builder::new().prefix(name).tempdir().expect("a folder for the device");
-        let home = Home::new(database, folder.path());
+        let home = home(folder.path());
         let engine = home.engine();
         Self { name, engine, home, server: None, folder }
     }

@@ -91,8 +91,15 @@ pub fn serving_school(on: Between) -> (Device, School, String) {
 
 /// A server with a small school, and a client that has pulled it.
 pub fn two_equal_devices(on: Between) -> (Device, Device, School, String) {
-    let (server, school, url) = serving_school(on);
-    let client = empty_device(on.client, "client");
+    made_equal(Device::on(on.server, "server"), Device::on(on.client, "client"))
+}
+
+/// The same of two devices on which nothing is yet.
+pub fn made_equal(mut server: Device, client: Device) -> (Device, Device, School, String) {
+    entitle(&server);
+    entitle(&client);
+    let school = found(&server);
+    let url = server.serve(SchoolAccounts::admin());
     client.sync(&url, root(), SyncOptions::pull());
     (server, client, school, url)
 }

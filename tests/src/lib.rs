@@ -13,11 +13,14 @@ pub mod given;
 pub mod http;
 pub mod meter;
 pub mod postgres;
+#[cfg(unix)]
+pub mod postgres_server;
 pub mod process;
 pub mod proxy;
 pub mod python;
 pub mod sampler;
 pub mod scripted;
+pub mod statements;
 mod stem;
 
 /// The example of the README, compiled with the tests of the documentation.

@@ -21,7 +21,7 @@ use morango::{Error, ErrorKind};
 
 use super::{Column, Durability, IdForm, Lock, Occupant, Table, Transaction};
 use crate::connection::{AsConnection as _, Connection};
-use crate::error::{Fault, from_connection_error, from_diesel, kind_of};
+use crate::error::{Fault, Reason, from_connection_error, from_diesel, kind_of};
 use crate::rows::{SqliteModel, TableRows};
 use crate::statement::{Statement, Value, sql};
 
@@ -148,7 +148,9 @@ pub(crate) fn read_transaction<R>(
     _: Lock<'_>,
     work: impl FnOnce(&mut SqliteConnection) -> Result<R, Fault>,
 ) -> Result<R, Fault> {
-    connection.transaction(work)
+    let mut reason = Reason::default();
+    let outcome = connection.transaction(|connection| reason.keep(work(connection)));
+    reason.tell(outcome)
 }
 
 /// Begins a write transaction, in which nobody else writes: it needs no lock beside.
@@ -158,7 +160,9 @@ pub(crate) fn write_transaction<R>(
     work: impl FnOnce(&mut SqliteConnection) -> Result<R, Fault>,
 ) -> Result<R, Fault> {
     set_durability(connection, transaction.durability)?;
-    connection.immediate_transaction(work)
+    let mut reason = Reason::default();
+    let outcome = connection.immediate_transaction(|connection| reason.keep(work(connection)));
+    reason.tell(outcome)
 }
 
 /// A number that is another one when another connection has written since.

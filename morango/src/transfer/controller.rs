@@ -147,6 +147,11 @@ fn find(peer: &dyn Peer, begun: &TransferSession) -> Result<RemoteTransfer> {
     if has_queued && found.stage.is_some_and(|stage| stage < Stage::Queuing) {
         return Err(gone("has fallen back behind what it had done"));
     }
+    // The same of ourselves: what would be queued now may be others than those that are there, and no more are taken.
+    let is_sent = found.stage.is_some_and(|stage| stage > Stage::Transferring);
+    if begun.direction == Direction::Push && begun.records_total.is_none() && is_sent {
+        return Err(gone("has what was queued here, and nobody here knows of that any more"));
+    }
     Ok(found)
 }
 

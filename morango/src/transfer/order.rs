@@ -43,8 +43,12 @@ impl BreakingOff {
     /// Whether the work may be taken up again after this.
     pub(crate) fn leaves_open(self, error: &Error) -> bool {
         match error.kind() {
-            // Where our own database is out of reach nothing can be closed in it either.
-            ErrorKind::Connection | ErrorKind::Timeout | ErrorKind::StorageBusy | ErrorKind::StorageUnavailable => true,
+            // Where our own database is out of reach, or has no room, nothing can be closed in it either.
+            ErrorKind::Connection
+            | ErrorKind::Timeout
+            | ErrorKind::StorageBusy
+            | ErrorKind::StorageUnavailable
+            | ErrorKind::StorageFull => true,
             ErrorKind::PeerRefused => error.is_retryable(),
             ErrorKind::Cancelled => self == Self::EvenIfCancelled,
             ErrorKind::Configuration
@@ -70,7 +74,6 @@ impl BreakingOff {
             | ErrorKind::PeerAnswerUnexpected
             | ErrorKind::PeerUntrusted
             | ErrorKind::StorageCorrupt
-            | ErrorKind::StorageFull
             | ErrorKind::Storage
             | ErrorKind::Operation
             | ErrorKind::Internal => false,

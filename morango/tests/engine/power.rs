@@ -122,3 +122,33 @@ fn a_client_that_lost_power_goes_on_from_what_it_still_has() {
         }
     }
 }
+
+#[test]
+fn a_client_that_lost_what_it_had_queued_sends_it_again_or_says_that_the_sync_is_gone() {
+    let mut ends = Vec::new();
+    for breaks_at in 0.. {
+        let (pair, copy) = (pair(), Arc::new(Mutex::new(None)));
+        let line = BrokenLine::new(pair.peer(), breaks_at, Lost::Answer);
+        let (kept, storage) = (Arc::clone(&copy), pair.phone.clone());
+        let options = SyncOptions::push().chunk_size(2).on_event(move |event| {
+            if matches!(event, Event::Stage { stage: Stage::Queuing, phase: Phase::Started, .. }) {
+                kept.lock().expect("nobody panics with it").get_or_insert_with(|| storage.copy());
+            }
+        });
+        let Err(error) = pair.engine.sync(&line, &pair.certificate, options) else { break };
+        let Some(copy) = copy.lock().expect("nobody panics with it").take() else { continue };
+        pair.phone.fall_back_to(&copy);
+        let resumed =
+            pair.engine.resume(&pair.peer(), error.sync_session().expect("it stays open"), SyncOptions::push());
+        if let Err(gone) = &resumed {
+            // The server is beyond taking records, and what would be queued now may be others.
+            assert_eq!(gone.kind(), ErrorKind::SessionGone, "{breaks_at}: {gone:?}");
+            assert!(gone.hint().is_some_and(|hint| hint.contains("new sync")), "{breaks_at}: {gone:?}");
+        }
+        ends.push(resumed.is_ok());
+        pair.sync(SyncOptions::both_ways()).expect("a new one");
+        assert_eq!(pair.laptop.rows(), pair.phone.rows(), "{breaks_at}");
+        assert!(!pair.laptop.has_leftovers() && !pair.phone.has_leftovers(), "{breaks_at}");
+    }
+    assert!(ends.contains(&true) && ends.contains(&false), "it breaks off before and after all is there: {ends:?}");
+}

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use morango::client::{HttpPeer, RetryPolicy};
 use morango::hook::{Event, Phase};
 use morango::prelude::*;
 use morango::session::Stage;
@@ -19,6 +21,9 @@ pub(super) struct Pair {
     round: usize,
 }
 
+/// Which of the two.
+pub(super) type Whose = fn(&Pair) -> &Device;
+
 /// The names that both sides gave one person.
 pub(super) struct Names([String; 2]);
 
@@ -30,7 +35,11 @@ impl Names {
 
 impl Pair {
     pub(super) fn new(on: Between) -> Self {
-        let (server, client, school, url) = two_equal_devices(on);
+        Self::of(two_equal_devices(on))
+    }
+
+    /// The same of devices that a story has made.
+    pub(super) fn of((server, client, school, url): (Device, Device, School, String)) -> Self {
         Self { server, client, school, url, round: 0 }
     }
 
@@ -51,10 +60,17 @@ impl Pair {
         self.client.attempt_sync(&self.url, root(), options.chunk_size(2))
     }
 
+    /// The same with pauses before a call is made again that are over at once.
+    pub(super) fn attempt_in_a_hurry(&self, options: SyncOptions) -> morango::Result<SyncReport> {
+        let hurry = RetryPolicy { pause_first: Duration::from_millis(1), ..RetryPolicy::default() };
+        let peer = HttpPeer::builder(&self.url).retry(hurry).build().expect("the server's address");
+        self.client.engine.sync(&peer, root(), options.chunk_size(2))
+    }
+
     /// Goes on with a sync that failed, or begins anew, which has to go well.
     #[track_caller]
     pub(super) fn go_on_after(&self, error: &morango::Error) {
-        let peer = morango::client::HttpPeer::new(&self.url).expect("the server's address");
+        let peer = HttpPeer::new(&self.url).expect("the server's address");
         let again = match error.sync_session() {
             Some(id) => self.client.engine.resume(&peer, id, SyncOptions::both_ways()),
             None => self.client.engine.sync(&peer, root(), SyncOptions::both_ways()),

@@ -2,22 +2,24 @@
 //! replaced.
 //!
 //! Goal: what was being done is undone, not half done; it is said what is gone; and when it is back, all goes on. Method: on PostgreSQL an
-//! operator ends the connections, and closes the database for a while; on SQLite somebody moves the file.
+//! operator ends the connections, as each stage begins and before statements all through a sync, and closes the database for a while; on
+//! SQLite somebody moves the file.
 
 use morango::prelude::*;
 use morango_tests::database::Database;
 use morango_tests::device::Device;
 use morango_tests::given::{Between, moved, root, two_equal_devices};
+use morango_tests::statements::Statements;
 
-use super::going_on::{Pair, STAGES, once};
+use super::going_on::{Pair, STAGES, Whose, once};
 
 /// Ends all connections to the database but this one.
-const CUT: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+const CUT: &str = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
      WHERE datname = current_database() AND pid <> pg_backend_pid()";
 
 pub(super) fn connections_that_are_cut_at_any_stage_cost_nothing(on: Between) {
     let mut pair = Pair::new(on);
-    let whose: [fn(&Pair) -> &Device; 2] = [|pair| &pair.client, |pair| &pair.server];
+    let whose: [Whose; 2] = [|pair| &pair.client, |pair| &pair.server];
     for (who, device) in ["client", "server"].into_iter().zip(whose) {
         if device(&pair).kind() != Database::Postgres {
             continue;
@@ -34,6 +36,60 @@ pub(super) fn connections_that_are_cut_at_any_stage_cost_nothing(on: Between) {
             pair.assert_healed(&before, &names, &case);
         }
     }
+}
+
+/// At how many statements of a sync connections are cut, one in each sync.
+const CUTS: usize = 12;
+
+pub(super) fn connections_that_are_cut_at_any_statement_cost_nothing(on: Between) {
+    Statements::listen();
+    let mut pair = Pair::new(on);
+    let whose: [(&str, Between, Whose); 2] = [
+        ("client", Between { server: Database::Sqlite, ..on }, |pair| &pair.client),
+        ("server", Between { client: Database::Sqlite, ..on }, |pair| &pair.server),
+    ];
+    for (who, cut, device) in whose {
+        if device(&pair).kind() != Database::Postgres {
+            continue;
+        }
+        let statements = Statements::of(device(&pair).postgres_url());
+        pair.write();
+        let before = statements.seen();
+        pair.attempt(SyncOptions::both_ways()).expect("nothing is cut yet");
+        let all = statements.seen() - before;
+        assert!(all > CUTS, "{who}: a sync is more than {all} statements");
+        let (mut cuts, mut failed) = (0, 0);
+        for others in (0..CUTS).map(|place| place * all / CUTS) {
+            let case = format!("{who}: before the statement after {others} of {all}");
+            let (names, before) = (pair.write(), pair.counters());
+            let write = device(&pair).writer();
+            statements.before(others, move || write(CUT));
+            let outcome = pair.attempt_in_a_hurry(SyncOptions::both_ways());
+            cuts += usize::from(statements.has_happened());
+            if let Err(error) = outcome {
+                failed += 1;
+                assert_is_of_what_is_gone(&error, cut, &case);
+                pair.go_on_after(&error);
+            }
+            pair.assert_healed(&before, &names, &case);
+        }
+        println!("{who}: of {all} statements {cuts} were cut off, and {failed} syncs failed");
+        assert!(cuts > CUTS / 2, "{who}: a sync is about as long as the one before it: {cuts}");
+    }
+}
+
+/// Asserts that an error says that a database on PostgreSQL is gone: the client's own, or that of the server, which does not tell.
+#[track_caller]
+pub(super) fn assert_is_of_what_is_gone(error: &morango::Error, on: Between, case: &str) {
+    if error.kind() == ErrorKind::StorageUnavailable {
+        assert!(on.client == Database::Postgres && error.hint().is_some(), "{case}: {error:?}");
+    } else {
+        let is_theirs = matches!(error.kind(), ErrorKind::PeerRefused | ErrorKind::PeerStageFailed);
+        assert!(is_theirs && on.server == Database::Postgres, "{case}: {error:?}");
+        assert!(!error.report().contains("postgres") && !error.report().contains("morango_"), "{case}: {error:?}");
+    }
+    // After a stage that failed a sync begins afresh.
+    assert!(error.is_retryable() || error.kind() == ErrorKind::PeerStageFailed, "{case}: {error:?}");
 }
 
 /// Lets nobody in any more, and ends all connections; done from another database of the same server.

@@ -12,6 +12,7 @@ mod faults {
     mod at_once;
     mod backups;
     mod clocks;
+    mod disk;
     mod full;
     mod going_on;
     mod kills;
@@ -19,6 +20,9 @@ mod faults {
     mod lost;
     mod processes;
     mod read_only;
+    #[cfg(unix)]
+    mod restarted;
+    mod undone;
 
     /// Names a test for each story in the list, on the databases of client and server.
     macro_rules! told_on {
@@ -75,6 +79,18 @@ mod faults {
         };
     }
 
+    /// Those of two whose databases are files, on disks that fail.
+    macro_rules! stories_of_disks {
+        () => {
+            told_on! { Sqlite, Sqlite;
+                disk::a_client_whose_disk_fails_at_any_call_says_so_and_loses_nothing,
+                disk::a_client_whose_disk_fails_from_any_call_on_says_so_and_goes_on_when_it_works,
+                disk::a_server_whose_disk_fails_at_any_call_says_that_it_failed_and_loses_nothing,
+                disk::a_server_whose_disk_fails_from_any_call_on_says_that_it_failed_and_goes_on_when_it_works,
+            }
+        };
+    }
+
     /// Those of a client whose database is on a server.
     macro_rules! stories_of_connected_clients {
         ($server:ident) => {
@@ -83,6 +99,7 @@ mod faults {
                 locked::a_row_that_is_held_for_too_long_is_told_within_the_patience_and_costs_nothing,
                 lost::a_database_that_lets_nobody_in_at_any_stage_is_told_and_gone_on_with_when_it_does,
                 read_only::a_database_that_an_operator_made_read_only_is_not_written_to_and_told,
+                undone::a_client_whose_transactions_are_undone_for_ever_says_so_and_loses_nothing,
             }
         };
     }
@@ -92,6 +109,7 @@ mod faults {
         ($client:ident) => {
             told_on! { $client, Postgres;
                 read_only::a_server_whose_database_an_operator_made_read_only_says_so_to_whoever_calls_and_loses_nothing,
+                undone::a_server_whose_transactions_are_undone_for_ever_says_that_it_is_busy_and_loses_nothing,
             }
         };
     }
@@ -101,6 +119,19 @@ mod faults {
         ($client:ident, $server:ident) => {
             told_on! { $client, $server;
                 lost::connections_that_are_cut_at_any_stage_cost_nothing,
+                lost::connections_that_are_cut_at_any_statement_cost_nothing,
+                undone::a_transaction_that_met_another_one_is_run_again_and_the_sync_goes_well,
+            }
+        };
+    }
+
+    /// Those in which a server of databases is stopped beneath one of the two, or beneath both.
+    #[cfg(unix)]
+    macro_rules! stories_of_restarts {
+        ($client:ident, $server:ident) => {
+            told_on! { $client, $server;
+                restarted::a_database_server_that_is_restarted_at_any_stage_costs_nothing,
+                restarted::a_database_server_that_crashes_at_any_stage_and_comes_back_later_costs_nothing,
             }
         };
     }
@@ -120,6 +151,7 @@ mod faults {
             stories_of_many!(Sqlite);
             #[cfg(unix)]
             stories_of_files!(Sqlite);
+            stories_of_disks!();
             kills!(Sqlite, Sqlite);
         }
 
@@ -129,6 +161,8 @@ mod faults {
             stories_of_files!(Postgres);
             stories_of_connected_servers!(Sqlite);
             stories_of_connections!(Sqlite, Postgres);
+            #[cfg(unix)]
+            stories_of_restarts!(Sqlite, Postgres);
             kills!(Sqlite, Postgres);
         }
     }
@@ -138,6 +172,8 @@ mod faults {
             stories!(Postgres, Sqlite);
             stories_of_connected_clients!(Sqlite);
             stories_of_connections!(Postgres, Sqlite);
+            #[cfg(unix)]
+            stories_of_restarts!(Postgres, Sqlite);
             kills!(Postgres, Sqlite);
         }
 
@@ -147,6 +183,8 @@ mod faults {
             stories_of_connected_clients!(Postgres);
             stories_of_connected_servers!(Postgres);
             stories_of_connections!(Postgres, Postgres);
+            #[cfg(unix)]
+            stories_of_restarts!(Postgres, Postgres);
             kills!(Postgres, Postgres);
         }
     }
