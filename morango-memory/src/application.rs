@@ -41,7 +41,8 @@ pub(crate) enum Capture {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Violation {
     Check(String),
-    Unique(String),
+    /// Another row, of this id, holds what may stand in one row only.
+    Unique(String, SyncId),
     ForeignKey(String),
 }
 
@@ -49,7 +50,7 @@ impl std::fmt::Display for Violation {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Check(column) => write!(formatter, "the check of {column} fails"),
-            Self::Unique(columns) => write!(formatter, "another row has the same {columns}"),
+            Self::Unique(columns, rival) => write!(formatter, "the row {rival} has the same {columns}"),
             Self::ForeignKey(column) => write!(formatter, "the foreign key {column} would point at no row"),
         }
     }
@@ -95,6 +96,12 @@ impl Application {
         let Ok(number) = self.number_of::<M>() else { return Vec::new() };
         let of_model = self.rows.iter().filter(|((of, _), _)| *of == number);
         of_model.filter_map(|(_, row)| row.as_any().downcast_ref::<M>().cloned()).collect()
+    }
+
+    /// What changed since it was last serialized: the model and id of each such row, and whether it was deleted for good.
+    pub fn changed(&self) -> Vec<(&'static str, SyncId, bool)> {
+        let marks = self.marks.iter();
+        marks.map(|((number, id), mark)| (self.models[*number].definition.name, *id, mark.is_hard)).collect()
     }
 
     /// Gives a row its source id, partition and id, and inserts it.
@@ -186,8 +193,8 @@ impl Application {
             }
         }
         for columns in &model.unique {
-            if !self.rivals(number, row, columns).is_empty() {
-                return Err(Violation::Unique(columns.join(", ")));
+            if let Some(rival) = self.rivals(number, row, columns).first() {
+                return Err(Violation::Unique(columns.join(", "), *rival));
             }
         }
         for reference in &model.references {

@@ -62,6 +62,9 @@ pub enum OnDelete {
 /// Makes received fields a row.
 type Read = fn(SyncId, &Fields<'_>) -> Result<Arc<dyn Row>, FieldErrors>;
 
+/// The first row with what stays at home as the second has it.
+type AtHome = Arc<dyn Fn(&dyn Row, &dyn Row) -> Arc<dyn Row> + Send + Sync>;
+
 /// A condition that a value has to meet.
 type Condition = fn(&Value) -> bool;
 
@@ -72,6 +75,7 @@ type Condition = fn(&Value) -> bool;
 pub struct MemoryModel {
     pub(crate) definition: &'static ModelDefinition,
     read: Read,
+    at_home: Option<AtHome>,
     pub(crate) unique: Vec<Vec<&'static str>>,
     pub(crate) checks: Vec<(&'static str, Condition)>,
     pub(crate) references: Vec<Reference>,
@@ -91,6 +95,7 @@ impl MemoryModel {
         Self {
             definition: M::definition(),
             read: |id, fields| Ok(Arc::new(M::read_fields(id, fields)?)),
+            at_home: None,
             unique: Vec::new(),
             checks: Vec::new(),
             references: Vec::new(),
@@ -123,9 +128,41 @@ impl MemoryModel {
         self
     }
 
+    /// Fields stay at home: `keep` gives a row what another holds in them, which is the row that it takes the place of.
+    ///
+    /// # Panics
+    /// The model is another one.
+    #[must_use]
+    pub fn stays_at_home<M: Model + Sync + Clone>(mut self, keep: fn(&mut M, &M)) -> Self {
+        let is_same = (self.definition.type_id)() == (M::definition().type_id)();
+        assert!(is_same, "{} is another model than {}", M::definition().describe(), self.definition.describe());
+        let of_model =
+            |row: &dyn Row| row.as_any().downcast_ref::<M>().expect("rows are of their model's type").clone();
+        self.at_home = Some(Arc::new(move |row: &dyn Row, before: &dyn Row| {
+            let mut row = of_model(row);
+            keep(&mut row, &of_model(before));
+            Arc::new(row)
+        }));
+        self
+    }
+
     /// Makes received fields a row.
     pub(crate) fn read(&self, id: SyncId, fields: &Fields<'_>) -> Result<Arc<dyn Row>, FieldErrors> {
         (self.read)(id, fields)
+    }
+
+    /// Makes received fields a row in the place of the one that is there: what stays at home is as it was.
+    pub(crate) fn read_over(
+        &self,
+        there: Option<&dyn Row>,
+        id: SyncId,
+        fields: &Fields<'_>,
+    ) -> Result<Arc<dyn Row>, FieldErrors> {
+        let row = self.read(id, fields)?;
+        Ok(match (&self.at_home, there) {
+            (Some(at_home), Some(there)) => at_home(&*row, there),
+            (None, _) | (_, None) => row,
+        })
     }
 
     /// The row with a foreign key emptied.
@@ -137,7 +174,7 @@ impl MemoryModel {
             object.raw_member(name, if name == column { "null" } else { value });
         }
         let text = object.finish();
-        self.read(row.id(), &Fields::parse(&text).expect("an object was written"))
+        self.read_over(Some(row), row.id(), &Fields::parse(&text).expect("an object was written"))
     }
 
     /// The id of the parent of the same model that a row stands below.
@@ -147,14 +184,15 @@ impl MemoryModel {
     }
 
     /// # Errors
-    /// A field stays at home: what it holds could not be told from the fields that come.
+    /// A field stays at home, and nothing is said of how a row keeps it.
     pub(crate) fn check_supported(&self) -> Result<()> {
-        match self.definition.fields.iter().find(|field| field.is_skipped) {
+        match self.definition.fields.iter().find(|field| field.is_skipped && self.at_home.is_none()) {
             None => Ok(()),
             Some(field) => {
                 let model = self.definition.describe();
                 let message = format!("keep rows of {model} in memory: its field `{}` stays at home", field.name);
-                Err(Error::new(ErrorKind::Configuration, message))
+                let error = Error::new(ErrorKind::Configuration, message);
+                Err(error.with_hint("say with `MemoryModel::stays_at_home` how a row keeps it"))
             }
         }
     }

@@ -63,6 +63,15 @@ impl State {
         }
     }
 
+    /// What needs the models waits until an engine was built.
+    pub(crate) fn check_prepared(&self, operation: &str) -> Result<()> {
+        if self.is_prepared {
+            return Ok(());
+        }
+        let message = format!("{operation}: no model is known yet");
+        Err(Error::new(ErrorKind::Configuration, message).with_hint("build an engine over this storage first"))
+    }
+
     /// Takes the models of the registry in its order. Rows that are there already stay, under the same models only.
     pub(crate) fn prepare(&mut self, registry: &Arc<Registry>, known: &[MemoryModel]) -> Result<()> {
         let mut models = Vec::new();

@@ -1,6 +1,6 @@
-//! The table of contents: what each verb of the port is, on the state behind one lock.
+//! The table of contents: what each verb of the port is, on the state that was committed last. One writes at a time.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
 
@@ -30,16 +30,58 @@ pub struct MemoryStorage(Arc<Shared>);
 
 struct Shared {
     models: Vec<MemoryModel>,
+    /// What was committed: whoever only reads sees this, also from within a transaction.
     state: Mutex<State>,
+    /// Held by whoever writes, until the end of the transaction.
+    turn: Mutex<()>,
     /// The thread that is within a transaction.
     within: Mutex<Option<ThreadId>>,
+}
+
+/// The state in the hands of whoever changes it.
+struct Writing<'a> {
+    state: MutexGuard<'a, State>,
+    _turn: MutexGuard<'a, ()>,
+}
+
+impl Deref for Writing<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for Writing<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+}
+
+/// A thread is within a transaction, until it has left, however that comes.
+struct Within<'a>(&'a MemoryStorage);
+
+impl<'a> Within<'a> {
+    fn enter(storage: &'a MemoryStorage) -> Self {
+        *storage.within() = Some(std::thread::current().id());
+        Self(storage)
+    }
+}
+
+impl Drop for Within<'_> {
+    fn drop(&mut self) {
+        *self.0.within() = None;
+    }
 }
 
 impl MemoryStorage {
     /// An empty storage for rows of these models.
     pub fn new(models: impl IntoIterator<Item = MemoryModel>) -> Self {
-        let (models, state) = (models.into_iter().collect(), Mutex::new(State::new()));
-        Self(Arc::new(Shared { models, state, within: Mutex::new(None) }))
+        Self::of(models.into_iter().collect(), State::new())
+    }
+
+    fn of(models: Vec<MemoryModel>, state: State) -> Self {
+        Self(Arc::new(Shared { models, state: Mutex::new(state), turn: Mutex::new(()), within: Mutex::new(None) }))
     }
 
     /// Runs the application's work on its rows, in one transaction.
@@ -47,13 +89,11 @@ impl MemoryStorage {
     /// # Errors
     /// Those of the work: then nothing is changed.
     pub fn with_rows<R>(&self, work: impl FnOnce(&mut Application) -> Result<R>) -> Result<R> {
-        let mut state = self.state("use the rows")?;
-        let before = state.data.application.clone();
-        let done = work(&mut state.data.application);
-        if done.is_err() {
-            state.data.application = before;
-        }
-        done
+        let _turn = self.turn("use the rows")?;
+        let mut rows = self.committed().data.application.clone();
+        let done = work(&mut rows)?;
+        self.committed().data.application = rows;
+        Ok(done)
     }
 
     /// The storage as it is now, apart from it: as after a backup was restored elsewhere.
@@ -61,56 +101,60 @@ impl MemoryStorage {
     /// # Errors
     /// It is called from within a transaction.
     pub fn copy(&self) -> Result<Self> {
-        let state = Mutex::new(self.state("copy the storage")?.clone());
-        Ok(Self(Arc::new(Shared { models: self.0.models.clone(), state, within: Mutex::new(None) })))
+        let _turn = self.turn("copy the storage")?;
+        Ok(Self::of(self.0.models.clone(), self.committed().clone()))
     }
 
     /// What this database claims to have: for tests and simulations.
-    ///
-    /// # Errors
-    /// It is called from within a transaction.
-    pub fn database_max_counters(&self) -> Result<DatabaseMaxCounters> {
-        Ok(self.state("read the database max counters")?.data.counters.clone())
+    pub fn database_max_counters(&self) -> DatabaseMaxCounters {
+        self.committed().data.counters.clone()
     }
 
     /// The current instance and its counter: for tests and simulations.
     ///
     /// # Errors
-    /// No instance was adopted, or it is called from within a transaction.
+    /// No instance was adopted.
     pub fn current_stamp(&self) -> Result<Stamp> {
-        self.state("read the counter")?.data.current_stamp()
+        self.committed().data.current_stamp()
     }
 
-    fn state(&self, operation: &str) -> Result<MutexGuard<'_, State>> {
-        if *self.within() == Some(std::thread::current().id()) {
-            return Err(Error::new(ErrorKind::Internal, format!("{operation} from within another transaction")));
-        }
-        Ok(self.0.state.lock().unwrap_or_else(PoisonError::into_inner))
+    /// What was committed last.
+    fn committed(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn within(&self) -> MutexGuard<'_, Option<ThreadId>> {
         self.0.within.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What needs the models: they are there once an engine was built.
-    fn prepared(&self, operation: &str) -> Result<MutexGuard<'_, State>> {
-        let state = self.state(operation)?;
-        if state.is_prepared {
-            return Ok(state);
+    /// The turn to write. Whoever is within a transaction has it, and would wait for itself.
+    fn turn(&self, operation: &str) -> Result<MutexGuard<'_, ()>> {
+        if *self.within() == Some(std::thread::current().id()) {
+            return Err(Error::new(ErrorKind::InvalidInput, format!("{operation} from within another transaction")));
         }
-        let message = format!("{operation}: no model is known yet");
-        Err(Error::new(ErrorKind::Configuration, message).with_hint("build an engine over this storage first"))
+        Ok(self.0.turn.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Runs work that changes the state, all of it or nothing.
+    /// The state, to change it in a way that cannot fail half done.
+    fn state(&self, operation: &str) -> Result<Writing<'_>> {
+        let turn = self.turn(operation)?;
+        Ok(Writing { state: self.committed(), _turn: turn })
+    }
+
+    /// The same for what needs the models.
+    fn prepared(&self, operation: &str) -> Result<Writing<'_>> {
+        let state = self.state(operation)?;
+        state.check_prepared(operation)?;
+        Ok(state)
+    }
+
+    /// Runs work that changes a copy of the state, which takes its place if the work succeeds.
     fn write<R>(&self, operation: &str, work: impl FnOnce(&mut State) -> Result<R>) -> Result<R> {
-        let mut state = self.state(operation)?;
-        let before = state.clone();
-        let done = work(&mut state);
-        if done.is_err() {
-            *state = before;
-        }
-        done
+        let _turn = self.turn(operation)?;
+        let mut state = self.committed().clone();
+        let done = work(&mut state)?;
+        *self.committed() = state;
+        Ok(done)
     }
 }
 
@@ -128,7 +172,7 @@ impl Storage for MemoryStorage {
     }
 
     fn database_id(&self) -> Result<DatabaseId> {
-        Ok(self.state("read the database's id")?.database)
+        Ok(self.committed().database)
     }
 
     fn renew_database_id(&self) -> Result<DatabaseId> {
@@ -158,7 +202,7 @@ impl Storage for MemoryStorage {
     }
 
     fn own_counters(&self) -> Result<OwnCounters> {
-        self.state("read this instance's counter")?.data.own_counters()
+        self.committed().data.own_counters()
     }
 
     fn note_told(&self) -> Result<()> {
@@ -174,19 +218,19 @@ impl Storage for MemoryStorage {
     }
 
     fn certificate(&self, id: &CertificateId) -> Result<Option<StoredCertificate>> {
-        Ok(self.state("read a certificate")?.certificate(id))
+        Ok(self.committed().certificate(id))
     }
 
     fn certificates(&self, query: &CertificateQuery) -> Result<Vec<StoredCertificate>> {
-        self.state("list certificates")?.certificates(query)
+        self.committed().certificates(query)
     }
 
     fn private_key(&self, id: &CertificateId) -> Result<Option<PrivateKey>> {
-        Ok(self.state("read a private key")?.keys.get(id).cloned())
+        Ok(self.committed().keys.get(id).cloned())
     }
 
     fn shared_key(&self) -> Result<Option<PrivateKey>> {
-        Ok(self.state("read the shared key")?.shared_key.clone())
+        Ok(self.committed().shared_key.clone())
     }
 
     fn keep_shared_key(&self, key: &PrivateKey) -> Result<PrivateKey> {
@@ -207,7 +251,7 @@ impl Storage for MemoryStorage {
     }
 
     fn sync_session(&self, id: &SyncSessionId) -> Result<Option<SyncSession>> {
-        Ok(self.state("read a sync session")?.syncs.get(id).cloned())
+        Ok(self.committed().syncs.get(id).cloned())
     }
 
     fn update_sync_session(
@@ -219,11 +263,11 @@ impl Storage for MemoryStorage {
     }
 
     fn sync_sessions(&self, query: &SyncSessionQuery, limit: usize) -> Result<Vec<SyncSession>> {
-        Ok(self.state("list sync sessions")?.sync_sessions(query, limit))
+        Ok(self.committed().sync_sessions(query, limit))
     }
 
     fn transfer_sessions(&self, sync_session: &SyncSessionId, limit: usize) -> Result<Vec<TransferSession>> {
-        Ok(self.state("list transfer sessions")?.transfer_sessions(sync_session, limit))
+        Ok(self.committed().transfer_sessions(sync_session, limit))
     }
 
     fn close_sync_session(&self, id: &SyncSessionId, now: DateTime<Utc>) -> Result<()> {
@@ -240,7 +284,7 @@ impl Storage for MemoryStorage {
     }
 
     fn transfer_session(&self, id: &TransferSessionId) -> Result<Option<TransferSession>> {
-        Ok(self.state("read a transfer session")?.transfers.get(id).cloned())
+        Ok(self.committed().transfers.get(id).cloned())
     }
 
     fn update_transfer_session(
@@ -257,7 +301,7 @@ impl Storage for MemoryStorage {
     }
 
     fn fsic(&self, profile: &str, filter: &Filter, instances: Instances) -> Result<Fsic> {
-        Ok(self.state("compute the counters")?.data.fsic(profile, filter, instances))
+        Ok(self.committed().data.fsic(profile, filter, instances))
     }
 
     fn note_unclaimed(&self, entries: &PartitionCounters) -> Result<()> {
@@ -266,7 +310,7 @@ impl Storage for MemoryStorage {
     }
 
     fn unclaimed(&self, filter: &Filter) -> Result<PartitionCounters> {
-        Ok(self.state("list what is unclaimed")?.data.unclaimed.under(filter))
+        Ok(self.committed().data.unclaimed.under(filter))
     }
 
     fn note_handed_over(&self, entries: &PartitionCounters) -> Result<()> {
@@ -309,7 +353,9 @@ impl Storage for MemoryStorage {
     }
 
     fn waiting(&self, which: &WaitingRecords, after: Option<&WaitingCursor>, limit: usize) -> Result<WaitingPage> {
-        Ok(self.prepared("list what waits")?.waiting(which, after, limit))
+        let state = self.committed();
+        state.check_prepared("list what waits")?;
+        Ok(state.waiting(which, after, limit))
     }
 
     fn wait_again(&self, which: &WaitingRecords) -> Result<u64> {
@@ -326,7 +372,7 @@ impl Storage for MemoryStorage {
     }
 
     fn buffered(&self, session: &TransferSessionId) -> Result<u64> {
-        Ok(self.state("count what is buffered")?.buffered(session))
+        Ok(self.committed().buffered(session))
     }
 
     fn delete_orphaned_buffers(&self) -> Result<u64> {
@@ -340,10 +386,8 @@ impl Storage for MemoryStorage {
         work: &mut dyn FnMut(&mut dyn Transaction) -> Result<()>,
     ) -> Result<()> {
         self.write(operation, |state| {
-            *self.within() = Some(std::thread::current().id());
-            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&mut Open(state))));
-            *self.within() = None;
-            done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            let _within = Within::enter(self);
+            work(&mut Open(state))
         })
     }
 
@@ -354,11 +398,11 @@ impl Storage for MemoryStorage {
         after: Option<&SyncId>,
         limit: usize,
     ) -> Result<Vec<TouchedRecord>> {
-        Ok(self.state("list what a transfer changed")?.data.touched(session, model, after, limit))
+        Ok(self.committed().data.touched(session, model, after, limit))
     }
 
     fn rejections(&self, session: &TransferSessionId, limit: usize) -> Result<Vec<Rejection>> {
-        Ok(self.state("list what was refused")?.rejections(session, limit))
+        Ok(self.committed().rejections(session, limit))
     }
 
     fn conflicts(
@@ -368,7 +412,7 @@ impl Storage for MemoryStorage {
         after: Option<&SyncId>,
         limit: usize,
     ) -> Result<Vec<StoreRecord>> {
-        Ok(self.state("list the conflicts")?.data.conflicts(profile, filter, after, limit))
+        Ok(self.committed().data.conflicts(profile, filter, after, limit))
     }
 
     fn resolve_conflict(&self, id: &SyncId, listed: &Stamp, content: Option<&str>) -> Result<()> {
@@ -386,9 +430,7 @@ impl Storage for MemoryStorage {
         each: &mut dyn FnMut(StoreRecord) -> Result<()>,
     ) -> Result<()> {
         let is_meant = |record: &StoreRecord| record.profile == profile && filter.contains(&record.partition);
-        let state = self.state("read the records")?;
-        let records: Vec<StoreRecord> = state.data.store.values().map(|held| held.record.clone()).collect();
-        drop(state);
+        let records: Vec<StoreRecord> = self.committed().data.store.values().map(|held| held.record.clone()).collect();
         records.into_iter().filter(is_meant).try_for_each(each)
     }
 }

@@ -23,7 +23,7 @@ impl Failure {
     }
 
     pub(crate) fn of(violation: &Violation) -> Self {
-        let is_clash = matches!(violation, Violation::Unique(_));
+        let is_clash = matches!(violation, Violation::Unique(..));
         Self { is_clash, ..Self::new(WaitingKind::Constraint, violation) }
     }
 

@@ -88,7 +88,8 @@ impl Run<'_> {
         if let Some(failure) = self.closes_ring(id, &fields) {
             return Ok(Err(failure));
         }
-        let row = match self.data.application.models[self.model].read(id, &fields) {
+        let there = self.data.application.rows.get(&place);
+        let row = match self.data.application.models[self.model].read_over(there.map(|row| &**row), id, &fields) {
             Ok(row) => row,
             Err(errors) => return Ok(Err(Failure::new(WaitingKind::InvalidField, errors))),
         };

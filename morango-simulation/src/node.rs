@@ -267,7 +267,7 @@ impl Node {
             Access::Sqlite(connection) => claims_in(diesel::sql_query(on_sqlite).load(connection)),
             Access::Postgres(connection) => claims_in(diesel::sql_query(on_postgres).load(connection)),
             Access::Memory(memory) => {
-                let counters = memory.database_max_counters().expect("the counters");
+                let counters = memory.database_max_counters();
                 let claim = |(partition, stamp): (&str, morango::counter::Stamp)| Claim {
                     partition: partition.to_owned(),
                     instance: stamp.instance,

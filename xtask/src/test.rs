@@ -265,7 +265,7 @@ fn kind_of(name: &str) -> &'static str {
         "hostile peers and bad input"
     } else if name.starts_with("agree::") {
         "agreement: histories under the law"
-    } else if ["sqlite::", "postgres::", "postgres_uuid::"].iter().any(|database| name.starts_with(database)) {
+    } else if ["memory::", "sqlite::", "postgres::", "postgres_uuid::"].iter().any(|kind| name.starts_with(kind)) {
         "contract: storage on each database"
     } else if name.starts_with("faults::") {
         "faults beneath and between peers"

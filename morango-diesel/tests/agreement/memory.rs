@@ -44,7 +44,7 @@ impl Device for Memory {
     }
 
     fn claims(&mut self) -> BTreeMap<(String, String), i64> {
-        let counters = self.storage.database_max_counters().expect("the counters");
+        let counters = self.storage.database_max_counters();
         let entry = |(partition, stamp): (&str, morango::counter::Stamp)| {
             ((partition.to_owned(), stamp.instance.to_string()), stamp.counter)
         };

@@ -4,14 +4,16 @@
 //! cascade, and a deletion that comes from the other device.
 
 use morango::id::SyncId;
-use morango::port::{Storage as _, WaitingKind};
+use morango::port::WaitingKind;
 use morango::record::StoreRecord;
+use morango_memory::{MemoryModel, OnDelete};
 
-use super::database::MARKED;
-use super::library::{Device, PROFILE, changed, deleted, everything, foreign_book, foreign_shelf, go_on, kinds};
+use super::database::{Tables, many, tables};
+use super::library::{Book, Device, Shelf, changed, deleted, everything, foreign_book, foreign_shelf, kinds};
 
 /// The library's tables, in which what stands on a shelf goes with it. Loans are no records.
-const CASCADING: &str = "
+const CASCADING: Tables = tables(
+    "
     CREATE TABLE shelves (
         id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL, parent_id TEXT REFERENCES shelves (id) ON DELETE CASCADE
     );
@@ -19,7 +21,32 @@ const CASCADING: &str = "
         id TEXT PRIMARY KEY NOT NULL, shelf_id TEXT NOT NULL REFERENCES shelves (id) ON DELETE CASCADE, owner TEXT NOT NULL,
         title TEXT NOT NULL UNIQUE, blurb TEXT
     );
-    CREATE TABLE loans (book_id TEXT NOT NULL REFERENCES books (id) ON DELETE CASCADE);";
+    CREATE TABLE loans (book_id TEXT NOT NULL REFERENCES books (id) ON DELETE CASCADE);",
+    || {
+        vec![
+            MemoryModel::of::<Shelf>().references("parent_id", OnDelete::Cascade),
+            MemoryModel::of::<Book>().references("shelf_id", OnDelete::Cascade).unique(["title"]),
+        ]
+    },
+);
+
+/// The library's tables, in which a shelf that stood within another stands alone when that one is gone.
+const EMPTYING: Tables = tables(
+    "
+    CREATE TABLE shelves (
+        id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL, parent_id TEXT REFERENCES shelves (id) ON DELETE SET NULL
+    );
+    CREATE TABLE books (
+        id TEXT PRIMARY KEY NOT NULL, shelf_id TEXT NOT NULL REFERENCES shelves (id), owner TEXT NOT NULL,
+        title TEXT NOT NULL, blurb TEXT
+    );",
+    || {
+        vec![
+            MemoryModel::of::<Shelf>().references("parent_id", OnDelete::SetNull),
+            MemoryModel::of::<Book>().references("shelf_id", OnDelete::Refuse),
+        ]
+    },
+);
 
 /// A device that has a shelf with a book on it, which came from the other device.
 pub(crate) fn shelved() -> (Device, StoreRecord, StoreRecord) {
@@ -31,8 +58,9 @@ pub(crate) fn shelved() -> (Device, StoreRecord, StoreRecord) {
     (device, shelf, book)
 }
 
-pub(crate) fn hold(device: &mut Device, table: &str) -> i64 {
-    device.number(&format!("SELECT count(*) FROM {table}"))
+/// How many shelves and books a device has rows of.
+pub(crate) fn held(device: &mut Device) -> [usize; 2] {
+    [device.all::<Shelf>().len(), device.all::<Book>().len()]
 }
 
 #[test]
@@ -43,13 +71,12 @@ fn what_goes_with_a_deleted_row_is_deleted_in_the_store_too_and_others_learn_of_
     device.dequeue(vec![within.clone(), lower.clone()]);
     device.deserialize();
     let here_only = device.book(within.id, "ada", "made here");
-    device.run(&format!("INSERT INTO loans VALUES ('{}')", lower.id));
 
     device.dequeue(vec![deleted(&shelf, 2)]);
     let report = device.deserialize();
 
     assert_eq!((report.deleted, report.failures_total), (5, 0), "{report:?}");
-    assert_eq!([hold(&mut device, "shelves"), hold(&mut device, "books"), hold(&mut device, "loans")], [0, 0, 0]);
+    assert_eq!(held(&mut device), [0, 0]);
     for id in [within.id, book.id, lower.id, here_only] {
         let record = device.record(id);
         assert!(record.deleted && !record.hard_deleted, "{record:?}");
@@ -57,7 +84,7 @@ fn what_goes_with_a_deleted_row_is_deleted_in_the_store_too_and_others_learn_of_
         assert!(!record.serialized.is_empty());
     }
     assert_eq!(device.record(shelf.id).last_saved.counter, 2, "what the other deleted is not stamped anew");
-    assert_eq!(device.number(MARKED), 0);
+    assert_eq!(device.marks(), [""; 0]);
 
     let other = Device::new("other");
     other.pull(&device, &everything());
@@ -88,25 +115,25 @@ fn a_deletion_waits_where_it_would_take_a_row_that_never_became_a_record() {
     let (mut device, shelf, _) = shelved();
     // Its model draws source ids at random, so a row that was not made with `create` cannot be identified.
     let id = SyncId::random();
-    device.run(&format!("INSERT INTO books VALUES ('{id}', '{}', 'ada', 'by hand', NULL)", shelf.id));
+    let (owner, title) = ("ada".to_owned(), "by hand".to_owned());
+    device.insert(&Book { id, shelf_id: shelf.id, owner, title, blurb: None });
     device.dequeue(vec![deleted(&shelf, 2)]);
     let report = device.deserialize();
     assert_eq!((report.deleted, kinds(&report.failures)), (0, vec![WaitingKind::LocalChangeWaits]));
-    device.run(&format!("DELETE FROM books WHERE id = '{id}'"));
+    device.delete::<Book>(id);
     assert_eq!(device.deserialize().deleted, 2);
 }
 
 #[test]
 fn a_book_that_moves_away_in_the_same_transfer_does_not_go_with_its_old_shelf() {
     let (mut device, shelf, book) = shelved();
-    device.run(&format!("INSERT INTO loans VALUES ('{}')", book.id));
     let new = foreign_shelf("new", None);
     let moved = changed(&book, 2, |record| record.serialized = foreign_book("Emma", new.id).serialized);
     device.dequeue(vec![deleted(&shelf, 2), new, moved]);
     let report = device.deserialize();
     assert_eq!((report.written, report.deleted, report.failures_total), (2, 1, 0), "{report:?}");
     assert_eq!(device.shelves(), ["new"]);
-    assert_eq!((hold(&mut device, "books"), hold(&mut device, "loans")), (1, 1), "nor does what hangs on the book");
+    assert_eq!(device.titles(), ["Emma"]);
     assert!(!device.record(book.id).deleted);
 }
 
@@ -117,23 +144,14 @@ fn a_change_that_came_for_a_row_that_goes_with_another_does_not_bring_it_back() 
     device.dequeue(vec![deleted(&shelf, 2), edited]);
     let report = device.deserialize();
     assert_eq!((report.written, report.failures_total), (0, 0), "{report:?}");
-    assert_eq!(hold(&mut device, "books") + hold(&mut device, "shelves"), 0);
+    assert_eq!(held(&mut device), [0, 0]);
     let record = device.record(book.id);
     assert!(record.deleted && record.serialized.contains("again"), "{record:?}");
 }
 
 #[test]
 fn a_foreign_key_that_a_deletion_empties_is_noted_as_a_change_made_here() {
-    let mut device = Device::with_tables(
-        "laptop",
-        "CREATE TABLE shelves (
-             id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL, parent_id TEXT REFERENCES shelves (id) ON DELETE SET NULL
-         );
-         CREATE TABLE books (
-             id TEXT PRIMARY KEY NOT NULL, shelf_id TEXT NOT NULL REFERENCES shelves (id), owner TEXT NOT NULL,
-             title TEXT NOT NULL, blurb TEXT
-         );",
-    );
+    let mut device = Device::with_tables("laptop", EMPTYING);
     let top = foreign_shelf("top", None);
     let within = foreign_shelf("within", Some(top.id));
     device.dequeue(vec![top.clone(), within.clone()]);
@@ -141,25 +159,11 @@ fn a_foreign_key_that_a_deletion_empties_is_noted_as_a_change_made_here() {
     device.dequeue(vec![deleted(&top, 2)]);
     assert_eq!(device.deserialize().deleted, 1);
     assert_eq!(device.shelves(), ["within"]);
-    device.storage.serialize(PROFILE, &everything(), &go_on).expect("it serializes");
+    device.serialize();
     let record = device.record(within.id);
     assert!(!record.deleted && record.self_ref_fk.is_empty(), "{record:?}");
     assert!(record.serialized.contains("\"parent_id\":null"), "{record:?}");
     assert_eq!(record.last_saved.instance, device.instance);
-}
-
-#[test]
-fn a_deletion_that_a_table_of_no_record_forbids_waits_and_takes_nothing_with_it() {
-    let (mut device, shelf, _) = shelved();
-    device.run("CREATE TABLE labels (shelf_id TEXT NOT NULL REFERENCES shelves (id))");
-    device.run(&format!("INSERT INTO labels VALUES ('{}')", shelf.id));
-    device.dequeue(vec![deleted(&shelf, 2)]);
-    let report = device.deserialize();
-    assert_eq!((report.deleted, kinds(&report.failures)), (0, vec![WaitingKind::Constraint]));
-    assert_eq!((hold(&mut device, "shelves"), hold(&mut device, "books")), (1, 1));
-    assert!(!device.records().iter().any(|record| record.deleted && record.last_saved.instance == device.instance));
-    device.run("DELETE FROM labels");
-    assert_eq!(device.deserialize().deleted, 2);
 }
 
 #[test]
@@ -168,17 +172,18 @@ fn a_whole_tree_goes_at_once_and_each_of_it_says_so() {
     let top = foreign_shelf("top", None);
     let mut records = vec![top.clone()];
     let mut parent = top.id;
-    for level in 0..100 {
+    for level in 0..many(100) {
         let shelf = foreign_shelf(&format!("level {level}"), Some(parent));
         parent = shelf.id;
         records.extend((0..10).map(|number| foreign_book(&format!("{level} {number}"), parent)));
         records.push(shelf);
     }
+    let all = records.len() as u64;
     device.dequeue(records);
     device.deserialize();
     device.dequeue(vec![deleted(&top, 2)]);
     let report = device.deserialize();
-    assert_eq!((report.deleted, report.failures_total), (1_101, 0));
+    assert_eq!((report.deleted, report.failures_total), (all, 0));
     assert!(device.records().iter().all(|record| record.deleted));
-    assert_eq!(hold(&mut device, "books"), 0);
+    assert_eq!(held(&mut device), [0, 0]);
 }

@@ -1,29 +1,23 @@
 //! What two devices changed apart: merged by the application's policies, listed, and ended as the application decides.
 
-use diesel::prelude::*;
 use morango::ErrorKind;
 use morango::id::SyncId;
 use morango::model::Model as _;
-use morango::port::Storage as _;
+use morango::port::{Storage as _, Waiting};
 use morango::record::{Conflict, Resolution, StoreRecord};
 use morango::scope::Filter;
-use morango_diesel::Syncable as _;
 use serde_json::json;
 
-use super::database::MARKED;
-use super::library::{
-    Book, Device, PROFILE, Reading, everything, foreign, foreign_book, foreign_shelf, go_on, readings, stamp,
-};
+use super::library::{Book, Device, PROFILE, Reading, Shelf, everything, foreign, foreign_book, foreign_shelf, stamp};
 
 impl Device {
     fn reading(&mut self, pages: i32, tags: &serde_json::Value, remark: &str) -> SyncId {
         let (reader, motto, remark) = ("ada".to_owned(), "slowly".to_owned(), remark.to_owned());
-        let row = Reading { id: SyncId::unset(), reader, pages, tags: tags.clone(), motto, remark };
-        row.create(&mut self.connection).expect("a reading").id
+        self.create(Reading { id: SyncId::unset(), reader, pages, tags: tags.clone(), motto, remark }).id
     }
 
     fn row(&mut self, id: SyncId) -> Reading {
-        readings::table.find(id).select(Reading::as_select()).first(&mut self.connection).expect("a reading")
+        self.get(id).expect("a reading")
     }
 
     fn conflicts(&self) -> Vec<Conflict> {
@@ -34,10 +28,6 @@ impl Device {
     fn resolve(&self, conflict: &Conflict, resolution: &Resolution) -> morango::Result<()> {
         let content = conflict.content_of(resolution)?;
         self.storage.resolve_conflict(&conflict.id, &conflict.last_saved, content.as_deref())
-    }
-
-    fn serialize(&self) {
-        self.storage.serialize(PROFILE, &everything(), &go_on).expect("it serializes");
     }
 
     /// A book of another device that this one has too, and that both then changed; with the shelf on which it stands.
@@ -60,10 +50,8 @@ impl Device {
     }
 
     /// All that tells whether anything was changed.
-    fn state(&mut self) -> (Vec<StoreRecord>, Vec<String>, i64, i64) {
-        let counter = self.number("SELECT counter FROM morango_instance WHERE is_current = 1");
-        let waiting = self.number("SELECT count(*) FROM morango_store WHERE is_dirty <> 0");
-        (self.records(), self.titles(), counter, waiting)
+    fn state(&mut self) -> (Vec<StoreRecord>, Vec<String>, i64, Vec<Waiting>) {
+        (self.records(), self.titles(), self.counter(), self.waiting())
     }
 }
 
@@ -141,8 +129,7 @@ fn a_row_that_was_changed_while_its_record_waited_is_merged_with_it() {
     newer.counters.raise(device.record(id).last_saved);
     assert_eq!(device.dequeue(vec![newer]).fast_forwarded, 1);
     let change = |device: &mut Device, pages: i32| {
-        let change = (readings::pages.eq(pages), readings::tags.eq(json!(["ours"])));
-        diesel::update(readings::table.find(id)).set(change).execute(&mut device.connection).expect("it is changed");
+        device.change(id, |row: &mut Reading| (row.pages, row.tags) = (pages, json!(["ours"])));
     };
     change(&mut device, 5);
     device.serialize();
@@ -158,7 +145,7 @@ fn a_row_that_was_changed_while_its_record_waited_is_merged_with_it() {
     let at_rest = device.state();
     device.serialize();
     assert_eq!(device.state().0, at_rest.0, "the row and its record say the same");
-    assert_eq!(device.number(MARKED), 0);
+    assert_eq!(device.marks(), [""; 0]);
 }
 
 #[test]
@@ -169,9 +156,9 @@ fn a_row_that_says_more_than_what_waited_leaves_nothing_waiting() {
     let mut newer = foreign_reading(8, "[\"a\"]", "theirs");
     newer.counters.raise(device.record(id).last_saved);
     device.dequeue(vec![newer]);
-    device.run("UPDATE readings SET pages = 10");
+    device.change(id, |row: &mut Reading| row.pages = 10);
     device.serialize();
-    assert_eq!(device.number("SELECT count(*) FROM morango_store WHERE is_dirty <> 0"), 0);
+    assert_eq!(device.waiting(), []);
     let [conflict] = &*device.conflicts() else { panic!("one conflict") };
     assert_eq!(conflict.theirs[0].json().expect("an object")["remark"], "theirs");
     assert_eq!((device.row(id).pages, device.row(id).remark.as_str()), (10, "same"));
@@ -234,8 +221,8 @@ fn a_decision_is_a_change_that_ends_the_conflict_everywhere() {
         assert_eq!(record.last_saved.instance, device.instance);
         assert!(record.last_saved.counter > conflict.last_saved.counter);
         assert!(record.counters.covers(&stamp("other", 2)), "it knows what it decided about");
-        assert_eq!(device.number(MARKED), 0, "the row's change is no other change");
-        assert_eq!(device.number("SELECT count(*) FROM morango_store WHERE is_dirty <> 0"), 0);
+        assert_eq!(device.marks(), [""; 0], "the row's change is no other change");
+        assert_eq!(device.waiting(), []);
 
         let pulled = other.pull(&device, &everything());
         assert_eq!((pulled.records, pulled.dequeued.fast_forwarded), (1, 1));
@@ -290,7 +277,7 @@ fn a_decision_that_cannot_be_the_row_is_refused_and_changes_nothing() {
     device.serialize();
     let gone = device.shelf("gone", None);
     device.serialize();
-    device.run(&format!("DELETE FROM shelves WHERE id = '{gone}'"));
+    device.delete::<Shelf>(gone);
     device.serialize();
     let before = device.state();
     for fields in [
@@ -317,7 +304,7 @@ fn a_deleted_record_stays_deleted_or_lives_again_as_it_is_decided() {
         let book = foreign_book("before", shelf);
         device.dequeue(vec![book.clone()]);
         device.deserialize();
-        device.run("DELETE FROM books");
+        device.delete::<Book>(book.id);
         device.serialize();
         let mut changed = foreign_book("before", shelf);
         changed.serialized = changed.serialized.replace("before", "theirs");
@@ -336,7 +323,7 @@ fn a_deleted_record_stays_deleted_or_lives_again_as_it_is_decided() {
 
 #[test]
 fn a_record_that_waits_or_whose_model_is_unknown_can_be_decided_about() {
-    let mut device = Device::new("laptop");
+    let device = Device::new("laptop");
     // Its shelf is not here, so it waits.
     let mut book = foreign_book("first", SyncId::random());
     book.conflicting_serialized_data = format!("{}\n", book.serialized.replace("first", "second"));
@@ -344,8 +331,7 @@ fn a_record_that_waits_or_whose_model_is_unknown_can_be_decided_about() {
     letter.conflicting_serialized_data = "{\"text\":\"second\"}\n".to_owned();
     device.dequeue(vec![book.clone(), letter.clone()]);
     device.deserialize();
-    let waiting = |device: &mut Device| device.number("SELECT count(*) FROM morango_store WHERE is_dirty = 1");
-    assert_eq!(waiting(&mut device), 2);
+    assert_eq!(device.waiting().len(), 2);
     for conflict in device.conflicts() {
         let is_book = conflict.model == Book::definition().name;
         match device.resolve(&conflict, &Resolution::TakeTheirs(0)) {
@@ -355,7 +341,7 @@ fn a_record_that_waits_or_whose_model_is_unknown_can_be_decided_about() {
     }
     let [conflict] = &*device.conflicts() else { panic!("the book's is left") };
     device.resolve(conflict, &Resolution::KeepOurs).expect("that can be decided without a row");
-    assert_eq!((device.conflicts(), waiting(&mut device)), (vec![], 2));
+    assert_eq!((device.conflicts(), device.waiting().len()), (vec![], 2));
     assert_eq!(device.record(book.id).serialized, book.serialized);
     assert_eq!(device.record(letter.id).serialized, r#"{"text":"second"}"#);
 }
@@ -426,9 +412,7 @@ fn whoever_meets_whom_after_whatever_edits_all_end_with_all_that_was_counted() {
             let pages = row.pages + i32::try_from(below(5)).expect("few pages");
             let mut list = row.tags.as_array().expect("a list").clone();
             list.push(json!(round));
-            let change = (readings::pages.eq(pages), readings::tags.eq(json!(list)));
-            let edit = diesel::update(readings::table.find(id)).set(change).execute(&mut devices[one].connection);
-            edit.expect("it is changed");
+            devices[one].change(id, |row: &mut Reading| (row.pages, row.tags) = (pages, json!(list)));
             most = most.max(pages);
             tags.push(round);
         } else {

@@ -1,15 +1,15 @@
 //! What waits in the store becomes rows: in order, each by itself, and never over a change of the application.
 
-use diesel::prelude::*;
 use morango::id::SyncId;
 use morango::port::{Storage as _, WaitingKind};
 use morango::record::StoreRecord;
 use morango::scope::{Filter, Reach};
+use morango::session::{Direction, Side};
 
-use super::database::MARKED;
+use super::database::many;
 use super::library::{
-    Device, PROFILE, books, changed, everything, foreign, foreign_book, foreign_shelf, go_on, kinds, order, retitled,
-    shelves, stamp,
+    Book, Device, Shelf, changed, deleted, everything, foreign, foreign_book, foreign_shelf, go_on, kinds, lack,
+    retitled, stamp,
 };
 
 #[test]
@@ -26,7 +26,7 @@ fn what_one_device_has_the_other_gets_with_changes_and_deletions() {
     assert_eq!((pulled.dequeued.fast_forwarded, pulled.deserialized.written), (1, 1));
     assert_eq!(school.titles(), ["Dune", "Emma, again"]);
 
-    diesel::delete(books::table.find(dune)).execute(&mut school.connection).expect("it is deleted");
+    school.delete::<Book>(dune);
     let pulled = home.pull(&school, &everything());
     assert_eq!((pulled.records, pulled.deserialized.deleted), (1, 1));
     assert_eq!(home.titles(), ["Emma, again"]);
@@ -42,23 +42,6 @@ fn a_record_becomes_a_row_only_under_the_filter() {
     let report = device.deserialize_under(&only_books);
     assert_eq!((report.written, kinds(&report.failures)), (0, vec![WaitingKind::ForeignKeyWaits]));
     assert_eq!(device.deserialize().written, 2);
-}
-
-#[test]
-fn what_became_rows_is_on_the_disk_when_that_is_told() {
-    // A commit that changes nothing is not written by every database, and then nothing of what came before is on the disk with it.
-    const TIMES: &str =
-        "SELECT CAST(coalesce(max(value), '0') AS BIGINT) FROM morango_fact WHERE name = 'times_made_durable'";
-    let mut device = Device::new("laptop");
-    let mut times = Vec::new();
-    for title in ["Emma", "Dune"] {
-        let shelf = foreign_shelf(title, None);
-        device.dequeue(vec![foreign_book(title, shelf.id), shelf]);
-        assert_eq!(device.deserialize().written, 2);
-        times.push(device.number(TIMES));
-    }
-    assert_eq!(device.deserialize().written, 0);
-    assert_eq!((times, device.number(TIMES)), (vec![1, 2], 2), "where nothing waited nothing is written");
 }
 
 #[test]
@@ -94,7 +77,7 @@ fn one_bad_record_never_stops_the_others_and_is_tried_again() {
     ];
     assert_eq!(kinds(&report.failures), expected);
     assert!(report.failures[5].reason.contains(&absent.to_string()), "{:?}", report.failures[5]);
-    assert_eq!(device.number("SELECT count(*) FROM morango_store WHERE is_dirty = 1 AND failure_reason <> ''"), 7);
+    assert_eq!(device.waiting().iter().filter(|record| !record.reason.is_empty()).count(), 7);
 
     // They wait, and are told again; what was wrong with one is mended by its next change.
     assert_eq!(device.deserialize().failures_total, 7);
@@ -103,7 +86,8 @@ fn one_bad_record_never_stops_the_others_and_is_tried_again() {
     })]);
     let report = device.deserialize();
     assert_eq!((report.written, report.failures_total), (1, 6));
-    assert_eq!(device.number("SELECT count(*) FROM morango_store WHERE failure_kind IS NOT NULL"), 6);
+    let waiting = device.waiting();
+    assert!(waiting.len() == 6 && waiting.iter().all(|record| record.kind != WaitingKind::NotTried), "{waiting:?}");
 }
 
 #[test]
@@ -145,8 +129,8 @@ fn bad_records_among_many_good_ones_fail_alone_and_each_for_its_own_reason() {
     assert_eq!(ids, bad.iter().map(|(_, record, _)| record.id).collect::<Vec<_>>());
     assert_eq!((report.written, report.failures_total), (300, 6));
     assert_eq!(device.titles(), (0..300).map(|number| format!("{number:03}")).collect::<Vec<_>>());
-    assert_eq!(device.number("SELECT count(*) FROM morango_store WHERE is_dirty = 1"), 6);
-    assert_eq!(device.number("SELECT count(*) FROM morango_mark"), 0);
+    assert_eq!(device.waiting().len(), 6);
+    assert_eq!(device.marks(), [""; 0]);
 }
 
 #[test]
@@ -156,7 +140,7 @@ fn the_id_in_the_store_counts_and_not_the_one_in_the_text() {
     shelf.serialized = format!(r#"{{"id":"{}","name":"fiction","parent_id":null}}"#, SyncId::hash_of("victim"));
     device.dequeue(vec![shelf.clone()]);
     assert_eq!(device.deserialize().written, 1);
-    let ids: Vec<SyncId> = shelves::table.select(shelves::id).load(&mut device.connection).expect("the ids");
+    let ids: Vec<SyncId> = device.all::<Shelf>().into_iter().map(|row| row.id).collect();
     assert_eq!(ids, [shelf.id]);
 }
 
@@ -174,7 +158,8 @@ fn chain(length: usize) -> Vec<StoreRecord> {
 
 #[test]
 fn a_deep_tree_becomes_rows_parents_first_in_whatever_order_it_came() {
-    let in_order = chain(10_000);
+    let levels = many(10_000);
+    let in_order = chain(levels);
     let mut backwards = in_order.clone();
     backwards.reverse();
     // Odd ones first, then the even ones.
@@ -185,8 +170,8 @@ fn a_deep_tree_becomes_rows_parents_first_in_whatever_order_it_came() {
         let mut device = Device::new("laptop");
         device.dequeue(records);
         let report = device.deserialize();
-        assert_eq!((report.written, report.failures_total), (10_000, 0));
-        assert_eq!(device.number("SELECT count(*) FROM shelves"), 10_000);
+        assert_eq!((report.written, report.failures_total), (levels as u64, 0));
+        assert_eq!(device.shelves().len(), levels);
     }
 }
 
@@ -249,30 +234,31 @@ fn a_false_label_of_the_parent_decides_nothing() {
 #[test]
 fn a_tree_is_deleted_children_first_in_whatever_order_it_came() {
     let mut device = Device::new("laptop");
-    let mut shelves = chain(3_000);
+    let mut shelves = chain(many(3_000));
     shelves.reverse();
     device.dequeue(shelves.clone());
     device.deserialize();
     device.dequeue(shelves.iter().map(|shelf| changed(shelf, 2, |record| record.deleted = true)).collect());
     let report = device.deserialize();
-    assert_eq!((report.deleted, report.failures_total), (3_000, 0));
-    assert_eq!(device.number("SELECT count(*) FROM shelves"), 0);
-    assert_eq!(device.number(MARKED), 0, "a deletion for another is none of our own");
+    assert_eq!((report.deleted, report.failures_total), (shelves.len() as u64, 0));
+    assert_eq!(device.shelves(), [""; 0]);
+    assert_eq!(device.marks(), [""; 0], "a deletion for another is none of our own");
 }
 
 #[test]
-fn a_deletion_that_the_database_refuses_waits_with_its_reason() {
+fn a_deletion_that_a_row_made_here_forbids_waits_with_its_reason() {
     let mut device = Device::new("laptop");
-    let shelf = foreign_shelf("fiction", None);
-    let book = foreign_book("Emma", shelf.id);
-    device.dequeue(vec![shelf.clone(), book.clone()]);
+    let (shelf, other) = (foreign_shelf("fiction", None), foreign_shelf("other", None));
+    device.dequeue(vec![shelf.clone(), other.clone()]);
     device.deserialize();
-    device.run(&format!("INSERT INTO loans VALUES ('{}')", book.id));
-    device.dequeue(vec![changed(&book, 2, |record| record.deleted = true), changed(&shelf, 2, |_| ())]);
+    let emma = device.book(shelf.id, "ada", "Emma");
+    device.dequeue(vec![deleted(&shelf, 2), changed(&other, 2, |_| ())]);
     let report = device.deserialize();
     assert_eq!((report.written, report.deleted, kinds(&report.failures)), (1, 0, vec![WaitingKind::Constraint]));
-    device.run("DELETE FROM loans");
+    assert_eq!(device.titles(), ["Emma"]);
+    device.delete::<Book>(emma);
     assert_eq!(device.deserialize().deleted, 1);
+    assert_eq!(device.shelves(), ["other"]);
 }
 
 #[test]
@@ -325,7 +311,7 @@ fn a_deletion_spreads_to_what_points_there_and_is_told_to_others() {
         assert_eq!(record.last_saved.instance, device.instance);
         assert!(record.counters.covers(&record.last_saved) && record.counters.covers(&stamp("other", 1)));
     }
-    assert_eq!(device.number("SELECT count(*) FROM morango_store WHERE is_dirty = 1"), 0);
+    assert_eq!(device.waiting(), []);
     assert_eq!(device.titles(), [""; 0]);
 
     let other = Device::new("other");
@@ -354,9 +340,8 @@ fn records_of_an_unknown_model_are_kept_and_passed_on() {
     let report = device.deserialize();
     assert_eq!((report.written, report.failures_total, report.unknown_models), (1, 0, 3));
     let other = Device::new("other");
-    let mut session = device.session(morango::session::Side::Server, morango::session::Direction::Pull, &everything());
-    session.profile = PROFILE.to_owned();
-    let lacks = [super::library::lack("", stamp("other", 0).instance, 0)];
+    let session = device.session(Side::Server, Direction::Pull, &everything());
+    let lacks = [lack("", stamp("other", 0).instance, 0)];
     assert_eq!(device.storage.queue(&session, &lacks).expect("it queues"), 4);
     let chunk = device.storage.queued_chunk(&session.id, 0, 500).expect("a chunk");
     assert_eq!(other.dequeue(chunk.records).new, 4);
@@ -381,47 +366,4 @@ fn a_change_made_here_while_a_record_waits_is_not_written_over() {
     // The change made last has the other in its history: nobody sees a conflict.
     assert_eq!(school.pull(&home, &everything()).dequeued.fast_forwarded, 1);
     assert_eq!(school.titles(), ["Emma at home"]);
-}
-
-#[test]
-fn many_records_are_written_in_many_transactions_and_each_is_a_true_state() {
-    let mut device = Device::new("laptop");
-    let shelf = foreign_shelf("fiction", None);
-    let books = (0..5_000).map(|number| foreign_book(&number.to_string(), shelf.id));
-    device.dequeue(books.chain([shelf.clone()]).collect());
-    let calls = std::sync::atomic::AtomicUsize::new(0);
-    let stop = |_| match calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
-        3 => std::ops::ControlFlow::Break(()),
-        _ => std::ops::ControlFlow::Continue(()),
-    };
-    device.storage.deserialize(&order(&everything()), &stop).expect_err("it was stopped");
-    let written = device.number("SELECT count(*) FROM books");
-    assert!(written > 0 && written < 5_000, "{written}");
-    assert_eq!(device.number("SELECT count(*) FROM morango_store WHERE is_dirty = 1"), 5_000 - written);
-    assert_eq!(device.deserialize().written, u64::try_from(5_000 - written).expect("a count"));
-    assert_eq!(device.number(MARKED), 0);
-    assert_eq!(device.number(super::database::IS_CAPTURED), 1);
-}
-
-#[test]
-fn a_foreign_key_that_is_checked_at_the_commit_stops_only_its_own_record() {
-    let mut device = Device::new("laptop");
-    device.run(
-        "CREATE TABLE languages (title TEXT PRIMARY KEY NOT NULL);
-         CREATE TABLE new_books (
-             id TEXT PRIMARY KEY NOT NULL, shelf_id TEXT NOT NULL, owner TEXT NOT NULL,
-             title TEXT NOT NULL REFERENCES languages (title) DEFERRABLE INITIALLY DEFERRED, blurb TEXT
-         );
-         DROP TABLE loans; DROP TABLE books; ALTER TABLE new_books RENAME TO books;
-         INSERT INTO languages VALUES ('Emma'), ('Dune')",
-    );
-    let shelf = foreign_shelf("fiction", None);
-    let titles = ["Emma", "Solaris", "Dune"];
-    device.dequeue(titles.iter().map(|title| foreign_book(title, shelf.id)).chain([shelf.clone()]).collect());
-    let report = device.deserialize();
-    assert_eq!((report.written, kinds(&report.failures)), (3, vec![WaitingKind::Constraint]));
-    assert_eq!(device.titles(), ["Dune", "Emma"]);
-    device.run("INSERT INTO languages VALUES ('Solaris')");
-    assert_eq!(device.deserialize().written, 1);
-    assert_eq!(device.number(super::database::IS_CAPTURED), 1);
 }

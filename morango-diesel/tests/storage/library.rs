@@ -1,27 +1,26 @@
 //! A small library on several devices: shelves within shelves, and books on them, which belong to somebody.
-//!
-//! [`Device::pull`] is what the engine does in a transfer, verb by verb and without a line between the two.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use morango::counter::{Instances, Lack, RecordMaxCounters, Stamp, difference};
-use morango::id::{CertificateId, InstanceId, SyncId, SyncSessionId, TransferSessionId};
+use morango::counter::{Instances, Lack, PartitionCounters, RecordMaxCounters, Stamp};
+use morango::id::{InstanceId, SyncId};
 use morango::identity::{Instance, SystemFacts};
+use morango::limits::WAITING_PAGE_MAX;
 use morango::model::{Model as _, Registry};
 use morango::port::{
-    ApplyFailure, DequeueReport, DeserializeOrder, DeserializeReport, FailedBefore, Progress, ReceivedChunk, Rejection,
-    Storage as _, WaitingKind,
+    ApplyFailure, DeserializeOrder, DeserializeReport, FailedBefore, Progress, SerializeReport, Storage as _, Waiting,
+    WaitingKind, WaitingRecords,
 };
-use morango::record::{BufferRecord, Gate, StoreRecord, record_id};
-use morango::scope::{Filter, Reach};
-use morango::session::{Capabilities, Direction, Side, Stage, StageStatus, SyncSession, TransferSession};
+use morango::record::{StoreRecord, record_id};
+use morango::scope::Filter;
 use morango_diesel::Syncable;
+use morango_memory::{MemoryModel, OnDelete};
 
-use super::database::{Connection, Database, Storage, dialect, model};
+use super::database::{Connection, Database, Storage, Tables, model, tables};
+use super::rows::{self, Kept};
 
 pub(crate) const PROFILE: &str = "library";
 
@@ -46,7 +45,8 @@ diesel::table! {
     readings (id) { id -> Key, reader -> Text, pages -> Integer, tags -> Json, motto -> Text, remark -> Text }
 }
 
-const TABLES: &str = "
+const TABLES: Tables = tables(
+    "
     CREATE TABLE shelves (id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL, parent_id TEXT REFERENCES shelves (id));
     CREATE TABLE books (
         id TEXT PRIMARY KEY NOT NULL, shelf_id TEXT NOT NULL REFERENCES shelves (id), owner TEXT NOT NULL,
@@ -56,10 +56,21 @@ const TABLES: &str = "
         id TEXT PRIMARY KEY NOT NULL, reader TEXT NOT NULL, pages INTEGER NOT NULL, tags JSON NOT NULL, motto TEXT NOT NULL,
         remark TEXT NOT NULL
     );
-    CREATE TABLE loans (book_id TEXT NOT NULL REFERENCES books (id));";
+    CREATE TABLE loans (book_id TEXT NOT NULL REFERENCES books (id));",
+    || {
+        vec![
+            MemoryModel::of::<Shelf>().references("parent_id", OnDelete::Refuse),
+            MemoryModel::of::<Book>()
+                .references("shelf_id", OnDelete::Refuse)
+                .unique(["title"])
+                .check("title", |title| title != "forbidden"),
+            MemoryModel::of::<Reading>(),
+        ]
+    },
+);
 
 model! {
-    #[diesel(table_name = shelves)]
+    Shelf in shelves:
     #[morango(profile = "library", model = "shelf", source_id = random, partition = "lib:shelves")]
     pub(crate) struct Shelf {
         pub(crate) id: SyncId,
@@ -70,8 +81,8 @@ model! {
 }
 
 model! {
+    Reading in readings:
     /// How far a reader is: devices that count apart are never in conflict about that.
-    #[diesel(table_name = readings)]
     #[morango(profile = "library", model = "reading", source_id = "${reader}", partition = "lib:readings")]
     pub(crate) struct Reading {
         pub(crate) id: SyncId,
@@ -87,7 +98,7 @@ model! {
 }
 
 model! {
-    #[diesel(table_name = books)]
+    Book in books:
     #[morango(profile = "library", model = "book", source_id = random, partition = "lib:books:${owner}")]
     pub(crate) struct Book {
         pub(crate) id: SyncId,
@@ -116,14 +127,6 @@ pub(crate) struct Device {
     pub(crate) instance: InstanceId,
     // The last to go.
     _database: Database,
-}
-
-/// What a transfer did.
-#[derive(Debug)]
-pub(crate) struct Pulled {
-    pub(crate) records: u64,
-    pub(crate) dequeued: DequeueReport,
-    pub(crate) deserialized: DeserializeReport,
 }
 
 pub(crate) fn go_on(_: Progress) -> ControlFlow<()> {
@@ -187,17 +190,14 @@ impl Device {
     }
 
     /// A device whose application made its tables in another way.
-    pub(crate) fn with_tables(name: &str, tables: &str) -> Self {
+    pub(crate) fn with_tables(name: &str, tables: Tables) -> Self {
         let registry = Registry::builder().model::<Shelf>().model::<Book>().build().expect("good models");
         Self::with_models(name, tables, registry)
     }
 
     /// A device of an application with other models.
-    pub(crate) fn with_models(name: &str, tables: &str, registry: Registry) -> Self {
-        let database = Database::new();
-        let storage = database.open();
-        let mut connection = storage.connect().expect("it connects");
-        connection.batch_execute(&dialect(tables)).expect("the application's tables are made");
+    pub(crate) fn with_models(name: &str, tables: Tables, registry: Registry) -> Self {
+        let (database, storage, connection) = rows::with_tables(tables);
         storage.prepare(&Arc::new(registry)).expect("our tables are made");
         let facts = SystemFacts { node_id: name.to_owned(), ..SystemFacts::default() };
         let instance = Instance::derive(storage.database_id().expect("an id"), name, &facts);
@@ -206,35 +206,65 @@ impl Device {
     }
 
     pub(crate) fn shelf(&mut self, name: &str, parent: Option<SyncId>) -> SyncId {
-        let row = Shelf { id: SyncId::unset(), name: name.to_owned(), parent_id: parent };
-        row.create(&mut self.connection).expect("a shelf").id
+        self.create(Shelf { id: SyncId::unset(), name: name.to_owned(), parent_id: parent }).id
     }
 
     pub(crate) fn book(&mut self, shelf_id: SyncId, owner: &str, title: &str) -> SyncId {
         let (owner, title) = (owner.to_owned(), title.to_owned());
-        let row = Book { id: SyncId::unset(), shelf_id, owner, title, blurb: None };
-        row.create(&mut self.connection).expect("a book").id
+        self.create(Book { id: SyncId::unset(), shelf_id, owner, title, blurb: None }).id
     }
 
     pub(crate) fn rename(&mut self, book: SyncId, title: &str) {
-        diesel::update(books::table.find(book))
-            .set(books::title.eq(title))
-            .execute(&mut self.connection)
-            .expect("it is renamed");
+        self.change(book, |book: &mut Book| title.clone_into(&mut book.title));
     }
 
-    pub(crate) fn run(&mut self, sql: &str) {
-        self.connection.batch_execute(&dialect(sql)).expect("the application's statement");
+    pub(crate) fn create<M: Kept>(&mut self, row: M) -> M {
+        rows::create(&mut self.connection, row).expect("the row is created")
+    }
+
+    /// A row that nobody gave a source id.
+    pub(crate) fn insert<M: Kept>(&mut self, row: &M) {
+        rows::insert(&mut self.connection, row);
+    }
+
+    pub(crate) fn get<M: Kept>(&mut self, id: SyncId) -> Option<M> {
+        rows::get(&mut self.connection, id)
+    }
+
+    /// All rows of a model, in the order of their ids.
+    pub(crate) fn all<M: Kept>(&mut self) -> Vec<M> {
+        rows::all(&mut self.connection)
+    }
+
+    pub(crate) fn change<M: Kept>(&mut self, id: SyncId, change: impl FnOnce(&mut M)) {
+        rows::change(&mut self.connection, id, change);
+    }
+
+    pub(crate) fn delete<M: Kept>(&mut self, id: SyncId) {
+        rows::delete::<M>(&mut self.connection, id);
+    }
+
+    /// What changed since it was last serialized, as `model:id:is_hard`, in order.
+    pub(crate) fn marks(&mut self) -> Vec<String> {
+        rows::marks(&mut self.connection)
     }
 
     /// The titles of all books, sorted.
     pub(crate) fn titles(&mut self) -> Vec<String> {
-        books::table.order(books::title).select(books::title).load(&mut self.connection).expect("the titles")
+        let mut titles: Vec<String> = self.all::<Book>().into_iter().map(|book| book.title).collect();
+        titles.sort();
+        titles
     }
 
     /// The names of all shelves, sorted.
     pub(crate) fn shelves(&mut self) -> Vec<String> {
-        shelves::table.order(shelves::name).select(shelves::name).load(&mut self.connection).expect("the names")
+        let mut names: Vec<String> = self.all::<Shelf>().into_iter().map(|shelf| shelf.name).collect();
+        names.sort();
+        names
+    }
+
+    pub(crate) fn serialize(&self) -> SerializeReport {
+        self.storage.serialize(PROFILE, &everything(), &go_on).expect("it serializes")
     }
 
     pub(crate) fn deserialize(&self) -> DeserializeReport {
@@ -260,150 +290,28 @@ impl Device {
         self.records().into_iter().find(|record| record.id == id).expect("the store has it")
     }
 
-    /// A number that one row gives.
-    pub(crate) fn number(&mut self, query: &str) -> i64 {
-        #[derive(QueryableByName)]
-        struct Row {
-            #[diesel(sql_type = diesel::sql_types::BigInt)]
-            number: i64,
-        }
-        diesel::sql_query(format!("SELECT ({query}) AS number"))
-            .get_result::<Row>(&mut self.connection)
-            .expect("a number")
-            .number
-    }
-
-    /// A new transfer session, kept on this side.
-    pub(crate) fn session(&self, side: Side, direction: Direction, filter: &Filter) -> TransferSession {
-        let certificate = CertificateId::hash_of("certificate");
-        let sync = SyncSession {
-            id: SyncSessionId::random(),
-            side,
-            profile: PROFILE.to_owned(),
-            client_certificate: certificate,
-            server_certificate: certificate,
-            client_instance: None,
-            server_instance: None,
-            client_instance_json: "{}".to_owned(),
-            server_instance_json: "{}".to_owned(),
-            connection_path: String::new(),
-            client_ip: String::new(),
-            server_ip: String::new(),
-            capabilities: Capabilities::ours(),
-            started_at: time(),
-            last_activity_at: time(),
-            is_active: true,
-            plan: None,
-            holder: None,
-        };
-        self.storage.create_sync_session(&sync).expect("a sync session");
-        let transfer = TransferSession {
-            id: TransferSessionId::random(),
-            sync_session: sync.id,
-            side,
-            direction,
-            profile: PROFILE.to_owned(),
-            filter: filter.clone(),
-            stage: Stage::Initializing,
-            status: StageStatus::Completed,
-            error: None,
-            records_total: None,
-            records_transferred: 0,
-            bytes_sent: 0,
-            bytes_received: 0,
-            client_fsic: morango::counter::KeptFsic::default(),
-            server_fsic: morango::counter::KeptFsic::default(),
-            started_at: time(),
-            last_activity_at: time(),
-            is_active: true,
-        };
-        self.storage.create_transfer_session(&transfer).expect("a transfer session")
-    }
-
-    /// The session in which this device receives.
-    pub(crate) fn receiving(&self, filter: &Filter) -> TransferSession {
-        self.session(Side::Client, Direction::Pull, filter)
-    }
-
-    /// Pulls what the other has under a filter, and brings it into the tables.
-    pub(crate) fn pull(&self, other: &Self, filter: &Filter) -> Pulled {
-        let (session, records) = self.receive(other, filter);
-        let dequeued = self.storage.dequeue(&session, &Reach::everything(), &go_on).expect("it dequeues");
-        let deserialized = self.deserialize_under(filter);
-        self.storage.clean_up(&session.id, time()).expect("it cleans up");
-        Pulled { records, dequeued, deserialized }
-    }
-
-    /// Pulls what the other has as far as the buffer.
-    pub(crate) fn receive(&self, other: &Self, filter: &Filter) -> (TransferSession, u64) {
-        let mut session = self.receiving(filter);
-        other.storage.serialize(PROFILE, filter, &go_on).expect("the other serializes");
-        session.server_fsic =
-            other.storage.fsic(PROFILE, filter, Instances::WithRecords).expect("the other's counters").into();
-        session.client_fsic = self.storage.fsic(PROFILE, filter, Instances::All).expect("our counters").into();
-        let sent =
-            session.server_fsic.fsic().expect("good counters").expand_for_use(filter).expect("within the filter");
-        let had = session.client_fsic.fsic().expect("good counters").expand_for_use(filter).expect("within the filter");
-        let theirs = other.session(Side::Server, Direction::Pull, filter);
-        let total = other.storage.queue(&theirs, &difference(&sent, &had)).expect("the other queues");
-        let mut offset = 0;
+    /// All that waits.
+    pub(crate) fn waiting(&self) -> Vec<Waiting> {
+        let mut waiting = Vec::new();
+        let mut after = None;
         loop {
-            let chunk = other.storage.queued_chunk(&theirs.id, offset, 500).expect("a chunk");
-            assert_eq!(chunk.total, total);
-            if chunk.records.is_empty() {
-                break;
-            }
-            offset += chunk.records.len() as u64;
-            self.take(&session, chunk.records);
+            let all = WaitingRecords::of(PROFILE);
+            let page = self.storage.waiting(&all, after.as_ref(), WAITING_PAGE_MAX).expect("a page");
+            waiting.extend(page.records);
+            let Some(next) = page.next else { return waiting };
+            after = Some(next);
         }
-        assert_eq!(offset, total);
-        other.storage.clean_up(&theirs.id, time()).expect("the other cleans up");
-        (session, total)
     }
 
-    /// Receives records in one chunk, through the gate.
-    pub(crate) fn take(&self, session: &TransferSession, records: Vec<StoreRecord>) -> u64 {
-        take(&self.storage, session, records)
+    /// How far this instance has counted.
+    pub(crate) fn counter(&self) -> i64 {
+        self.storage.own_counters().expect("the counters").counter
     }
 
-    /// Receives a chunk that has passed the gate, from a peer that does not say where it stands.
-    pub(crate) fn take_chunk(
-        &self,
-        session: &TransferSessionId,
-        digest: &[u8; 32],
-        records: &[BufferRecord],
-        rejections: &[Rejection],
-    ) -> morango::Result<u64> {
-        take_chunk(&self.storage, session, digest, records, rejections)
+    /// What this database claims to have.
+    pub(crate) fn claims(&self) -> PartitionCounters {
+        self.storage.fsic(PROFILE, &everything(), Instances::All).expect("the counters").sub
     }
-
-    /// Merges records that somebody sent, without making rows of them.
-    pub(crate) fn dequeue(&self, records: Vec<StoreRecord>) -> DequeueReport {
-        let session = self.receiving(&everything());
-        self.take(&session, records);
-        self.storage.dequeue(&session, &Reach::everything(), &go_on).expect("it dequeues")
-    }
-}
-
-/// Receives records in one chunk, through the gate.
-pub(crate) fn take(storage: &Storage, session: &TransferSession, records: Vec<StoreRecord>) -> u64 {
-    let gate = Gate { transfer_session_id: session.id, profile: PROFILE, filter: &session.filter };
-    let checked = records.into_iter().map(|record| BufferRecord::check(&gate, None, record).expect("it passes"));
-    let checked: Vec<BufferRecord> = checked.collect();
-    let mut digest = [0; 32];
-    digest[..16].copy_from_slice(SyncId::random().as_bytes());
-    take_chunk(storage, &session.id, &digest, &checked, &[]).expect("the chunk is kept")
-}
-
-fn take_chunk(
-    storage: &Storage,
-    session: &TransferSessionId,
-    digest: &[u8; 32],
-    records: &[BufferRecord],
-    rejections: &[Rejection],
-) -> morango::Result<u64> {
-    let received_at = time();
-    storage.receive_chunk(&ReceivedChunk { session, offset: None, digest, records, rejections, received_at })
 }
 
 /// The stamp of another device.

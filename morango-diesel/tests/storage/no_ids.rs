@@ -1,8 +1,10 @@
 //! Rows with texts in place of ids that are none: where the columns of ids are texts, anybody may write them.
 
 use morango::id::SyncId;
+use morango::port::Unsent;
 
 use super::database::NO_FOREIGN_KEYS;
+use super::forgetting::{device, forget_with, hand_over, refusal};
 use super::notebook::Device;
 
 #[test]
@@ -37,4 +39,19 @@ fn a_row_with_a_value_that_its_field_cannot_hold_is_set_aside() {
     let report = device.serialize();
     assert_eq!((report.updated, report.set_aside_total), (0, 1), "{report:?}");
     assert!(device.record(note.id).serialized.contains("milk"));
+}
+
+#[test]
+fn a_change_that_cannot_be_serialized_is_not_forgotten() {
+    let (mut device, ada, _, milk) = device();
+    hand_over(&device, &[(ada.id.to_string(), 9)]);
+    device.run(NO_FOREIGN_KEYS);
+    device.run(&format!("UPDATE notes SET owner_id = 'nobody', title = 'x' WHERE id = '{}'", milk.id));
+    assert_eq!(device.serialize().set_aside_total, 1);
+
+    refusal(&device, &ada, 1);
+
+    let forgotten = forget_with(&device, &ada, Unsent::Lost).expect("it may be lost");
+    assert_eq!((forgotten.rows, forgotten.records, forgotten.unsent), (3, 3, 1));
+    assert!(device.marks().is_empty(), "{:?}", device.marks());
 }

@@ -1,21 +1,25 @@
 //! The application that the stories are about: owners, their notes, and photos, whose ids are bytes.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
-use morango::counter::Stamp;
-use morango::id::{DatabaseId, SyncId};
+use morango::counter::{Instances, Stamp};
+use morango::id::{DatabaseId, InstanceId, SyncId};
 use morango::identity::{Instance, SystemFacts};
 use morango::model::Registry;
-use morango::port::{Progress, SerializeReport, Storage as _};
-use morango::record::StoreRecord;
-use morango::scope::Filter;
+use morango::port::{DeserializeOrder, DeserializeReport, FailedBefore, Progress, SerializeReport, Storage as _};
+use morango::record::{BufferRecord, StoreRecord};
+use morango::scope::{Filter, Reach};
+use morango::session::{Direction, Side};
 use morango_diesel::Syncable;
+use morango_memory::{MemoryModel, OnDelete};
 
-use super::database::{Connection, Database, MARKS, Storage, dialect, model};
+use super::database::{Connection, Database, Storage, Tables, model, tables};
+use super::library::time;
+use super::rows::{self, Kept};
+use super::transfers::{new_session, take_chunk};
 
 diesel::table! {
     use diesel::sql_types::*;
@@ -36,7 +40,7 @@ diesel::table! {
 }
 
 model! {
-    #[diesel(table_name = owners)]
+    Owner in owners:
     #[morango(profile = "notebook", model = "owner", source_id = random, partition = "${id}:profile")]
     pub(crate) struct Owner {
         pub(crate) id: SyncId,
@@ -45,7 +49,7 @@ model! {
 }
 
 model! {
-    #[diesel(table_name = notes)]
+    Note in notes:
     #[morango(profile = "notebook", model = "note", source_id = random, partition = "${owner_id}:notes")]
     pub(crate) struct Note {
         pub(crate) id: SyncId,
@@ -59,7 +63,7 @@ model! {
 }
 
 model! {
-    #[diesel(table_name = photos)]
+    Photo in photos:
     #[morango(profile = "notebook", model = "photo", source_id = "${name}", partition = "photos")]
     pub(crate) struct Photo {
         pub(crate) id: SyncId,
@@ -76,6 +80,17 @@ pub(crate) const CREATE_TABLES: &str = "
     CREATE TABLE photos (id BLOB NOT NULL PRIMARY KEY, name TEXT NOT NULL);
 ";
 
+const TABLES: Tables = tables(CREATE_TABLES, || {
+    vec![
+        MemoryModel::of::<Owner>(),
+        MemoryModel::of::<Note>()
+            .references("owner_id", OnDelete::Cascade)
+            .unique(["slug"])
+            .stays_at_home(|note: &mut Note, before: &Note| note.opened = before.opened),
+        MemoryModel::of::<Photo>(),
+    ]
+});
+
 /// One device with the application on it.
 pub(crate) struct Device {
     pub(crate) storage: Storage,
@@ -87,17 +102,15 @@ pub(crate) struct Device {
 impl Device {
     /// A device whose engine was built once.
     pub(crate) fn new() -> Self {
-        let mut device = Self::without_engine();
-        device.run(CREATE_TABLES);
+        let device = Self::without_instance();
         device.build_engine();
         device
     }
 
-    /// A device whose database is open and empty.
-    pub(crate) fn without_engine() -> Self {
-        let database = Database::new();
-        let storage = database.open();
-        let connection = storage.connect().expect("connect to it");
+    /// A device whose engine was never built, but knows the models.
+    pub(crate) fn without_instance() -> Self {
+        let (database, storage, connection) = rows::with_tables(TABLES);
+        storage.prepare(&registry()).expect("prepare the storage");
         Self { storage, connection, database }
     }
 
@@ -108,43 +121,45 @@ impl Device {
     }
 
     pub(crate) fn owner(&mut self, name: &str) -> Owner {
-        let owner = Owner { id: SyncId::unset(), name: name.to_owned() };
-        owner.create(&mut self.connection).expect("create an owner")
+        self.create(Owner { id: SyncId::unset(), name: name.to_owned() })
     }
 
     pub(crate) fn note(&mut self, owner: &Owner, title: &str) -> Note {
-        let note = Note { id: SyncId::unset(), owner_id: owner.id, title: title.to_owned(), slug: None, opened: 0 };
-        note.create(&mut self.connection).expect("create a note")
+        self.create(Note { id: SyncId::unset(), owner_id: owner.id, title: title.to_owned(), slug: None, opened: 0 })
     }
 
     pub(crate) fn photo(&mut self, name: &str) -> Photo {
-        let photo = Photo { id: SyncId::unset(), name: name.to_owned() };
-        photo.create(&mut self.connection).expect("create a photo")
+        self.create(Photo { id: SyncId::unset(), name: name.to_owned() })
     }
 
-    pub(crate) fn run(&mut self, statement: &str) {
-        self.connection.batch_execute(&dialect(statement)).unwrap_or_else(|error| panic!("{statement}: {error}"));
+    pub(crate) fn create<M: Kept>(&mut self, row: M) -> M {
+        rows::create(&mut self.connection, row).expect("create a row")
     }
 
-    pub(crate) fn number(&mut self, query: &str) -> i64 {
-        #[derive(QueryableByName)]
-        struct Row {
-            #[diesel(sql_type = BigInt)]
-            value: i64,
-        }
-        let query = format!("SELECT ({query}) AS value");
-        diesel::sql_query(query).get_result::<Row>(&mut self.connection).expect("a number").value
+    /// A row that nobody gave a source id.
+    pub(crate) fn insert<M: Kept>(&mut self, row: &M) {
+        rows::insert(&mut self.connection, row);
     }
 
-    /// The marks, as `model:id:is_hard`, in order.
+    pub(crate) fn all<M: Kept>(&mut self) -> Vec<M> {
+        rows::all(&mut self.connection)
+    }
+
+    pub(crate) fn change<M: Kept>(&mut self, id: SyncId, change: impl FnOnce(&mut M)) {
+        rows::change(&mut self.connection, id, change);
+    }
+
+    pub(crate) fn delete<M: Kept>(&mut self, id: SyncId) {
+        rows::delete::<M>(&mut self.connection, id);
+    }
+
+    pub(crate) fn hard_delete<M: Kept>(&mut self, id: SyncId) {
+        rows::hard_delete::<M>(&mut self.connection, id);
+    }
+
+    /// What changed since it was last serialized, as `model:id:is_hard`, in order.
     pub(crate) fn marks(&mut self) -> Vec<String> {
-        #[derive(QueryableByName)]
-        struct Row {
-            #[diesel(sql_type = Text)]
-            mark: String,
-        }
-        let rows: Vec<Row> = diesel::sql_query(MARKS).load(&mut self.connection).expect("read the marks");
-        rows.into_iter().map(|row| row.mark).collect()
+        rows::marks(&mut self.connection)
     }
 
     pub(crate) fn serialize(&self) -> SerializeReport {
@@ -170,8 +185,39 @@ impl Device {
         self.records().into_iter().find(|record| record.id == id).expect("a record of this id")
     }
 
-    pub(crate) fn counter(&mut self) -> i64 {
-        self.number("SELECT counter FROM morango_instance WHERE is_current = 1")
+    pub(crate) fn counter(&self) -> i64 {
+        self.storage.own_counters().expect("the counters").counter
+    }
+
+    /// Up to which counter this database claims to have what it saved itself, under each partition.
+    pub(crate) fn claims(&self) -> BTreeMap<String, i64> {
+        let fsic = self.storage.fsic("notebook", &Filter::everything(), Instances::All).expect("the counters");
+        let own = stamp(0).instance;
+        let claimed = |(partition, counters): (String, BTreeMap<InstanceId, i64>)| {
+            counters.get(&own).map(|counter| (partition, *counter))
+        };
+        fsic.sub.into_iter().filter_map(claimed).collect()
+    }
+
+    /// Merges records that somebody sent, without making rows of them.
+    pub(crate) fn dequeue(&self, records: Vec<StoreRecord>) {
+        let session = new_session(&self.storage, "notebook", Side::Client, Direction::Pull, &Filter::everything());
+        let records = records.into_iter().map(|record| BufferRecord::from_store(session.id, record));
+        let records: Vec<BufferRecord> = records.collect();
+        take_chunk(&self.storage, &session.id, &[0; 32], &records, &[]).expect("the chunk is kept");
+        self.storage.dequeue(&session, &Reach::everything(), &go_on).expect("it dequeues");
+    }
+
+    /// Makes rows of what waits.
+    pub(crate) fn deserialize(&self) -> DeserializeReport {
+        let everything = Filter::everything();
+        let order = DeserializeOrder {
+            profile: "notebook",
+            filter: &everything,
+            failed_before: FailedBefore::TryAgain,
+            now: time(),
+        };
+        self.storage.deserialize(&order, &go_on).expect("it deserializes")
     }
 }
 

@@ -1,22 +1,22 @@
 //! Rows become records: which, with which stamp, and what is left behind.
 
-use std::cell::RefCell;
-use std::ops::ControlFlow;
-use std::sync::Mutex;
-
-use diesel::connection::SimpleConnection as _;
-use diesel::prelude::*;
-use morango::ErrorKind;
-use morango::counter::RecordMaxCounters;
+use morango::counter::{RecordMaxCounters, Stamp};
 use morango::id::{InstanceId, SyncId};
 use morango::model::Fields;
-use morango::port::Storage as _;
+use morango::port::{DeserializeReport, SerializeReport};
 use morango::record::StoreRecord;
 use morango::scope::Filter;
-use morango_diesel::Syncable as _;
 
-use super::database::{WRITES, id};
-use super::notebook::{Device, Photo, notes, owners, stamp};
+use super::notebook::{Device, Note, Owner, Photo, stamp};
+
+/// The same record, saved once more by a device that knows what it says here.
+fn saved_elsewhere(record: &StoreRecord, change: impl FnOnce(&mut StoreRecord)) -> StoreRecord {
+    let mut record = record.clone();
+    record.last_saved = Stamp::new(InstanceId::hash_of("another device"), 9);
+    record.counters.raise(record.last_saved);
+    change(&mut record);
+    record
+}
 
 #[test]
 fn a_new_row_becomes_a_record_with_the_next_stamp() {
@@ -43,28 +43,21 @@ fn a_changed_row_keeps_what_a_newer_program_wrote_beside_it() {
     let mut device = Device::new();
     let ada = device.owner("Ada");
     device.serialize();
-    let other = InstanceId::hash_of("a newer program");
-    let counters =
-        RecordMaxCounters::from_stamps([stamp(1), morango::counter::Stamp::new(other, 9)]).expect("good counters");
-    let text = device.record(ada.id).serialized.replacen('{', "{\"colour\":\"red\",", 1);
-    device.run(&format!(
-        "UPDATE morango_store SET serialized = '{text}', last_saved_counter = 9,
-         last_saved_instance = {}, record_max_counters = X'{}'",
-        id(other),
-        hex(&counters.to_bytes())
-    ));
-    diesel::update(owners::table.find(ada.id))
-        .set(owners::name.eq("Ada L."))
-        .execute(&mut device.connection)
-        .expect("update");
+    let theirs = saved_elsewhere(&device.record(ada.id), |record| {
+        record.serialized = record.serialized.replacen('{', "{\"colour\":\"red\",", 1);
+    });
+    device.dequeue(vec![theirs.clone()]);
+    assert_eq!(device.deserialize().written, 1);
+    let before = device.counter();
+    device.change(ada.id, |owner: &mut Owner| owner.name = "Ada L.".to_owned());
     assert_eq!(device.serialize().updated, 1);
     let record = device.record(ada.id);
     let fields = Fields::parse(&record.serialized).expect("a JSON object");
     assert_eq!(fields.get_text("name").as_deref(), Some("Ada L."));
     assert_eq!(fields.get_text("colour").as_deref(), Some("red"));
-    assert_eq!(record.last_saved, stamp(2));
-    assert_eq!(record.counters.get(&other), Some(9));
-    assert_eq!(record.counters.get(&stamp(2).instance), Some(2));
+    assert_eq!(record.last_saved, stamp(before + 1));
+    assert_eq!(record.counters.get(&theirs.last_saved.instance), Some(9));
+    assert_eq!(record.counters.get(&record.last_saved.instance), Some(before + 1));
 }
 
 #[test]
@@ -73,10 +66,7 @@ fn a_row_that_says_the_same_keeps_its_stamp() {
     let ada = device.owner("Ada");
     let note = device.note(&ada, "milk");
     device.serialize();
-    diesel::update(notes::table.find(note.id))
-        .set(notes::opened.eq(7))
-        .execute(&mut device.connection)
-        .expect("update");
+    device.open(note.id, 7);
     let report = device.serialize();
     assert_eq!((report.updated, report.set_aside_total), (0, 0));
     assert_eq!(device.record(note.id).last_saved, stamp(1));
@@ -84,34 +74,46 @@ fn a_row_that_says_the_same_keeps_its_stamp() {
 }
 
 #[test]
-fn nothing_new_writes_nothing() {
+fn what_stays_at_home_stays_when_a_change_comes() {
+    let mut device = Device::new();
+    let ada = device.owner("Ada");
+    let note = device.note(&ada, "milk");
+    device.open(note.id, 7);
+    device.serialize();
+    let theirs = saved_elsewhere(&device.record(note.id), |record| {
+        record.serialized = record.serialized.replace("milk", "bread");
+    });
+    device.dequeue(vec![theirs]);
+    assert_eq!(device.deserialize().written, 1);
+    let [note] = &*device.all::<Note>() else { panic!("one note") };
+    assert_eq!((note.title.as_str(), note.opened), ("bread", 7));
+}
+
+#[test]
+fn nothing_new_moves_no_counter() {
     let mut device = Device::new();
     device.photo("cat");
     device.serialize();
-    let before = (device.counter(), device.number(WRITES));
-    let report = device.serialize();
-    assert_eq!(report, morango::port::SerializeReport::default());
-    assert_eq!((device.counter(), device.number(WRITES)), before);
+    let before = device.counter();
+    assert_eq!(device.serialize(), SerializeReport::default());
+    assert_eq!(device.counter(), before);
 }
 
 #[test]
 fn what_this_database_has_is_claimed_for_each_prefix_of_the_filter() {
     let mut device = Device::new();
-    let claimed = |device: &mut Device, partition: &str| {
-        device.number(&format!(
-            "coalesce((SELECT counter FROM morango_database_max_counter WHERE partition = '{partition}'), -1)"
-        ))
-    };
+    let claimed = |device: &Device, partition: &str| device.claims().get(partition).copied();
     device.serialize();
-    assert_eq!((device.counter(), claimed(&mut device, "")), (1, 1), "an empty database has everything of its own");
+    let everything = (device.counter(), claimed(&device, ""));
+    assert_eq!(everything, (1, Some(1)), "an empty database has everything of its own");
     device.photo("cat");
     device.serialize_under(&Filter::new(["photos", "b"]).expect("a filter"));
     assert_eq!(device.counter(), 2);
-    assert_eq!(claimed(&mut device, "photos"), 2);
-    assert_eq!(claimed(&mut device, "b"), 2);
-    assert_eq!(claimed(&mut device, ""), 1, "that of everything was not asked for");
+    assert_eq!(claimed(&device, "photos"), Some(2));
+    assert_eq!(claimed(&device, "b"), Some(2));
+    assert_eq!(claimed(&device, ""), Some(1), "that of everything was not asked for");
     device.serialize();
-    assert_eq!((device.counter(), claimed(&mut device, "")), (3, 3));
+    assert_eq!((device.counter(), claimed(&device, "")), (3, Some(3)));
 }
 
 #[test]
@@ -130,8 +132,8 @@ fn deleted_rows_leave_their_content_and_hard_deleted_ones_none() {
     let (cat, dog) = (device.photo("cat"), device.photo("dog"));
     device.serialize();
     let before = device.record(cat.id).serialized;
-    diesel::delete(super::notebook::photos::table.find(cat.id)).execute(&mut device.connection).expect("delete");
-    dog.hard_delete(&mut device.connection).expect("delete for good");
+    device.delete::<Photo>(cat.id);
+    device.hard_delete::<Photo>(dog.id);
     assert_eq!(device.serialize().deleted, 2);
     let (cat_record, dog_record) = (device.record(cat.id), device.record(dog.id));
     assert!(cat_record.deleted && !cat_record.hard_deleted);
@@ -151,8 +153,8 @@ fn deleted_rows_leave_their_content_and_hard_deleted_ones_none() {
 fn a_row_that_came_and_went_leaves_nothing() {
     let mut device = Device::new();
     let cat = device.photo("cat");
-    diesel::delete(super::notebook::photos::table.find(cat.id)).execute(&mut device.connection).expect("delete");
-    assert_eq!(device.serialize(), morango::port::SerializeReport::default());
+    device.delete::<Photo>(cat.id);
+    assert_eq!(device.serialize(), SerializeReport::default());
     assert!(device.records().is_empty() && device.marks().is_empty());
 }
 
@@ -161,21 +163,36 @@ fn what_had_arrived_and_is_not_yet_a_row_loses_against_a_change_made_here() {
     let mut device = Device::new();
     let cat = device.photo("cat");
     device.serialize();
-    device.run(&format!(
-        "UPDATE morango_store SET is_dirty = 1, is_deleted = 1, serialized = '{{\"name\":\"theirs\"}}',
-         conflicting_serialized_data = 'older', failure_kind = 'x', failure_reason = 'y', transfer_session = {}",
-        id(SyncId::random())
-    ));
-    diesel::update(super::notebook::photos::table.find(cat.id))
-        .set(super::notebook::photos::name.eq("ours"))
-        .execute(&mut device.connection)
-        .expect("update");
-    assert_eq!(device.serialize().updated, 1);
+    device.dequeue(vec![saved_elsewhere(&device.record(cat.id), |record| {
+        record.serialized = "{\"name\":\"theirs\"}".to_owned();
+        record.conflicting_serialized_data = "older".to_owned();
+        record.deleted = true;
+    })]);
+    device.change(cat.id, |photo: &mut Photo| photo.name = "ours".to_owned());
+    let report = device.serialize();
+    assert_eq!((report.updated, report.conflicts), (1, 1));
     let record = device.record(cat.id);
     assert!(record.serialized.contains("ours") && !record.deleted);
     assert_eq!(record.conflicting_serialized_data, "{\"name\":\"theirs\"}\nolder");
-    let waiting = "SELECT count(*) FROM morango_store WHERE is_dirty = 1 OR failure_kind IS NOT NULL OR transfer_session IS NOT NULL";
-    assert_eq!(device.number(waiting), 0);
+    assert_eq!(device.deserialize(), DeserializeReport::default(), "nothing waits");
+}
+
+#[test]
+fn a_row_that_nobody_gave_a_source_id_is_told_of_and_tried_again_and_stops_no_other() {
+    let mut device = Device::new();
+    let stranger = SyncId::random();
+    device.insert(&Owner { id: stranger, name: "Eve".to_owned() });
+    device.owner("Ada");
+    for _ in 0..2 {
+        let report = device.serialize();
+        assert_eq!(report.set_aside_total, 1, "{report:?}");
+        assert_eq!(report.set_aside[0].id, stranger.to_string());
+        assert!(report.set_aside[0].reason.contains("`create`"), "{report:?}");
+    }
+    assert_eq!(device.records().len(), 1);
+    device.delete::<Owner>(stranger);
+    assert_eq!(device.serialize().set_aside_total, 0);
+    assert!(device.marks().is_empty());
 }
 
 #[test]
@@ -183,91 +200,9 @@ fn who_a_row_belonged_to_when_it_was_created_decides_where_its_record_lies() {
     let mut device = Device::new();
     let (ada, bob) = (device.owner("Ada"), device.owner("Bob"));
     let note = device.note(&ada, "milk");
-    device.run(&format!("UPDATE notes SET owner_id = '{}'", bob.id));
+    device.change(note.id, |note: &mut Note| note.owner_id = bob.id);
     assert_eq!(device.serialize().set_aside_total, 0);
     let record = device.record(note.id);
     assert_eq!(record.partition, format!("{}:notes", ada.id));
     assert!(record.serialized.contains(&bob.id.to_string()));
-}
-
-#[test]
-fn a_long_serialization_is_cut_into_transactions_each_with_a_stamp_of_its_own() {
-    let mut device = Device::new();
-    let photos = (0..4_500).map(|number| Photo { id: SyncId::unset(), name: format!("photo {number}") });
-    Photo::create_many(photos, &mut device.connection).expect("create many");
-    let seen = Mutex::new(Vec::new());
-    let watch = |progress: morango::port::Progress| {
-        seen.lock().expect("no panic").push((progress.done, progress.total));
-        ControlFlow::Continue(())
-    };
-    let report = device.storage.serialize("notebook", &Filter::everything(), &watch).expect("serialize");
-    assert_eq!(report.new, 4_500);
-    let seen = seen.into_inner().expect("no panic");
-    assert_eq!(seen.iter().map(|(done, _)| *done).collect::<Vec<_>>(), [2_000, 4_000, 4_500]);
-    assert!(seen.iter().all(|(_, total)| *total == Some(4_500)));
-    assert_eq!(device.number("SELECT count(DISTINCT last_saved_counter) FROM morango_store"), 3);
-    assert_eq!(device.counter(), 3);
-    assert_eq!(device.number("SELECT counter FROM morango_database_max_counter WHERE partition = ''"), 3);
-}
-
-#[test]
-fn a_serialization_that_is_told_to_stop_leaves_a_true_state_and_goes_on_later() {
-    let mut device = Device::new();
-    let photos = (0..3_000).map(|number| Photo { id: SyncId::unset(), name: format!("photo {number}") });
-    Photo::create_many(photos, &mut device.connection).expect("create many");
-    let stop = |_: morango::port::Progress| ControlFlow::Break(());
-    let error = device.storage.serialize("notebook", &Filter::everything(), &stop).expect_err("stopped");
-    assert_eq!(error.kind(), ErrorKind::Cancelled);
-    assert_eq!(device.number("SELECT count(*) FROM morango_store"), 2_000);
-    assert_eq!(device.number("SELECT count(*) FROM morango_database_max_counter"), 0, "nothing is claimed yet");
-    assert_eq!(device.serialize().new, 1_000);
-}
-
-#[test]
-fn changes_made_while_it_runs_are_not_lost() {
-    let device = RefCell::new(Device::new());
-    let storage = device.borrow().storage.clone();
-    let photos = (0..2_500).map(|number| Photo { id: SyncId::unset(), name: format!("photo {number}") });
-    Photo::create_many(photos, &mut device.borrow_mut().connection).expect("create many");
-    let elsewhere = Mutex::new(device.borrow().database.plain_connection());
-    let meddle = |_: morango::port::Progress| {
-        let mut connection = elsewhere.lock().expect("no panic");
-        connection.batch_execute("UPDATE photos SET name = name || '!'").expect("update");
-        ControlFlow::Continue(())
-    };
-    storage.serialize("notebook", &Filter::everything(), &meddle).expect("serialize");
-    let mut device = device.into_inner();
-    device.serialize();
-    let rows = device.number("SELECT sum(length(name)) FROM photos");
-    let length = |record: &StoreRecord| {
-        Fields::parse(&record.serialized).expect("an object").get_text("name").expect("a name").len()
-    };
-    let records: usize = device.records().iter().map(length).sum();
-    assert_eq!(i64::try_from(records), Ok(rows));
-}
-
-#[test]
-fn two_serializations_at_once_never_give_one_count_to_two_transactions() {
-    let mut device = Device::new();
-    let storage = device.storage.clone();
-    for round in 0..5 {
-        let photos = (0..300).map(|number| Photo { id: SyncId::unset(), name: format!("photo {round} {number}") });
-        Photo::create_many(photos, &mut device.connection).expect("create many");
-        std::thread::scope(|scope| {
-            for _ in 0..3 {
-                scope.spawn(|| {
-                    storage.serialize("notebook", &Filter::everything(), &super::notebook::go_on).expect("serialize");
-                });
-            }
-        });
-    }
-    assert_eq!(device.records().len(), 1_500);
-    let claimed = device.number("SELECT counter FROM morango_database_max_counter WHERE partition = ''");
-    assert_eq!(claimed, device.counter());
-    assert!(device.number("SELECT max(last_saved_counter) FROM morango_store") <= claimed);
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    digits.concat()
 }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use morango::ErrorKind;
-use morango::counter::Fsic;
+use morango::counter::{Fsic, RecordMaxCounters, Stamp};
 use morango::id::{CertificateId, InstanceId, NonceId, SyncSessionId, TransferSessionId};
 use morango::identity::Nonce;
-use morango::port::Storage as _;
+use morango::port::{Storage as _, WaitingRecords};
+use morango::record::{BufferRecord, StoreRecord, record_id};
 use morango::scope::Filter;
 use morango::session::{
     Capabilities, Direction, Side, Stage, StageStatus, SyncHolder, SyncPlan, SyncSession, SyncSessionOrder,
@@ -15,6 +16,7 @@ use morango::session::{
 };
 
 use super::notebook::Device;
+use super::transfers::take_chunk;
 
 fn noon() -> DateTime<Utc> {
     DateTime::from_timestamp(1_750_000_000, 123_000_000).expect("a time")
@@ -282,27 +284,43 @@ fn transfer_sessions_are_listed_with_the_open_ones_first_and_keep_their_sync_ses
     assert_eq!(used, later(3));
 }
 
+/// A photo that another device took.
+fn photo_of_another() -> StoreRecord {
+    let saved = Stamp::new(InstanceId::hash_of("another device"), 1);
+    StoreRecord {
+        id: record_id("photos", "cat", "photo"),
+        profile: "notebook".to_owned(),
+        model_name: "photo".to_owned(),
+        partition: "photos".to_owned(),
+        source_id: "cat".to_owned(),
+        serialized: "{\"name\":\"cat\"}".to_owned(),
+        conflicting_serialized_data: String::new(),
+        deleted: false,
+        hard_deleted: false,
+        last_saved: saved,
+        self_ref_fk: String::new(),
+        counters: RecordMaxCounters::from_stamps([saved]).expect("good counters"),
+    }
+}
+
 #[test]
 fn sessions_of_old_are_forgotten_but_those_from_which_a_record_waits() {
-    let mut device = Device::new();
+    let device = Device::new();
     let sessions: Vec<SyncSession> = (0..4).map(|_| sync_session()).collect();
     let [old, recent, open, waits] = &sessions[..] else { unreachable!("there are four") };
     let mut transfers = BTreeMap::new();
     for session in &sessions {
         device.storage.create_sync_session(session).expect("create");
-        let transfer = transfer_session(session, Direction::Push);
+        let transfer = TransferSession { filter: Filter::everything(), ..transfer_session(session, Direction::Push) };
         device.storage.create_transfer_session(&transfer).expect("create");
         transfers.insert(session.id, transfer.id);
     }
+    let cat = [BufferRecord::from_store(transfers[&waits.id], photo_of_another())];
+    take_chunk(&device.storage, &transfers[&waits.id], &[0; 32], &cat, &[]).expect("the chunk is kept");
     let (early, late) = (noon() + TimeDelta::days(1), noon() + TimeDelta::days(100));
     for (session, at) in [(old, early), (recent, late), (waits, early)] {
         device.storage.close_sync_session(&session.id, at).expect("close");
     }
-    device.photo("cat");
-    device.serialize();
-    let transfer = super::database::id(transfers[&waits.id]);
-    device.run(&format!("UPDATE morango_store SET is_dirty = 1, transfer_session = {transfer}"));
-
     let forget =
         |device: &Device, days| device.storage.forget_sessions(noon() + TimeDelta::days(days), 10).expect("forget");
     assert_eq!(forget(&device, 1), 0, "none is old enough");
@@ -310,9 +328,13 @@ fn sessions_of_old_are_forgotten_but_those_from_which_a_record_waits() {
     let is_kept = |session: &SyncSession| device.storage.sync_session(&session.id).expect("read").is_some();
     assert_eq!([old, recent, open, waits].map(is_kept), [false, true, true, true]);
     assert!(device.storage.transfer_session(&transfers[&old.id]).expect("read").is_none());
-    device.run("UPDATE morango_store SET is_dirty = 2");
+    let photos = WaitingRecords::of("notebook");
+    assert_eq!(device.storage.drop_waiting(&photos).expect("it is dropped"), 1);
     assert_eq!(forget(&device, 50), 0, "what was dropped may come back");
-    device.run("UPDATE morango_store SET is_dirty = 0");
+    assert_eq!(device.storage.wait_again(&photos.dropped()).expect("it waits again"), 1);
+    assert_eq!(device.deserialize().written, 1);
     assert_eq!(forget(&device, 1000), 2, "the open one stays however old it is");
-    assert_eq!(device.number("SELECT count(*) FROM morango_transfer_session"), 1);
+    let is_known =
+        |session: &SyncSession| device.storage.transfer_session(&transfers[&session.id]).expect("read").is_some();
+    assert_eq!([old, recent, open, waits].map(is_known), [false, false, true, false]);
 }

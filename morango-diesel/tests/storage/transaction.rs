@@ -2,29 +2,21 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use diesel::prelude::*;
 use morango::id::SyncId;
 use morango::port::{Isolation, SessionMemory, Storage as _, TouchedRecord, Transaction, WaitingKind};
 use morango::scope::Reach;
 use morango::session::{Stage, StageStatus};
 use morango::{Error, ErrorKind, Result};
-use morango_diesel::Syncable as _;
 
-use super::database::{Connection, IS_CAPTURED, MARKED};
 use super::library::{
-    Book, Device, PROFILE, books, changed, deleted, everything, foreign_book, foreign_shelf, go_on, order, time,
+    Book, Device, PROFILE, changed, deleted, everything, foreign_book, foreign_shelf, go_on, order, time,
 };
+use super::rows;
 
 const STAGE: Isolation<'static> = Isolation::Stage { profile: PROFILE };
 
-/// The application's connection, on which a transaction is open.
-fn connection(transaction: &mut dyn Transaction) -> &mut Connection {
-    transaction.connection().downcast_mut().expect("the connection is of this database's kind")
-}
-
 fn rename(transaction: &mut dyn Transaction, book: SyncId, title: &str) {
-    let renamed = diesel::update(books::table.find(book)).set(books::title.eq(title));
-    assert_eq!(renamed.execute(connection(transaction)), Ok(1));
+    rows::change_within(transaction, book, |book: &mut Book| title.clone_into(&mut book.title));
 }
 
 fn fault() -> Error {
@@ -35,14 +27,14 @@ fn fault() -> Error {
 fn what_an_application_writes_and_what_a_verb_does_with_it_are_applied_together_or_not_at_all() {
     let mut device = Device::new("laptop");
     let shelf = device.shelf("fiction", None);
-    device.storage.serialize(PROFILE, &everything(), &go_on).expect("it serializes");
+    device.serialize();
     let session = device.receiving(&everything());
     let before = device.records();
     for ends_well in [false, true] {
         let done = device.storage.transaction("write a book", STAGE, &mut |transaction| {
             let (owner, title) = ("ada".to_owned(), "Emma".to_owned());
             let book = Book { id: SyncId::unset(), shelf_id: shelf, owner, title, blurb: None };
-            book.create(connection(transaction)).expect("a book");
+            rows::create_within(transaction, book).expect("a book");
             assert_eq!(transaction.serialize(PROFILE, &everything(), &go_on)?.new, 1);
             let noted = transaction.update_transfer_session(&session.id, &mut |session| {
                 (session.stage, session.status) = (Stage::Serializing, StageStatus::Completed);
@@ -59,7 +51,7 @@ fn what_an_application_writes_and_what_a_verb_does_with_it_are_applied_together_
             assert_eq!(device.records(), before, "no stamp is left of it");
         }
     }
-    assert_eq!(device.number(MARKED), 0, "the book was serialized where it was made");
+    assert_eq!(device.marks(), [""; 0], "the book was serialized where it was made");
 }
 
 #[test]
@@ -83,8 +75,7 @@ fn records_are_merged_and_become_rows_within_one_transaction() {
         })
         .expect("all of it");
     assert_eq!(device.titles(), ["Emma, again"]);
-    assert_eq!(device.number(IS_CAPTURED), 1);
-    assert_eq!(device.storage.serialize(PROFILE, &everything(), &go_on).expect("it serializes").updated, 1);
+    assert_eq!(device.serialize().updated, 1);
 }
 
 #[test]
@@ -92,7 +83,7 @@ fn an_untracked_change_is_not_serialized_and_a_tracked_one_beside_it_is() {
     let mut device = Device::new("laptop");
     let shelf = device.shelf("fiction", None);
     let (emma, dune) = (device.book(shelf, "ada", "Emma"), device.book(shelf, "ada", "Dune"));
-    device.storage.serialize(PROFILE, &everything(), &go_on).expect("it serializes");
+    device.serialize();
     device
         .storage
         .transaction("write", STAGE, &mut |transaction| {
@@ -106,7 +97,7 @@ fn an_untracked_change_is_not_serialized_and_a_tracked_one_beside_it_is() {
             Ok(())
         })
         .expect("all of it");
-    let report = device.storage.serialize(PROFILE, &everything(), &go_on).expect("it serializes");
+    let report = device.serialize();
     assert_eq!((report.new, report.updated), (0, 1));
     assert!(device.record(dune).serialized.contains("sent") && device.record(emma).serialized.contains("Emma"));
     assert_eq!(device.titles(), ["kept here", "sent"]);
@@ -117,7 +108,7 @@ fn a_change_that_is_forgotten_is_not_sent_and_a_new_row_is_never_forgotten() {
     let mut device = Device::new("laptop");
     let shelf = device.shelf("fiction", None);
     let emma = device.book(shelf, "ada", "Emma");
-    device.storage.serialize(PROFILE, &everything(), &go_on).expect("it serializes");
+    device.serialize();
     device.rename(emma, "for me alone");
     let dune = device.book(shelf, "ada", "Dune");
     let mut forgotten = Vec::new();
@@ -134,15 +125,15 @@ fn a_change_that_is_forgotten_is_not_sent_and_a_new_row_is_never_forgotten() {
         })
         .expect("it is forgotten");
     assert_eq!(forgotten, [true, false], "without its mark a new row would never travel");
-    let report = device.storage.serialize(PROFILE, &everything(), &go_on).expect("it serializes");
+    let report = device.serialize();
     assert_eq!((report.new, report.updated), (1, 0));
 
-    diesel::delete(books::table.find(emma)).execute(&mut device.connection).expect("it is deleted");
+    device.delete::<Book>(emma);
     device
         .storage
         .transaction("forget", STAGE, &mut |transaction| transaction.forget_change(PROFILE, "book", &emma).map(drop))
         .expect("it is forgotten");
-    assert_eq!(device.storage.serialize(PROFILE, &everything(), &go_on).expect("it serializes").deleted, 0);
+    assert_eq!(device.serialize().deleted, 0);
 }
 
 fn remember(transaction: &mut dyn Transaction, memory: SessionMemory, value: Option<&str>) -> Result<()> {
@@ -217,7 +208,7 @@ fn what_a_transfer_changed_is_known_until_somebody_changes_it() {
     assert_eq!(device.storage.touched(&second.id, "shelf", None, 10).expect("it is known"), []);
 
     device.rename(emma.id, "Emma, again");
-    device.storage.serialize(PROFILE, &everything(), &go_on).expect("it serializes");
+    device.serialize();
     let left = device.storage.touched(&first.id, "book", None, 10).expect("it is known");
     assert_eq!(left.iter().map(|record| record.id).collect::<Vec<_>>(), [bad.id]);
 }
@@ -240,6 +231,7 @@ fn a_panic_takes_everything_back_and_the_next_transaction_goes_well() {
     let mut device = Device::new("laptop");
     let shelf = device.shelf("fiction", None);
     let emma = device.book(shelf, "ada", "Emma");
+    device.serialize();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         device.storage.transaction("write", STAGE, &mut |transaction| {
             transaction.without_capture(&mut |transaction| {
@@ -249,7 +241,7 @@ fn a_panic_takes_everything_back_and_the_next_transaction_goes_well() {
         })
     }));
     assert!(panicked.is_err());
-    assert_eq!((device.titles(), device.number(IS_CAPTURED)), (vec!["Emma".to_owned()], 1));
+    assert_eq!((device.titles(), device.marks()), (vec!["Emma".to_owned()], vec![]));
     device
         .storage
         .transaction("write", STAGE, &mut |transaction| {
@@ -258,4 +250,5 @@ fn a_panic_takes_everything_back_and_the_next_transaction_goes_well() {
         })
         .expect("nothing is in the way");
     assert_eq!(device.titles(), ["done"]);
+    assert_eq!(device.serialize().updated, 1, "changes are captured as before");
 }

@@ -3,22 +3,18 @@
 //! Goal: whatever is a tree in the end becomes one, in whatever order it comes; what is none waits, says so, and stands again
 //! once somebody moves one of it. Method: shelves within shelves.
 
-use diesel::prelude::*;
 use morango::id::SyncId;
-use morango::port::{Storage as _, WaitingKind};
+use morango::port::WaitingKind;
 use morango::record::StoreRecord;
 
-use super::library::{Device, PROFILE, everything, foreign_shelf, go_on, kinds, moved, shelves};
+use super::library::{Device, Shelf, everything, foreign_shelf, kinds, moved};
 
 fn parent_of(device: &mut Device, shelf: SyncId) -> Option<SyncId> {
-    shelves::table.find(shelf).select(shelves::parent_id).first(&mut device.connection).expect("the shelf")
+    device.get::<Shelf>(shelf).expect("the shelf").parent_id
 }
 
-fn put(device: &mut Device, shelf: SyncId, parent: SyncId) {
-    diesel::update(shelves::table.find(shelf))
-        .set(shelves::parent_id.eq(Some(parent)))
-        .execute(&mut device.connection)
-        .expect("it is moved");
+fn put(device: &mut Device, shelf: SyncId, parent: Option<SyncId>) {
+    device.change(shelf, |shelf: &mut Shelf| shelf.parent_id = parent);
 }
 
 /// Shelves, each within the one before, which the device has as rows.
@@ -88,8 +84,8 @@ fn shelves_that_two_devices_put_within_each_other_wait_until_one_is_moved() {
     let (mut school, mut home) = (Device::new("school"), Device::new("home"));
     let (one, two) = (school.shelf("one", None), school.shelf("two", None));
     home.pull(&school, &everything());
-    put(&mut school, one, two);
-    put(&mut home, two, one);
+    put(&mut school, one, Some(two));
+    put(&mut home, two, Some(one));
 
     let pulled = home.pull(&school, &everything());
     assert_eq!(kinds(&pulled.deserialized.failures), [WaitingKind::Cycle], "{pulled:?}");
@@ -105,10 +101,7 @@ fn shelves_that_two_devices_put_within_each_other_wait_until_one_is_moved() {
     assert_eq!(kinds(&pulled.deserialized.failures), [WaitingKind::Cycle, WaitingKind::Cycle]);
 
     // At home somebody takes the one out of the other again.
-    diesel::update(shelves::table.find(two))
-        .set(shelves::parent_id.eq(None::<SyncId>))
-        .execute(&mut home.connection)
-        .expect("it is moved");
+    put(&mut home, two, None);
     let report = home.deserialize();
     assert_eq!((report.written, report.failures_total), (1, 0), "{report:?}");
     for device in [&mut school, &mut { third }] {
@@ -154,5 +147,5 @@ fn a_shelf_that_claims_to_stand_within_itself_stops_nobody() {
     device.dequeue(vec![moved(&shelf, 1, Some(shelf.id)), foreign_shelf("other", None)]);
     let report = device.deserialize();
     assert_eq!(report.written + report.failures_total, 2);
-    device.storage.serialize(PROFILE, &everything(), &go_on).expect("it serializes");
+    device.serialize();
 }

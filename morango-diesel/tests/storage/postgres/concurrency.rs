@@ -172,7 +172,7 @@ fn clients_that_push_at_one_time_are_all_taken_in() {
                 let books = (0..200).map(|number| library::foreign_book(&format!("{client} {number}"), shelf.id));
                 // One record that all of them send.
                 let common = library::foreign_shelf("common", None);
-                library::take(&storage, &session, books.chain([shelf.clone(), common]).collect());
+                super::transfers::take(&storage, &session, books.chain([shelf.clone(), common]).collect());
                 storage.dequeue(&session, &Reach::everything(), &library::go_on).expect("dequeue");
                 storage.deserialize(&library::order(filter), &library::go_on).expect("deserialize");
             });

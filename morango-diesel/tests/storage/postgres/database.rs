@@ -7,6 +7,7 @@ use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use morango::id::SyncId;
 use morango_diesel::PostgresStorage;
+use morango_memory::MemoryModel;
 
 pub(crate) type Storage = PostgresStorage;
 pub(crate) type Connection = PgConnection;
@@ -15,9 +16,16 @@ pub(crate) type Key = diesel::sql_types::Text;
 
 /// A model of the application.
 macro_rules! model {
-    ($($item:tt)*) => {
+    ($model:ident in $table:ident: $($item:tt)*) => {
         #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Syncable)]
+        #[diesel(table_name = $table)]
         $($item)*
+
+        impl super::rows::Kept for $model {
+            fn all(connection: &mut super::database::Connection) -> Vec<Self> {
+                $table::table.order($table::id).select(Self::as_select()).load(connection).expect("the rows")
+            }
+        }
     };
 }
 pub(crate) use model;
@@ -76,6 +84,19 @@ fn server() -> String {
 fn run_on_server(statement: &str) {
     let mut connection = PgConnection::establish(&server()).expect("connect to the server of MORANGO_POSTGRES_URL");
     connection.batch_execute(statement).expect(statement);
+}
+
+/// The application's tables: the statements that make them.
+pub(crate) type Tables = &'static str;
+
+/// The tables as this database takes them.
+pub(crate) const fn tables(statements: &'static str, _: fn() -> Vec<MemoryModel>) -> Tables {
+    statements
+}
+
+/// So many as a database does in the blink of an eye: all of them.
+pub(crate) const fn many(number: usize) -> usize {
+    number
 }
 
 /// A statement of a story as this database takes it.

@@ -16,16 +16,34 @@ mod concurrency;
 mod conflicts;
 #[path = "../dequeue.rs"]
 mod dequeue;
+#[path = "../dequeue_apart.rs"]
+mod dequeue_apart;
 #[path = "../deserialize.rs"]
 mod deserialize;
 #[path = "../library.rs"]
 mod library;
+#[path = "../merging.rs"]
+mod merging;
 #[path = "../notebook.rs"]
 mod notebook;
+#[path = "../other_tables.rs"]
+mod other_tables;
+#[path = "../rows.rs"]
+mod rows;
 #[path = "../serializing.rs"]
 mod serializing;
+#[path = "../serializing_apart.rs"]
+mod serializing_apart;
+#[path = "../sql.rs"]
+mod sql;
+#[path = "../transaction.rs"]
+mod transaction;
+#[path = "../transfers.rs"]
+mod transfers;
 #[path = "../trees.rs"]
 mod trees;
+#[path = "../triggers.rs"]
+mod triggers;
 #[path = "../unique.rs"]
 mod unique;
 #[path = "../waiting.rs"]

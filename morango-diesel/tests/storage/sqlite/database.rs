@@ -7,6 +7,7 @@ use std::process::Command;
 use diesel::connection::Connection as _;
 use diesel::prelude::*;
 use morango_diesel::SqliteStorage;
+use morango_memory::MemoryModel;
 use tempfile::TempDir;
 
 pub(crate) type Storage = SqliteStorage;
@@ -16,9 +17,16 @@ pub(crate) type Key = diesel::sql_types::Text;
 
 /// A model of the application.
 macro_rules! model {
-    ($($item:tt)*) => {
+    ($model:ident in $table:ident: $($item:tt)*) => {
         #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Syncable)]
+        #[diesel(table_name = $table)]
         $($item)*
+
+        impl super::rows::Kept for $model {
+            fn all(connection: &mut super::database::Connection) -> Vec<Self> {
+                $table::table.order($table::id).select(Self::as_select()).load(connection).expect("the rows")
+            }
+        }
     };
 }
 pub(crate) use model;
@@ -64,6 +72,19 @@ impl Database {
 pub(crate) fn run_python(program: &str) {
     let done = Command::new("python3").args(["-c", program]).output().expect("run python3");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// The application's tables: the statements that make them.
+pub(crate) type Tables = &'static str;
+
+/// The tables as this database takes them.
+pub(crate) const fn tables(statements: &'static str, _: fn() -> Vec<MemoryModel>) -> Tables {
+    statements
+}
+
+/// So many as a database does in the blink of an eye: all of them.
+pub(crate) const fn many(number: usize) -> usize {
+    number
 }
 
 /// A statement of a story as this database takes it.

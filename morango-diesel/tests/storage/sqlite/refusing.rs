@@ -6,7 +6,7 @@
 use morango::ErrorKind;
 use morango::port::{Storage as _, WaitingKind};
 
-use super::cascades::{self, hold};
+use super::cascades;
 use super::database::{IS_CAPTURED, MARKED};
 use super::faults::with_shelf;
 use super::library::{Device, PROFILE, deleted, everything, foreign_book, go_on, kinds, order, retitled};
@@ -131,7 +131,7 @@ fn a_deletion_waits_where_it_would_take_a_change_made_here_that_could_not_be_ser
 
     assert_eq!((report.deleted, kinds(&report.failures)), (0, vec![WaitingKind::LocalChangeWaits]), "{report:?}");
     assert!(report.failures[0].reason.contains(&book.id.to_string()), "{:?}", report.failures);
-    assert_eq!(hold(&mut device, "books"), 1);
+    assert_eq!(device.number("SELECT count(*) FROM books"), 1);
     assert_eq!(device.number("SELECT count(*) FROM morango_mark WHERE reason IS NOT NULL"), 1);
     device.run("UPDATE books SET blurb = 'mended'");
     assert_eq!(device.deserialize().deleted, 2);
