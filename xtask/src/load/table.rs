@@ -22,7 +22,7 @@ a moment. Neither is a failure: the sync goes on by itself.
 
 /// A whole report in Markdown.
 pub(super) fn report(rounds: &[Round], machine: &str) -> String {
-    format!("# Many at once\n\nMeasured by `cargo xtask load` in one run: {machine}.\n\n{METHOD}\n{}", table(rounds))
+    format!("# Many at once\n\nMeasured by `cargo xtask load`: {machine}.\n\n{METHOD}\n{}", table(rounds))
 }
 
 /// The table alone: a line for each sync of all.
