@@ -5,6 +5,7 @@
 
 mod bench;
 mod fuzz;
+mod load;
 mod matrix;
 mod postgres;
 mod python;
@@ -26,6 +27,8 @@ cargo xtask bench [--small] [--full] [--writer] [--only SCENARIO] [--engine NAME
                                how fast and how small a sync is, beside the Python package and the floor; --again tells the
                                run before once more
 cargo xtask bench --micro      the pure parts alone: how long each takes; --instructions counts them with valgrind
+cargo xtask load [--only DATABASE] [--documentation]
+                               20 devices at once on SQLite, 200 on PostgreSQL with four server processes: fails if one of them does
 cargo xtask fuzz [--minutes M] [--only NAME] [--jobs N]
                                every fuzz target for M minutes, N of them at once
 cargo xtask fuzz --only NAME --input FILE
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         ["test", "--long"] => test::run(None, Length::Long),
         ["test", "--only", name, "--long"] => test::run(Some(name), Length::Long),
         ["bench", options @ ..] => bench::run(options),
+        ["load", options @ ..] => load::run(options),
         ["fuzz", options @ ..] => fuzz::run(options),
         ["simulate", options @ ..] => simulate::run(options),
         ["python"] => python::print(),

@@ -57,15 +57,6 @@ mod faults {
         };
     }
 
-    /// Those of one server and clients whose databases are no matter.
-    macro_rules! stories_of_many {
-        ($server:ident) => {
-            told_on! { $server, $server;
-                at_once::twenty_clients_at_once_are_all_served_and_end_equal,
-            }
-        };
-    }
-
     /// Those of a client whose database is a file.
     #[cfg(unix)]
     macro_rules! stories_of_files {
@@ -148,7 +139,9 @@ mod faults {
     mod client_on_sqlite {
         mod server_on_sqlite {
             stories!(Sqlite, Sqlite);
-            stories_of_many!(Sqlite);
+            told_on! { Sqlite, Sqlite;
+                at_once::twenty_clients_at_once_are_all_served_by_one_process_and_end_equal,
+            }
             #[cfg(unix)]
             stories_of_files!(Sqlite);
             stories_of_disks!();
@@ -157,6 +150,9 @@ mod faults {
 
         mod server_on_postgres {
             stories!(Sqlite, Postgres);
+            told_on! { Sqlite, Postgres;
+                at_once::forty_clients_at_once_are_all_served_by_three_processes_on_one_database_and_end_equal,
+            }
             #[cfg(unix)]
             stories_of_files!(Postgres);
             stories_of_connected_servers!(Sqlite);
@@ -179,7 +175,6 @@ mod faults {
 
         mod server_on_postgres {
             stories!(Postgres, Postgres);
-            stories_of_many!(Postgres);
             stories_of_connected_clients!(Postgres);
             stories_of_connected_servers!(Postgres);
             stories_of_connections!(Postgres, Postgres);

@@ -28,9 +28,9 @@ use super::going_on::Pair;
 const ON_A_SERVER: Between = Between { client: Database::Sqlite, server: Database::Postgres };
 
 /// A server of this device's database in a process of its own, and where it answers.
-fn serve(device: &Device, held: &str) -> (Process, String) {
+pub(super) fn serve(device: &Device, held: &str) -> (Process, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_device_peer"));
-    command.args(["serve", device.postgres_url(), "127.0.0.1:0"]).args(held.split_whitespace());
+    command.args(["serve", &device.place(), "127.0.0.1:0"]).args(held.split_whitespace());
     let mut process = Process::start(&mut command);
     let url = process.says();
     (process, url)

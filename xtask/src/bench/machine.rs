@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 /// One line: date, processor, memory, system, and the compiler.
-pub(super) fn describe() -> String {
+pub(crate) fn describe() -> String {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let processor = line_of("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown make".to_owned());
     let memory = line_of("/proc/meminfo", "MemTotal").and_then(|text| text.split(' ').next()?.parse::<u64>().ok());

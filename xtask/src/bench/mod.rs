@@ -4,13 +4,13 @@
 //! and date. `plan` says what is measured in which order; everything goes into one list, which is printed as tables, held
 //! against the goals, written as JSON after each figure, and drawn. What fails is told at the end and takes nothing else with it.
 
-mod figure;
+pub(crate) mod figure;
 mod goals;
 mod line;
-mod machine;
+pub(crate) mod machine;
 mod micro;
 mod pair;
-mod peer;
+pub(crate) mod peer;
 mod picture;
 mod plan;
 mod scenarios;
@@ -19,7 +19,6 @@ mod transfers;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Instant;
 
 use serde_json::Value;
@@ -129,7 +128,7 @@ pub(crate) fn run(words: &[&str]) -> Result<(), String> {
         Asked::Micro => return micro::time(),
         Asked::Instructions => return micro::count(),
     };
-    run::complete(&mut run::cargo(&["build", "--release", "--package", "morango-tests", "--bin", "bench_peer"]))?;
+    peer::build_our_program()?;
     // Made now, so that its making falls into no step; who measures ours alone needs no Python.
     if bench.options.engine.as_deref() != Some("rust-rust") {
         python::interpreter()?;
@@ -168,10 +167,7 @@ impl Bench {
         };
         let server = self.postgres.insert(server);
         self.databases += 1;
-        let (address, _) = server.url().rsplit_once('/').ok_or("the URL of the server names no database")?;
-        let url = format!("{address}/measured_{}", self.databases);
-        run::complete(Command::new(peer::our_program()).args(["--create-database", &url]))?;
-        Ok(url)
+        peer::create_database(server, &format!("measured_{}", self.databases))
     }
 
     /// Keeps a figure, says it at once, and writes down all there are: a benchmark is long, and somebody may be waiting.
@@ -232,7 +228,8 @@ fn read(path: &Path) -> Result<String, String> {
     fs::read_to_string(path).map_err(|error| format!("failed to read {}: {error}", path.display()))
 }
 
-fn write(path: &Path, text: &str) -> Result<(), String> {
+/// Writes a file, and makes the folder that it lies in.
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), String> {
     let folder = path.parent().unwrap_or(path);
     fs::create_dir_all(folder).map_err(|error| format!("failed to make {}: {error}", folder.display()))?;
     fs::write(path, text).map_err(|error| format!("failed to write {}: {error}", path.display()))

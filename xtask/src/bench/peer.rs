@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::{python, run};
+use crate::{postgres, python, run};
 
 /// Whose program it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +59,19 @@ pub(crate) fn our_program() -> PathBuf {
     run::target().join("release").join("bench_peer")
 }
 
+/// Builds it.
+pub(crate) fn build_our_program() -> Result<(), String> {
+    run::complete(&mut run::cargo(&["build", "--release", "--package", "morango-tests", "--bin", "bench_peer"]))
+}
+
+/// Makes an empty database of a PostgreSQL server, and says by which URL it is reached.
+pub(crate) fn create_database(server: &postgres::Server, name: &str) -> Result<String, String> {
+    let (address, _) = server.url().rsplit_once('/').ok_or("the URL of the server names no database")?;
+    let url = format!("{address}/{name}");
+    run::complete(Command::new(our_program()).args(["--create-database", &url]))?;
+    Ok(url)
+}
+
 impl Peer {
     /// Starts a peer here, whose folder is made.
     pub(crate) fn start(make: Make, seat: &Seat) -> Result<Self, String> {
@@ -103,14 +116,24 @@ impl Peer {
 
     /// Tells the peer to do something, and waits until it is done.
     pub(crate) fn ask(&mut self, command: &Value) -> Result<Value, String> {
+        self.tell(command)?;
+        self.hear(command)
+    }
+
+    /// Tells the peer to do something, and does not wait.
+    pub(crate) fn tell(&mut self, command: &Value) -> Result<(), String> {
         let input = self.input.as_mut().expect("it is open until the peer is dropped");
         writeln!(input, "{command}")
             .and_then(|()| input.flush())
-            .map_err(|error| format!("failed to tell a measured peer {}: {error}", command["do"]))?;
+            .map_err(|error| format!("failed to tell a measured peer {}: {error}", command["do"]))
+    }
+
+    /// Waits until what the peer was told is done, and says what came of it.
+    pub(crate) fn hear(&mut self, told: &Value) -> Result<Value, String> {
         let mut answer = self.answer()?;
         match answer.get("error") {
             None => Ok(answer["ok"].take()),
-            Some(error) => Err(format!("a measured peer failed to {}: {}", command["do"], error["message"])),
+            Some(error) => Err(format!("a measured peer failed to {}: {}", told["do"], error["message"])),
         }
     }
 

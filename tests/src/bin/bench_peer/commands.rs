@@ -1,5 +1,7 @@
 //! What the measured peer can be told: the commands of the Python peer that a measurement needs, and a few of its own.
 
+use std::path::Path;
+
 use morango::client::HttpPeer;
 use morango::id::CertificateId;
 use morango::port::Credentials;
@@ -8,9 +10,12 @@ use morango_diesel::Syncable;
 use morango_examples::school::{self, Dataset};
 use serde_json::{Value, json};
 
+use crate::answers::Answers;
+use crate::crowd::Crowd;
 use crate::home::{Home, over};
+use crate::watch::Watch;
 use crate::writer::Writer;
-use crate::{Outcome, capture, data, floor, partitions};
+use crate::{Outcome, capture, data, floor, holdings, partitions};
 
 /// The compression that a peer elsewhere is spoken to with, unless an application chooses another.
 const COMPRESSION_LEVEL: u32 = 2;
@@ -19,12 +24,15 @@ const COMPRESSION_LEVEL: u32 = 2;
 pub(crate) struct Peer {
     home: Home,
     engine: Engine,
+    answers: Answers,
     writer: Option<Writer>,
+    watch: Option<Watch>,
+    crowd: Option<Crowd>,
 }
 
 impl Peer {
-    pub(crate) fn new(home: Home, engine: Engine) -> Self {
-        Self { home, engine, writer: None }
+    pub(crate) fn new(home: Home, engine: Engine, answers: Answers) -> Self {
+        Self { home, engine, answers, writer: None, watch: None, crowd: None }
     }
 
     /// Does what a command says. Of what it does not name, nothing is assumed.
@@ -60,8 +68,30 @@ impl Peer {
             "stop_writer" => self.writer.take().ok_or("no writer writes")?.stop(),
             "floor" => floor::measure(text(command, "database")?, number(command, "records")?),
             "capture" => capture::measure(text(command, "folder")?, number(command, "records")?),
+            "answers" => Ok(self.answers.told()),
+            "holdings" => holdings::of(&self.engine, &self.home),
+            "start_watch" => {
+                self.watch = Some(Watch::start(&self.home)?);
+                Ok(Value::Null)
+            }
+            "stop_watch" => self.watch.take().ok_or("nobody watches")?.stop(),
+            "gather" => {
+                let (folder, dataset) = (Path::new(text(command, "folder")?), text(command, "dataset")?);
+                let numbers = (number(command, "devices")?, number(command, "records")?);
+                self.crowd = Some(Crowd::gather(folder, &texts(command, "urls")?, dataset, numbers)?);
+                Ok(Value::Null)
+            }
+            "sync_all" => {
+                let round = usize::try_from(number(command, "round")?)?;
+                Ok(self.crowd()?.sync(&texts(command, "urls")?, round))
+            }
+            "holdings_of_all" => self.crowd()?.holdings(),
             other => Err(format!("no command {other:?}").into()),
         }
+    }
+
+    fn crowd(&self) -> Outcome<&Crowd> {
+        Ok(self.crowd.as_ref().ok_or("nobody was gathered")?)
     }
 
     fn create_root(&self) -> Outcome<Value> {
@@ -116,6 +146,12 @@ impl Peer {
 
 pub(crate) fn text<'a>(command: &'a Value, name: &str) -> Outcome<&'a str> {
     command[name].as_str().ok_or_else(|| format!("`{name}` is no text").into())
+}
+
+fn texts(command: &Value, name: &str) -> Outcome<Vec<String>> {
+    let texts: Option<Vec<String>> =
+        command[name].as_array().and_then(|list| list.iter().map(|it| it.as_str().map(str::to_owned)).collect());
+    texts.ok_or_else(|| format!("`{name}` is no list of texts").into())
 }
 
 fn number(command: &Value, name: &str) -> Outcome<u64> {

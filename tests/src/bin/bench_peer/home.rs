@@ -58,6 +58,14 @@ impl Home {
         }
     }
 
+    /// Where it is, for people: the path of a file.
+    pub(crate) fn location(&self) -> String {
+        match self {
+            Self::Sqlite(storage) => storage.location(),
+            Self::Postgres(storage) => storage.location(),
+        }
+    }
+
     /// A connection of the application's own.
     pub(crate) fn connect(&self) -> morango::Result<Connection> {
         match self {

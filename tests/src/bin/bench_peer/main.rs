@@ -1,4 +1,4 @@
-//! The measured peer of `cargo xtask bench`: a device in a process of its own, told what to do on its standard input.
+//! The measured peer of `cargo xtask bench` and `cargo xtask load`: a device in a process of its own, told what to do on its standard input.
 //!
 //! It speaks as the Python peer of the tests does: one JSON line says that it is ready and where it answers, then each line
 //! on standard input is a command and gets one line as its answer, `{"ok": RESULT}` or `{"error": {"message": …}}`. It ends
@@ -10,12 +10,16 @@
 //! ```
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program speaks on its standard output")]
 
+mod answers;
 mod capture;
 mod commands;
+mod crowd;
 mod data;
 mod floor;
+mod holdings;
 mod home;
 mod partitions;
+mod watch;
 mod writer;
 
 use std::error::Error;
@@ -26,6 +30,7 @@ use morango::server::Server;
 use morango_tests::device::SchoolAccounts;
 use serde_json::{Value, json};
 
+use answers::Answers;
 use commands::Peer;
 use home::Home;
 
@@ -52,8 +57,9 @@ fn main() -> ExitCode {
 fn serve(database: &str) -> Outcome {
     let home = Home::open(database)?;
     let engine = home.engine()?;
-    let server = Server::bind(engine.router(SchoolAccounts::admin()), "127.0.0.1:0")?;
-    let mut peer = Peer::new(home, engine);
+    let answers = Answers::default();
+    let server = Server::bind(answers.counted(engine.router(SchoolAccounts::admin())), "127.0.0.1:0")?;
+    let mut peer = Peer::new(home, engine, answers);
     println!("{}", json!({"ready": true, "url": server.url()}));
     for line in std::io::stdin().lock().lines() {
         let answer = match obey(&mut peer, &line?) {
