@@ -6,6 +6,7 @@
 mod bench;
 mod fuzz;
 mod matrix;
+mod memory;
 mod postgres;
 mod python;
 mod run;
