@@ -22,6 +22,7 @@ def main():
     arguments = parse_arguments()
     answers = take_stdout()
     load(arguments)
+    project.prepare_database()
     sys.stdin.reconfigure(encoding="utf-8")
     live(arguments, sys.stdin, answers)
 
@@ -39,11 +40,10 @@ def load(arguments):
 
 
 def live(arguments, lines, answers):
-    """Serve, and answer each line, to the last one; then be gone."""
+    """Serve from a database that lacks nothing, and answer each line, to the last one; then be gone."""
     pace.count()
     if not arguments.unhurried:
         pace.hurry()
-    project.prepare_database()
 
     from commands import COMMANDS
     from commands.peer import without_capabilities

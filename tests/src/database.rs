@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
@@ -13,16 +13,17 @@ use diesel::sql_query;
 use diesel::sql_types::{BigInt, Text};
 use diesel::sqlite::SqliteConnection;
 use morango::engine::EngineBuilder;
+use morango::model::Registry;
 use morango::port::Storage as _;
 use morango::prelude::*;
 use morango_diesel::{PostgresStorage, Rows, SqliteStorage, Syncable};
 use morango_examples::school;
 
 use crate::device::Restoring;
-use crate::postgres::TestDatabase;
+use crate::postgres::{Template, TestDatabase};
 
 /// A kind of database that a device may be on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Database {
     /// A file.
     Sqlite,
@@ -36,17 +37,42 @@ pub trait AnyRow: Syncable + Rows<SqliteConnection> + Rows<PgConnection> {}
 impl<M: Syncable + Rows<SqliteConnection> + Rows<PgConnection>> AnyRow for M {}
 
 /// The storage of a device.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) enum Home {
     Sqlite(SqliteStorage),
     /// The database goes when the last device on it does.
-    Postgres(PostgresStorage, Arc<TestDatabase>),
+    Postgres(PostgresStorage, Arc<TestDatabase>, Idle),
 }
 
 /// A connection of an application to its database.
 pub(crate) enum Connection {
     Sqlite(SqliteConnection),
-    Postgres(PgConnection),
+    Postgres(Lease),
+}
+
+/// The application's connection that nobody uses at the moment: for each the server starts a process, which takes longer than what is
+/// mostly asked of it.
+pub(crate) type Idle = Arc<Mutex<Option<PgConnection>>>;
+
+/// A connection to a server. It may be used again where it is known what was done with it.
+pub(crate) struct Lease {
+    connection: Option<PgConnection>,
+    idle: Option<Idle>,
+}
+
+/// What every database of the server begins with: the application's tables, and the engine's own.
+static WITH_TABLES: LazyLock<Template> = LazyLock::new(|| {
+    Template::make(|url| {
+        let storage = PostgresStorage::open(url).expect("a database of the server");
+        make_postgres_tables(&mut storage.connect().expect("a connection to it"));
+        let registry = Registry::collect().expect("the models fit together");
+        storage.prepare(&Arc::new(registry)).expect("the engine's tables and triggers");
+    })
+});
+
+fn make_postgres_tables(connection: &mut PgConnection) {
+    school::create_postgres_tables(connection).expect("the school's tables");
+    crate::sampler::create_postgres_table(connection).expect("the sampler's table");
 }
 
 /// A connection of somebody else, within a transaction that they have not ended. It is undone when this is dropped.
@@ -71,7 +97,10 @@ macro_rules! over {
     ($connection:expr, $name:ident => $work:expr) => {
         match $connection {
             $crate::database::Connection::Sqlite($name) => $work,
-            $crate::database::Connection::Postgres($name) => $work,
+            $crate::database::Connection::Postgres(lease) => {
+                let $name = lease.connection();
+                $work
+            }
         }
     };
 }
@@ -88,21 +117,16 @@ impl Home {
                 crate::sampler::create_table(&mut connection).expect("the sampler's table");
                 Self::Sqlite(storage)
             }
-            Database::Postgres => Self::of_school(TestDatabase::create()),
+            Database::Postgres => Self::over(&Arc::new(TestDatabase::like(&WITH_TABLES))),
         }
     }
 
     /// Makes a database of this server, with the application's tables.
     pub(crate) fn on_server(url: &str) -> Self {
-        Self::of_school(TestDatabase::create_on(url))
-    }
-
-    fn of_school(database: TestDatabase) -> Self {
-        let storage = PostgresStorage::open(database.url()).expect("a database of the server");
-        let mut connection = storage.connect().expect("a connection to it");
-        school::create_postgres_tables(&mut connection).expect("the school's tables");
-        crate::sampler::create_postgres_table(&mut connection).expect("the sampler's table");
-        Self::Postgres(storage, Arc::new(database))
+        let database = TestDatabase::create_on(url);
+        let mut connection = PgConnection::establish(database.url()).expect("a connection to it");
+        make_postgres_tables(&mut connection);
+        Self::over(&Arc::new(database))
     }
 
     /// The same database, opened anew: no connection is shared. Locks are waited for so long.
@@ -112,9 +136,9 @@ impl Home {
                 let again = SqliteStorage::builder(storage.location()).busy_timeout(patience).open();
                 Self::Sqlite(again.expect("the database file"))
             }
-            Self::Postgres(_, database) => {
+            Self::Postgres(_, database, _) => {
                 let again = PostgresStorage::builder(database.url()).lock_timeout(patience).open();
-                Self::Postgres(again.expect("the database of the server"), Arc::clone(database))
+                Self::Postgres(again.expect("the database of the server"), Arc::clone(database), Idle::default())
             }
         }
     }
@@ -122,7 +146,7 @@ impl Home {
     /// A storage over a database of the server.
     pub(crate) fn over(database: &Arc<TestDatabase>) -> Self {
         let storage = PostgresStorage::open(database.url()).expect("a database of the server");
-        Self::Postgres(storage, Arc::clone(database))
+        Self::Postgres(storage, Arc::clone(database), Idle::default())
     }
 
     /// Which kind of database it is.
@@ -148,8 +172,8 @@ impl Home {
                 std::fs::copy(backup, &file).expect("the backup is put back");
                 Self::Sqlite(SqliteStorage::open(&file).expect("a database file"))
             }
-            (Self::Postgres(storage, database), Kept::Database(backup)) => {
-                drop(storage);
+            (Self::Postgres(storage, database, idle), Kept::Database(backup)) => {
+                drop((storage, idle));
                 database.take_over(backup);
                 Self::over(&database)
             }
@@ -173,16 +197,46 @@ impl Home {
     pub(crate) fn builder(&self) -> EngineBuilder {
         match self {
             Self::Sqlite(storage) => Engine::builder(storage.clone()),
-            Self::Postgres(storage, _) => Engine::builder(storage.clone()),
+            Self::Postgres(storage, ..) => Engine::builder(storage.clone()),
         }
     }
 
+    /// A new connection, for anything: who knows what another one would still see as it was.
     pub(crate) fn connect(&self) -> Connection {
         match self {
             Self::Sqlite(storage) => Connection::Sqlite(storage.connect().expect("a connection to the database")),
-            Self::Postgres(storage, _) => {
-                Connection::Postgres(storage.connect().expect("a connection to the database"))
+            Self::Postgres(storage, _, idle) => {
+                take_idle(idle);
+                let connection = storage.connect().expect("a connection to the database");
+                Connection::Postgres(Lease { connection: Some(connection), idle: None })
             }
+        }
+    }
+
+    /// A connection for what leaves it as it was: to read, and to save rows.
+    pub(crate) fn lease(&self) -> Connection {
+        let Self::Postgres(storage, _, idle) = self else { return self.connect() };
+        // It may have been cut since.
+        let alive = take_idle(idle).and_then(|mut it| it.batch_execute("SELECT 1").is_ok().then_some(it));
+        let connection = alive.unwrap_or_else(|| storage.connect().expect("a connection to the database"));
+        Connection::Postgres(Lease { connection: Some(connection), idle: Some(Arc::clone(idle)) })
+    }
+}
+
+fn take_idle(idle: &Idle) -> Option<PgConnection> {
+    idle.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+impl Lease {
+    pub(crate) fn connection(&mut self) -> &mut PgConnection {
+        self.connection.as_mut().expect("it is there until it is given back")
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(idle) = self.idle.take().filter(|_| !std::thread::panicking()) {
+            *idle.lock().unwrap_or_else(PoisonError::into_inner) = self.connection.take();
         }
     }
 }

@@ -73,7 +73,7 @@ impl Device {
                 self.sql(&format!("VACUUM INTO {}", quoted(&path.display().to_string())));
                 Backup(Kept::File(path))
             }
-            Home::Postgres(_, database) => {
+            Home::Postgres(_, database, _) => {
                 let database = Arc::clone(database);
                 let backup = database.copy();
                 self.home = Home::over(&database);
@@ -121,7 +121,7 @@ impl Device {
     /// The URL of the database of a device on PostgreSQL.
     pub fn postgres_url(&self) -> &str {
         match &self.home {
-            Home::Postgres(_, database) => database.url(),
+            Home::Postgres(_, database, _) => database.url(),
             Home::Sqlite(_) => panic!("{} is not on PostgreSQL", self.name),
         }
     }
@@ -136,7 +136,7 @@ impl Device {
     pub fn place(&self) -> String {
         match &self.home {
             Home::Sqlite(_) => self.database().display().to_string(),
-            Home::Postgres(_, database) => database.url().to_owned(),
+            Home::Postgres(_, database, _) => database.url().to_owned(),
         }
     }
 
@@ -189,7 +189,7 @@ impl Device {
 
     /// A connection as the application has it, on whichever database it is.
     pub(crate) fn connection(&self) -> Connection {
-        self.home.connect()
+        self.home.lease()
     }
 
     /// The application makes a row.

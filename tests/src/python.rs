@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::database::{Database, quoted};
 use crate::postgres::TestDatabase;
-use crate::stem::{self, Wanted};
+use crate::stem::{self, Variety, Wanted};
 
 /// The version of the package that `MORANGO_PYTHON` runs.
 const CURRENT: &str = "0.8.15";
@@ -94,6 +94,10 @@ impl Kind {
         matches!(self.version, "0.5.6" | "0.6.7")
     }
 
+    fn variety(&self, flags: &[&str]) -> Variety {
+        Variety::new(self.interpreter(), flags, self.database)
+    }
+
     fn interpreter(&self) -> OsString {
         let variable = match self.version {
             CURRENT => "MORANGO_PYTHON".to_owned(),
@@ -121,20 +125,27 @@ impl PythonPeer {
     /// Starts a peer of this kind on a new database. What it needs of files has this name and lies in this folder.
     pub fn of_kind(kind: Kind, folder: &Path, name: &str, flags: &[&str]) -> Self {
         let log = folder.join(name).with_extension("log");
-        let database = match kind.database {
-            Database::Sqlite => return Self::launch(kind, log.with_extension("db").as_os_str(), log, flags),
-            Database::Postgres => TestDatabase::create(),
-        };
-        let mut peer = Self::launch(kind, database.url().as_ref(), log, flags);
-        peer.database = Some(database);
-        peer
+        match kind.database {
+            Database::Sqlite => Self::launch(kind, log.with_extension("db").as_os_str(), log, flags),
+            Database::Postgres => {
+                let database = kind.variety(flags).new_database();
+                let url = database.url().to_owned();
+                Self::launch_on(kind, url.as_ref(), Some(database), log, flags)
+            }
+        }
     }
 
     fn launch(kind: Kind, database: &OsStr, log: PathBuf, flags: &[&str]) -> Self {
+        Self::launch_on(kind, database, None, log, flags)
+    }
+
+    /// Starts a peer at this place, which is that of `copy` if it is a new database of the server.
+    fn launch_on(kind: Kind, place: &OsStr, copy: Option<TestDatabase>, log: PathBuf, flags: &[&str]) -> Self {
         let without = kind.without.iter().map(|capability| capability.as_str()).collect();
-        let line = stem::fork(&Wanted { interpreter: kind.interpreter(), database, flags, without, log: &log });
+        let (variety, is_copy) = (kind.variety(flags), copy.is_some());
+        let line = stem::fork(&Wanted { variety, database: place, is_copy, without, log: &log });
         let (url, instance_id) = (String::new(), String::new());
-        let mut peer = Self { line: BufReader::new(line), log, url, instance_id, kind, database: None };
+        let mut peer = Self { line: BufReader::new(line), log, url, instance_id, kind, database: copy };
         let ready = peer.answer();
         peer.url = text(&ready, "url");
         peer.instance_id = text(&ready, "instance_id");

@@ -1,7 +1,8 @@
 //! Where Python peers come from: processes that have loaded the package, one for each kind of peer, and fork a peer for each story.
 //!
-//! Loading takes a second or two of a core each time, which with a thousand peers is most of what the stories take. A stem lives as
-//! long as the program of the tests: the end of its input is its sign to go.
+//! Loading takes a second or two of a core each time, which with a thousand peers is most of what the stories take; making the tables of
+//! a new database takes another good part, and so a stem has them in a template. It lives as long as the program of the tests: the end
+//! of its input is its sign to go.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -9,33 +10,44 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::database::Database;
+use crate::postgres::{Template, TestDatabase};
+
 /// How long a peer may take from being forked to calling us. It has nothing to do until then.
 const CALL_SECONDS_MAX: u64 = 60;
 
-/// What peers of one stem have in common: the interpreter, and the flags that were given before the package was loaded.
-type Variety = Vec<OsString>;
+/// What peers of one stem have in common: the interpreter, the flags that were given before the package was loaded, and the kind of
+/// their databases.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Variety {
+    interpreter: OsString,
+    flags: Vec<String>,
+    database: Database,
+}
 
 static STEMS: Mutex<Option<HashMap<Variety, Stem>>> = Mutex::new(None);
 
 /// A process that forks peers.
-#[derive(Debug)]
 struct Stem {
     input: ChildStdin,
     /// Nobody waits for it: it goes when we do.
     _child: Child,
+    /// What new databases are copies of, on a server.
+    template: Option<Arc<Template>>,
 }
 
 /// Where and as what a peer is to live.
 #[derive(Debug)]
 pub(crate) struct Wanted<'a> {
-    pub(crate) interpreter: OsString,
+    pub(crate) variety: Variety,
     pub(crate) database: &'a OsStr,
-    pub(crate) flags: &'a [&'a str],
+    /// Whether the database is one of [`Variety::new_database`].
+    pub(crate) is_copy: bool,
     /// Capabilities that it is to do without.
     pub(crate) without: Vec<&'static str>,
     pub(crate) log: &'a Path,
@@ -48,15 +60,19 @@ pub(crate) fn fork(wanted: &Wanted<'_>) -> TcpStream {
     let text = |path: &OsStr| path.to_str().expect("a path of UTF-8").to_owned();
     let asked = json!({
         "database": text(wanted.database),
+        "is_copy": wanted.is_copy,
         "without": wanted.without,
         "log": text(wanted.log.as_os_str()),
         "port": port,
     });
-    let mut stems = STEMS.lock().unwrap_or_else(PoisonError::into_inner);
-    let stem = stems.get_or_insert_default().entry(wanted.variety()).or_insert_with(|| Stem::start(wanted));
-    stem.ask(&asked);
-    drop(stems);
+    with_stem(&wanted.variety, |stem| stem.ask(&asked));
     called(&listener)
+}
+
+/// Does something with the stem of a variety, which is started if it is not there.
+fn with_stem<R>(variety: &Variety, work: impl FnOnce(&mut Stem) -> R) -> R {
+    let mut stems = STEMS.lock().unwrap_or_else(PoisonError::into_inner);
+    work(stems.get_or_insert_default().entry(variety.clone()).or_insert_with(|| Stem::start(variety)))
 }
 
 /// The line of whoever calls.
@@ -78,27 +94,39 @@ fn called(listener: &TcpListener) -> TcpStream {
     }
 }
 
-impl Wanted<'_> {
-    fn variety(&self) -> Variety {
-        let words = [self.interpreter.as_os_str(), self.kind_of_database()].map(OsString::from);
-        words.into_iter().chain(self.flags.iter().map(OsString::from)).collect()
+impl Variety {
+    /// Peers with this interpreter and these flags, whose databases are of this kind.
+    pub(crate) fn new(interpreter: OsString, flags: &[&str], database: Database) -> Self {
+        Self { interpreter, flags: flags.iter().map(|flag| (*flag).to_owned()).collect(), database }
     }
 
-    /// A database like the one that is wanted, which nobody opens.
-    fn kind_of_database(&self) -> &'static OsStr {
-        let is_postgres = self.database.to_str().is_some_and(|database| database.starts_with("postgres"));
-        OsStr::new(if is_postgres { "postgres://nobody@127.0.0.1/none" } else { "none" })
+    /// A new database of the server for such a peer, with its tables.
+    pub(crate) fn new_database(&self) -> TestDatabase {
+        let template = with_stem(self, |stem| stem.template.clone());
+        TestDatabase::like(&template.expect("peers of this variety are on a server"))
     }
 }
 
 impl Stem {
-    fn start(wanted: &Wanted<'_>) -> Self {
+    fn start(variety: &Variety) -> Self {
+        match variety.database {
+            Database::Sqlite => Self::start_at(variety, "sqlite"),
+            Database::Postgres => {
+                let mut stem = None;
+                let template = Template::make(|url| stem = Some(Self::start_at(variety, url)));
+                let stem = stem.expect("it was started to fill the template");
+                Self { template: Some(Arc::new(template)), ..stem }
+            }
+        }
+    }
+
+    /// Starts one whose template is at this place.
+    fn start_at(variety: &Variety, place: &str) -> Self {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("python_peer").join("stem.py");
-        let mut child = Command::new(&wanted.interpreter)
+        let mut child = Command::new(&variety.interpreter)
             .arg(program)
-            .arg("--database")
-            .arg(wanted.kind_of_database())
-            .args(wanted.flags)
+            .args(["--database", place])
+            .args(&variety.flags)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -108,8 +136,8 @@ impl Stem {
         BufReader::new(child.stdout.take().expect("standard output is piped"))
             .read_line(&mut ready)
             .expect("it says something");
-        assert!(!ready.is_empty(), "the Python package cannot be loaded");
-        Self { input, _child: child }
+        assert!(!ready.is_empty(), "the Python package cannot be loaded, or makes no tables");
+        Self { input, _child: child, template: None }
     }
 
     fn ask(&mut self, wanted: &Value) {

@@ -7,6 +7,7 @@ mod bench;
 mod fuzz;
 mod load;
 mod matrix;
+mod memory;
 mod postgres;
 mod python;
 mod run;

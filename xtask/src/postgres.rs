@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use self::whom::{as_whom, own};
-use crate::{python, run};
+use crate::{memory, python, run};
 
 /// A running server. It is stopped, and its folder deleted, when this goes, however this program ends.
 pub(crate) struct Server {
@@ -32,6 +32,11 @@ pub(crate) enum Durability {
 const STARTS_MAX: u32 = 3;
 const READY_SECONDS_MAX: u64 = 30;
 const CONNECTIONS_MAX: u32 = 400;
+
+/// What a server need not do whose data nobody wants back, and whose databases live for a second: wait for the disk, write a log from
+/// which they could be made again elsewhere, and tidy them up.
+const OF_TESTS: [&str; 5] =
+    ["fsync=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0", "autovacuum=off"];
 
 /// Keeps the server: stops it as soon as whoever started it closes its standard input, on purpose or by being gone, and
 /// clears up.
@@ -85,7 +90,7 @@ impl Server {
             "dynamic_shared_memory_type=mmap".to_owned(),
         ];
         if durability == Durability::OfTests {
-            settings.extend(["fsync=off".to_owned(), "full_page_writes=off".to_owned()]);
+            settings.extend(OF_TESTS.map(str::to_owned));
         }
         let mut command = as_whom("sh");
         command.args(["-c", KEEPER, "keeper"]).arg(&place).arg(programs.join("postgres")).arg("-D").arg(&data);
@@ -136,21 +141,15 @@ pub(crate) fn serve() -> Result<(), String> {
     ended.map(|_| ()).map_err(|error| format!("failed to read the standard input: {error}"))
 }
 
-/// A folder in memory, on Linux, and how much room it must have for the databases of tests that run at one time.
+/// An empty folder that whoever runs the server may enter: in memory, where nothing has to be kept and there is room; below the
+/// target folder; or else with the temporary files.
 ///
 /// On a disk each database that is dropped makes the next ones slower: ext4 looks long for the number of a file that was not
 /// deleted a moment ago, and a database is three hundred files.
-const IN_MEMORY: &str = "/dev/shm";
-const IN_MEMORY_KIB_MIN: u64 = 3 << 20;
-
-/// An empty folder that whoever runs the server may enter: in memory, where nothing has to be kept and there is room; below the
-/// target folder; or else with the temporary files.
 fn place(durability: Durability) -> Result<PathBuf, String> {
     let name = format!("morango-postgres-{}", std::process::id());
-    let in_memory = Path::new(IN_MEMORY);
-    let is_roomy =
-        durability == Durability::OfTests && room_kib(in_memory).is_some_and(|room| room >= IN_MEMORY_KIB_MIN);
-    let parents = is_roomy.then(|| in_memory.to_owned()).into_iter().chain([run::target(), std::env::temp_dir()]);
+    let in_memory = memory::folder().filter(|_| durability == Durability::OfTests).map(Path::to_owned);
+    let parents = in_memory.into_iter().chain([run::target(), std::env::temp_dir()]);
     for parent in parents {
         let place = parent.join(&name);
         let _ = fs::remove_dir_all(&place);
@@ -166,14 +165,6 @@ fn place(durability: Durability) -> Result<PathBuf, String> {
     Err("failed to find a folder for PostgreSQL: it runs as `nobody` for root, and can enter neither the target folder \
          nor the one for temporary files"
         .to_owned())
-}
-
-/// How much room there is in a folder, in KiB, where it is known.
-fn room_kib(folder: &Path) -> Option<u64> {
-    let said = Command::new("df").arg("-Pk").arg(folder).stderr(Stdio::null()).output().ok()?;
-    let said = String::from_utf8_lossy(&said.stdout);
-    // A line of headings, then: file system, size, used, available.
-    said.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()
 }
 
 /// The folder of the server's programs: of the wheel, or of an installed server.

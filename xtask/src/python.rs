@@ -28,8 +28,13 @@ impl OlderPeer {
 
 /// Makes every interpreter of the Python peer and prints what to set for a test that is run by hand.
 pub(crate) fn print() -> Result<(), String> {
-    println!("export MORANGO_PYTHON={}", interpreter()?.display());
-    for peer in older_peers()? {
+    let (current, older) = std::thread::scope(|scope| {
+        let current = scope.spawn(interpreter);
+        let older = older_peers();
+        (current.join().expect("an environment is made or refused"), older)
+    });
+    println!("export MORANGO_PYTHON={}", current?.display());
+    for peer in older? {
         match &peer.interpreter {
             Ok(interpreter) => println!("export {}={}", peer.variable(), interpreter.display()),
             Err(reason) => println!("# {} cannot be had here: {reason}", peer.version),
@@ -54,14 +59,18 @@ pub(crate) fn older_peers() -> Result<Vec<OlderPeer>, String> {
         })
         .collect();
     versions.sort_by_key(|version| version.split('.').map(|part| part.parse::<u32>().unwrap_or(0)).collect::<Vec<_>>());
-    let peers = versions.into_iter().map(|version| {
+    let of_version = |version: String| {
         let requirements = folder.join(format!("requirements-{version}.txt"));
         let interpreter = environment(&format!("python-peer-{version}"), &requirements, starts_a_peer);
         // What could not be done is plain; why is what was said last.
         let interpreter = interpreter.map_err(|error| error.lines().last().unwrap_or_default().to_owned());
         OlderPeer { version, interpreter }
-    });
-    Ok(peers.collect())
+    };
+    // All at once: each of them waits for the network by turns, and works on one core.
+    Ok(std::thread::scope(|scope| {
+        let made: Vec<_> = versions.into_iter().map(|version| scope.spawn(|| of_version(version))).collect();
+        made.into_iter().map(|peer| peer.join().expect("an environment is made or refused")).collect()
+    }))
 }
 
 /// The folder of PostgreSQL's programs, from their wheel.
@@ -106,7 +115,8 @@ fn environment(name: &str, requirements: &Path, check: fn(&Path) -> Result<(), S
 
 /// Whether a peer starts on this interpreter: what installs need not run on every version of Python.
 fn starts_a_peer(interpreter: &Path) -> Result<(), String> {
-    let database = run::target().join(format!("peer-on-trial-{}.db", std::process::id()));
+    let environment = interpreter.ancestors().nth(2).expect("it lies in its environment");
+    let database = environment.join("peer-on-trial.db");
     let mut command = Command::new(interpreter);
     command.arg(peer_folder().join("peer.py")).arg("--database").arg(&database).stdin(Stdio::null());
     let output = command.output().map_err(|error| format!("failed to start {command:?}: {error}"));

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::matrix::Matrix;
+use crate::memory::Scratch;
 use crate::postgres;
 use crate::{python, run};
 
@@ -103,7 +104,8 @@ fn lints(_: &mut Count) -> Result<(), String> {
     ]))
 }
 
-/// Features are additive: each crate also stands with the fewest.
+/// Features are additive: each crate also stands with the fewest. Warnings are read and not made errors by the compiler's flags: those hold
+/// for everything, and all that is depended on would be checked once more with them.
 fn features(_: &mut Count) -> Result<(), String> {
     for arguments in [
         ["-p", "morango", "--no-default-features"].as_slice(),
@@ -113,7 +115,16 @@ fn features(_: &mut Count) -> Result<(), String> {
         &["-p", "morango-diesel"],
         &["-p", "morango-diesel", "--no-default-features", "--features", "postgres-bundled"],
     ] {
-        run::complete(run::cargo(&["check"]).args(arguments).env("RUSTFLAGS", "-D warnings"))?;
+        let mut warned = None;
+        run::complete_reading(run::cargo(&["check"]).args(arguments), |line| {
+            // Cargo counts them for each crate of ours: warning: `morango` (lib) generated 1 warning
+            if line.starts_with("warning: `") && line.contains(" generated ") {
+                warned = Some(line.to_owned());
+            }
+        })?;
+        if let Some(warned) = warned {
+            return Err(format!("cargo check {}: {warned}", arguments.join(" ")));
+        }
     }
     Ok(())
 }
@@ -154,9 +165,32 @@ fn tests(count: &mut Count) -> Result<(), String> {
     }
     // They are steps of their own.
     command.args(["--skip", KILLS, "--skip", PLANS]);
-    let _server = give_postgres(&mut command)?;
+    let _surroundings = surround(&mut command)?;
     run::complete_reading(&mut command, |line| count.read(line, kind_of))?;
     count.matrix.check(&older_peers.into_iter().map(|peer| peer.version).collect::<Vec<_>>())
+}
+
+/// What the tests' programs find around them. It goes with them.
+struct Surroundings {
+    _server: Option<postgres::Server>,
+    _scratch: Option<Scratch>,
+}
+
+/// Tests that run at one time, at least: while one waits, for the other side or for its turn, another has work to do.
+const TESTS_AT_ONCE_MIN: usize = 4;
+
+/// Has tests find a PostgreSQL server, and keep their files in memory: they kill processes, but nobody pulls the plug of this machine,
+/// and a disk takes milliseconds for each commit that is to outlast that.
+fn surround(command: &mut Command) -> Result<Surroundings, String> {
+    let scratch = Scratch::make();
+    if let Some(scratch) = &scratch {
+        command.env("TMPDIR", scratch.path());
+    }
+    if std::env::var_os("RUST_TEST_THREADS").is_none() {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        command.env("RUST_TEST_THREADS", cores.max(TESTS_AT_ONCE_MIN).to_string());
+    }
+    Ok(Surroundings { _server: give_postgres(command)?, _scratch: scratch })
 }
 
 /// Has a command find a PostgreSQL server: one that is started for it, unless somebody named one.
@@ -180,7 +214,7 @@ fn kills(count: &mut Count) -> Result<(), String> {
         Length::Long => KILLS_LONG,
     };
     command.env(KILLS_VARIABLE, kills.to_string());
-    let _server = give_postgres(&mut command)?;
+    let _surroundings = surround(&mut command)?;
     let mut killed = 0;
     let outcome = run::complete_reading(&mut command, |line| {
         count.read(line, |_| "stories of killed processes");
@@ -204,7 +238,7 @@ fn simulation(count: &mut Count) -> Result<(), String> {
         Length::Long => PLANS_LONG_MINUTES,
     };
     command.env(PLANS_VARIABLE, minutes.to_string());
-    let _server = give_postgres(&mut command)?;
+    let _surroundings = surround(&mut command)?;
     run::complete_reading(&mut command, |line| {
         for _ in 0..plans_in(line).unwrap_or(0) {
             count.add("simulation: plans", true);
