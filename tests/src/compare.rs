@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
+use morango::counter::{RecordMaxCounters, Stamp};
 use morango::model::{Model, serialize_row};
 use morango::prelude::*;
 use morango::record::StoreRecord;
@@ -37,37 +38,44 @@ pub fn told_by_device(device: &Device, prefixes: &[&str]) -> BTreeMap<String, To
 /// The store records of a Python peer under these prefixes (all of them under none), by id.
 pub fn told_by_python(peer: &mut PythonPeer, prefixes: &[&str]) -> BTreeMap<String, Told> {
     peer.store("school")
-        .into_iter()
-        .filter(|record| is_under(record["partition"].as_str().unwrap_or_default(), prefixes))
-        .map(|record| {
-            let mut told = Told::new();
-            for name in [
-                "profile",
-                "model_name",
-                "partition",
-                "source_id",
-                "deleted",
-                "hard_deleted",
-                "last_saved_instance",
-                "last_saved_counter",
-                "_self_ref_fk",
-                "record_max_counters",
-            ] {
-                told.insert(name.to_owned(), record[name].clone());
-            }
-            for name in ["serialized", "conflicting_serialized_data"] {
-                told.insert(name.to_owned(), texts(record[name].as_str().unwrap_or_default()));
-            }
-            (record["id"].as_str().unwrap_or_default().to_owned(), told)
-        })
+        .iter()
+        .map(record_of_python)
+        .filter(|record| is_under(&record.partition, prefixes))
+        .map(|record| (record.id.to_string(), tell(&record)))
         .collect()
+}
+
+/// A store record as a Python peer's `dump_store` tells it.
+pub fn record_of_python(told: &Value) -> StoreRecord {
+    let text = |name: &str| told[name].as_str().unwrap_or_default().to_owned();
+    let flag = |name: &str| told[name].as_bool().expect("it is or it is not");
+    let stamp = |instance: &str, counter: &Value| {
+        Stamp::new(instance.parse().expect("an instance's id"), counter.as_i64().expect("a counter is a number"))
+    };
+    let counters = told["record_max_counters"].as_object().expect("the counters by instance");
+    let counters = counters.iter().map(|(instance, counter)| stamp(instance, counter));
+    StoreRecord {
+        id: text("id").parse().expect("a record's id"),
+        profile: text("profile"),
+        model_name: text("model_name"),
+        partition: text("partition"),
+        source_id: text("source_id"),
+        serialized: text("serialized"),
+        conflicting_serialized_data: text("conflicting_serialized_data"),
+        deleted: flag("deleted"),
+        hard_deleted: flag("hard_deleted"),
+        last_saved: stamp(&text("last_saved_instance"), &told["last_saved_counter"]),
+        self_ref_fk: text("_self_ref_fk"),
+        counters: RecordMaxCounters::from_stamps(counters).expect("good counters"),
+    }
 }
 
 fn is_under(partition: &str, prefixes: &[&str]) -> bool {
     prefixes.is_empty() || prefixes.iter().any(|prefix| partition.starts_with(prefix))
 }
 
-fn tell(record: &StoreRecord) -> Told {
+/// A store record, field by field.
+pub fn tell(record: &StoreRecord) -> Told {
     let counters: BTreeMap<String, i64> =
         record.counters.iter().map(|stamp| (stamp.instance.to_string(), stamp.counter)).collect();
     [
@@ -213,7 +221,7 @@ fn row_as_told<M: Syncable>(row: &M, source_id: &str, partition: &str) -> Told {
 }
 
 /// The members of a row; a member that holds JSON text is compared as that JSON.
-fn members(row: Value) -> Told {
+pub fn members(row: Value) -> Told {
     let Value::Object(members) = row else { panic!("a row is an object, not {row}") };
     members
         .into_iter()
@@ -229,6 +237,17 @@ fn members(row: Value) -> Told {
 }
 
 fn assert_same(one: &BTreeMap<String, Told>, other: &BTreeMap<String, Told>, one_name: &str, other_name: &str) {
+    let differences = differences(one, other, one_name, other_name);
+    assert!(differences.is_empty(), "{one_name} and {other_name} differ:\n{}", differences.join("\n"));
+}
+
+/// In what two peers differ, a line for each field.
+pub fn differences(
+    one: &BTreeMap<String, Told>,
+    other: &BTreeMap<String, Told>,
+    one_name: &str,
+    other_name: &str,
+) -> Vec<String> {
     let mut differences = Vec::new();
     for id in one.keys().chain(other.keys()).collect::<BTreeSet<_>>() {
         match (one.get(id), other.get(id)) {
@@ -245,5 +264,5 @@ fn assert_same(one: &BTreeMap<String, Told>, other: &BTreeMap<String, Told>, one
             (None, None) => {}
         }
     }
-    assert!(differences.is_empty(), "{one_name} and {other_name} differ:\n{}", differences.join("\n"));
+    differences
 }

@@ -67,6 +67,11 @@ impl Kind {
         Self { without: capabilities, ..self }
     }
 
+    /// The kind of database that it is on.
+    pub const fn database(self) -> Database {
+        self.database
+    }
+
     /// The capabilities that are switched off.
     pub const fn lacking(self) -> &'static [Capability] {
         self.without

@@ -3,7 +3,8 @@
 //!
 //! It is read off the names of the tests. A story between peers of ours lies in modules such as
 //! `client_on_sqlite::server_on_postgres`; one with a Python peer in modules such as
-//! `rust_is_client::on_postgres::python_0_7_1_on_sqlite`, and where a capability was switched off,
+//! `rust_is_client::on_postgres::python_0_7_1_on_sqlite`, where now one calls and now the other in
+//! `both_are_clients::on_postgres::python_0_8_15_on_sqlite`, and where a capability was switched off in
 //! `python_0_8_15_without_fsic_v2_format_on_sqlite`. Which rows there must be is said here, so that a module with another name
 //! takes none of them away unseen.
 
@@ -115,6 +116,7 @@ fn wanted(older_versions: &[String], missing: &[(String, String)]) -> BTreeSet<S
         for role in ["rust_is_client", "python_is_client"] {
             wanted.extend(others.iter().map(|other| format!("{role}::on_{ours}::{other}")));
         }
+        wanted.insert(format!("both_are_clients::on_{ours}::python_{today}_on_sqlite"));
     }
     wanted
 }
@@ -133,6 +135,7 @@ fn row_of(test: &str) -> Option<Row> {
     let role = parts.iter().find_map(|part| match *part {
         "rust_is_client" => Some("client"),
         "python_is_client" => Some("server"),
+        "both_are_clients" => Some("client and server"),
         _ => None,
     })?;
     let mut named = parts.iter().filter_map(|part| part.strip_prefix("python_"));
@@ -194,6 +197,12 @@ mod tests {
         assert_eq!(
             told("stories::client_on_sqlite::server_on_postgres::what_is_left_on_the_way"),
             Some(("client and server", "sqlite".to_owned(), "also Rust".to_owned(), "postgres".to_owned()))
+        );
+        assert_eq!(
+            told(
+                "python::histories::both_are_clients::on_sqlite::python_0_8_15_on_postgres::random_histories_are_lived_alike"
+            ),
+            Some(("client and server", "sqlite".to_owned(), "Python 0.8.15".to_owned(), "postgres".to_owned()))
         );
         assert_eq!(told("formats::on_sqlite::a_time"), None);
     }

@@ -285,10 +285,12 @@ fn example_programs(count: &mut Count) -> Result<(), String> {
     Ok(())
 }
 
-/// What kind of test this is, by its name: stories with the Python peer say who calls.
+/// What kind of test this is, by its name: stories with the Python peer say who calls, but where histories are random.
 fn kind_of(name: &str) -> &'static str {
     if name.starts_with("tests/ui/") {
         "compile-fail programs"
+    } else if name.contains("random_histories_") {
+        "random histories with Python"
     } else if name.contains("python_is_client") {
         "Python stories, Python as client"
     } else if name.contains("rust_is_client") {

@@ -8,6 +8,7 @@ mod conflicts;
 mod deletions;
 mod dialects;
 mod first;
+mod histories;
 mod many;
 mod meeting;
 mod policies;
@@ -70,6 +71,7 @@ macro_rules! stories {
             waiting::branches_put_within_each_other_apart_wait_until_one_is_moved,
             waiting::what_we_hung_on_a_row_that_python_deleted_goes_with_it_on_both_sides,
             waiting::what_was_dropped_here_stays_on_the_other_side_and_comes_with_its_next_change,
+            histories::random_histories_are_lived_alike,
         }
     };
 }

@@ -102,6 +102,18 @@ impl Side<'_> {
         }
     }
 
+    /// Takes the value out of one field of a row.
+    pub(super) fn empty(&mut self, model: &str, id: &str, field: &str) {
+        match self {
+            Self::Rust(device) => {
+                let id = quoted(id);
+                let changed = device.execute(&format!("UPDATE \"{model}\" SET \"{field}\" = NULL WHERE id = {id}"));
+                assert_eq!(changed, 1, "there is one {model} {id}");
+            }
+            Self::Python(peer) => peer.update(model, id, &json!({field: null})),
+        }
+    }
+
     /// Deletes a row and what hangs on it.
     pub(super) fn delete(&mut self, model: &str, id: &str) {
         match self {
