@@ -1,8 +1,9 @@
 //! What happens to one device by itself: it works apart from a sync, decides a conflict, or has a backup put back.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use morango::engine::Engine;
+use morango::id::SyncId;
 use morango::record::{Conflict, Resolution};
 use morango::scope::Filter;
 use morango_examples::school::PROFILE;
@@ -109,29 +110,40 @@ impl World {
         self.restore(to, Restoring::AsNewFile)
     }
 
-    fn rows_of(&self, node: usize) -> Vec<(morango::id::SyncId, String)> {
+    fn rows_of(&self, node: usize) -> Vec<(SyncId, String)> {
         let rows = self.nodes[node].desk().rows().expect("the rows can be read");
         rows.into_iter().map(|((_, id), text)| (id, text)).collect()
     }
 
-    /// Marks as lost what no device has any more.
+    /// Marks as lost what no device has any more that could pass it on.
     fn give_up(&mut self, restored: usize) {
-        let mut held: Vec<u32> = Vec::new();
-        for node in 0..self.nodes.len() {
-            held.extend(self.rows_of(node).iter().flat_map(|(_, text)| events_in(text)));
-        }
+        let rows: Vec<Vec<(SyncId, String)>> = (0..self.nodes.len()).map(|node| self.rows_of(node)).collect();
+        let reaches: Vec<_> = self.nodes.iter().map(|node| node.character.reach.clone()).collect();
         let mut ledger = self.ledger();
-        held.extend(ledger.seen.iter().flat_map(|seen| seen.values().flat_map(|seen| seen.texts.iter().copied())));
+        let mut held: Vec<u32> = Vec::new();
+        let mut deleted = BTreeSet::new();
+        for (node, reach) in reaches.iter().enumerate() {
+            let passes_on = |id: &SyncId| {
+                // What is no record yet was made there, by somebody who may.
+                ledger.seen[node].get(id).is_none_or(|seen| reach.may_write(&seen.record.partition))
+            };
+            let of_rows = rows[node].iter().filter(|(id, _)| passes_on(id));
+            held.extend(of_rows.flat_map(|(_, text)| events_in(text)));
+            for (id, seen) in ledger.seen[node].iter().filter(|(id, _)| passes_on(id)) {
+                held.extend(seen.texts.iter().copied());
+                if seen.record.deleted {
+                    deleted.insert(*id);
+                }
+            }
+        }
         let known = ledger.known_by(held);
         let mut lost = vec![false; ledger.events.len()];
         for (id, history) in &ledger.histories {
-            let is_deleted_somewhere =
-                ledger.seen.iter().any(|seen| seen.get(id).is_some_and(|seen| seen.record.deleted));
             for number in &history.events {
                 let event = &ledger.events[*number as usize];
                 lost[*number as usize] = match event.what {
                     What::Saved => !known.contains(number),
-                    What::Deleted | What::DeletedForGood => event.node == restored && !is_deleted_somewhere,
+                    What::Deleted | What::DeletedForGood => event.node == restored && !deleted.contains(id),
                 };
             }
         }

@@ -10,6 +10,7 @@ use morango::scope::Filter;
 use morango::transfer::LocalPeer;
 use morango_examples::school::PROFILE;
 
+use super::Memory;
 use crate::ledger::{Ledger, Seen, What, brief};
 use crate::papers::Reach;
 use crate::world::World;
@@ -84,27 +85,22 @@ impl World {
             let seen = ledger.seen[node].values().map(|seen| &seen.record);
             seen.filter(|record| readable.contains(&record.partition)).map(|record| (record.id, record)).collect()
         };
-        let is_beyond = |id: &SyncId| {
-            let stands = ledger.seen[node].get(id).and_then(|seen| seen.texts.first());
-            stands.is_some_and(|event| ledger.events[*event as usize].is_beyond)
-        };
         let (ours, theirs) = (of(node), of(0));
         let ids: BTreeSet<&SyncId> = ours.keys().chain(theirs.keys()).collect();
         for id in ids {
             let (ours, theirs) = (ours.get(id), theirs.get(id));
+            let is_stuck = |ours: &StoreRecord| {
+                !here.character.reach.may_write(&ours.partition) && is_stuck(&ledger, &self.memory, node, ours)
+            };
             let is_equal = match (ours, theirs) {
                 (Some(ours), Some(theirs)) => match &here.character.reach {
                     Reach::School => ours == theirs,
-                    // What a learner's device deleted by a cascade of its own, of records that it may not write, stays deleted there; and
-                    // what its application changed there stays as it is, until somebody who may changes it too.
-                    reach @ Reach::Learner(_) => {
-                        let is_own =
-                            !reach.may_write(&ours.partition) && self.memory.was(node, ours.last_saved.instance);
-                        let is_stuck = is_own && (ours.deleted || is_beyond(&ours.id));
-                        is_stuck || (ours.deleted, &ours.serialized) == (theirs.deleted, &theirs.serialized)
+                    Reach::Learner(_) => {
+                        (ours.deleted, &ours.serialized) == (theirs.deleted, &theirs.serialized) || is_stuck(ours)
                     }
                 },
-                _ => false,
+                (Some(ours), None) => is_stuck(ours),
+                (None, _) => false,
             };
             if !is_equal {
                 let (ours, theirs) = (brief(ours.copied()), brief(theirs.copied()));
@@ -112,6 +108,21 @@ impl World {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether a record that a device may not write stays as it is there, until somebody who may changes it: what its application changed
+/// there, what a cascade of its own deleted, and what it has of a device that was set back before anybody else had it.
+fn is_stuck(ledger: &Ledger, memory: &Memory, node: usize, record: &StoreRecord) -> bool {
+    let history = ledger.histories.get(&record.id).map(|history| history.events.as_slice()).unwrap_or_default();
+    let mut of_history = history.iter().map(|event| &ledger.events[*event as usize]);
+    if record.deleted {
+        let is_own = memory.was(node, record.last_saved.instance);
+        return is_own || of_history.any(|event| event.what != What::Saved && event.is_lost);
+    }
+    match ledger.seen[node].get(&record.id).and_then(|seen| seen.texts.first()) {
+        Some(event) => ledger.events[*event as usize].is_lost,
+        None => of_history.all(|event| event.what != What::Saved || event.is_lost),
     }
 }
 
