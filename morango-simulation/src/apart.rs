@@ -85,12 +85,19 @@ impl World {
         let records = self.records(node);
         let mut ledger = self.ledger();
         ledger.seen[node] = records.into_iter().map(|record| (record.id, Seen::of(record))).collect();
+        let there: BTreeSet<SyncId> = rows.iter().map(|(id, _)| *id).collect();
         let mut last = HashMap::new();
         for (id, event) in rows.iter().flat_map(|(id, text)| events_in(text).into_iter().map(move |event| (*id, event)))
         {
             if ledger.events[event as usize].node == node {
                 last.insert(id, event);
             }
+        }
+        // What was deleted before it was put aside, and is no deletion in the store yet.
+        for (id, _) in ledger.seen[node].iter().filter(|(id, seen)| !seen.record.deleted && !there.contains(id)) {
+            let events = ledger.histories.get(id).map(|history| history.events.as_slice()).unwrap_or_default();
+            let deletion = events.iter().rfind(|event| ledger.events[**event as usize].what != What::Saved);
+            last.extend(deletion.map(|event| (*id, *event)));
         }
         ledger.last[node] = last;
         drop(ledger);
