@@ -3,6 +3,7 @@
 //! Goal: what the simulation says can be relied on. Method: the same seed is lived through twice, in the same words; every plan that
 //! was kept after a failure passes; so do plans of fixed seeds, and for as many minutes as `MORANGO_SIMULATION_MINUTES` says those of
 //! fresh ones, on as many processes as there are cores.
+#![expect(clippy::print_stdout, reason = "a run of many plans says how many they were, and with which seeds")]
 
 use std::path::Path;
 use std::process::Command;

@@ -195,7 +195,9 @@ fn changed(model: &str, value: usize) -> Option<(&'static str, String)> {
         "classroom" => ("name", text(value)),
         "user" => ("full_name", text(value)),
         "assignment" => ("title", text(value)),
-        "contentlog" if value % 2 == 0 => ("progress", format!("{:?}", f64::from(u8::try_from(value % 7).ok()?) / 7.0)),
+        "contentlog" if value.is_multiple_of(2) => {
+            ("progress", format!("{:?}", f64::from(u8::try_from(value % 7).ok()?) / 7.0))
+        }
         "contentlog" => ("seconds", value.to_string()),
         "feedback" | "bulletin" => ("text", text(value)),
         _ => return None,

@@ -117,16 +117,16 @@ impl History {
                 }
             }
             self.told.push('\n');
-            self.check(&judge);
+            check(&judge);
         }
         self.told.push_str("at rest\n");
         rest::come_to_rest(&mut world, &mut judge, self.calls);
-        self.check(&judge);
+        check(&judge);
     }
+}
 
-    fn check(&self, judge: &Judge) {
-        assert!(judge.found.is_empty(), "{}", judge.found.join("\n"));
-    }
+fn check(judge: &Judge) {
+    assert!(judge.found.is_empty(), "{}", judge.found.join("\n"));
 }
 
 impl Drop for History {

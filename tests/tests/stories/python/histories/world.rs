@@ -99,7 +99,9 @@ impl World {
             let bulletins = self.python.rows("bulletin").into_iter().map(|row| (text(&row, "id"), members(row)));
             rows.extend(bulletins);
         }
-        rows.values_mut().for_each(|row| drop(row.remove("nickname")));
+        for row in rows.values_mut() {
+            row.remove("nickname");
+        }
         rows
     }
 
@@ -118,16 +120,13 @@ impl World {
 
     /// The changes of a device are brought into its store: all of them, or, as before a sync, those of the school.
     pub(super) fn serialize(&mut self, who: Who, filter: &Filter) {
-        match self.device(who) {
-            Some(device) => {
-                let report = device.storage().serialize(PROFILE, filter, &|_| ControlFlow::Continue(()));
-                let set_aside = report.expect("local changes are serialized").set_aside;
-                assert!(set_aside.is_empty(), "{set_aside:?}");
-            }
-            None => {
-                let prefixes = if filter.is_everything() { Value::Null } else { json!(filter.prefixes()) };
-                self.python.run("serialize", json!({"filter": prefixes}));
-            }
+        if let Some(device) = self.device(who) {
+            let report = device.storage().serialize(PROFILE, filter, &|_| ControlFlow::Continue(()));
+            let set_aside = report.expect("local changes are serialized").set_aside;
+            assert!(set_aside.is_empty(), "{set_aside:?}");
+        } else {
+            let prefixes = if filter.is_everything() { Value::Null } else { json!(filter.prefixes()) };
+            self.python.run("serialize", json!({"filter": prefixes}));
         }
     }
 
