@@ -15,15 +15,14 @@ pub(super) fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
 /// The PEM text of these bytes, in lines of 64 characters.
 pub(super) fn encode(label: &str, bytes: &[u8]) -> Zeroizing<String> {
     let base64 = Zeroizing::new(STANDARD.encode(bytes));
-    // Room for all of it from the start, so that no half-written secret is left behind by growing.
-    let mut text = Zeroizing::new(String::with_capacity(base64.len() / 64 + base64.len() + 2 * label.len() + 64));
-    text.extend(["-----BEGIN ", label, "-----\n"]);
+    let mut pieces = vec!["-----BEGIN ", label, "-----\n"];
     let mut rest = base64.as_str();
     while !rest.is_empty() {
         let (line, further) = rest.split_at(rest.len().min(64));
-        text.extend([line, "\n"]);
+        pieces.extend([line, "\n"]);
         rest = further;
     }
-    text.extend(["-----END ", label, "-----\n"]);
-    text
+    pieces.extend(["-----END ", label, "-----\n"]);
+    // Put together at once: a text that grows leaves half of a secret behind wherever it was before.
+    Zeroizing::new(pieces.concat())
 }

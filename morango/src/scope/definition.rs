@@ -221,7 +221,17 @@ mod tests {
     }
 
     #[test]
+    fn a_definition_is_found_by_its_profile_and_id_together() {
+        let definition = ScopeDefinition::new(WHOLE).expect("a good definition");
+        let found = |profile, id| definition.definition(profile, id).is_some();
+        assert!(found("notebook", "whole-notebook"));
+        assert!(!found("notebook", "other") && !found("other", "whole-notebook"));
+    }
+
+    #[test]
     fn what_would_fall_open_or_contradicts_itself_is_no_definition() {
+        let longest = ScopeDefinitionSource { id: "it-has-20-characters", profile: "it-has-20-characters", ..WHOLE };
+        assert!(ScopeDefinition::new(longest).is_ok());
         for (source, word) in [
             (ScopeDefinitionSource { read: &[""], ..WHOLE }, "blank"),
             (ScopeDefinitionSource { read: &["a\nb"], ..WHOLE }, "white space"),

@@ -50,22 +50,24 @@ impl Template {
         let mut has_stray_dollar = false;
         let mut rest = text;
         while let Some(dollar) = rest.find('$') {
-            literal.push_str(&rest[..dollar]);
-            rest = &rest[dollar..];
-            if rest[1..].starts_with('$') {
+            let (before, from_dollar) = rest.split_at(dollar);
+            literal.push_str(before);
+            let after = &from_dollar[1..];
+            rest = if let Some(behind) = after.strip_prefix('$') {
                 literal.push('$');
-                rest = &rest[2..];
-            } else if let Some((name, length)) = read_name(rest) {
+                behind
+            } else if let Some((name, behind)) = read_name(after) {
                 if !literal.is_empty() {
                     pieces.push(Piece::Literal(std::mem::take(&mut literal)));
                 }
-                pieces.push(Piece::Name { name: name.to_owned(), written: rest[..length].to_owned() });
-                rest = &rest[length..];
+                let written = from_dollar[..from_dollar.len() - behind.len()].to_owned();
+                pieces.push(Piece::Name { name: name.to_owned(), written });
+                behind
             } else {
                 has_stray_dollar = true;
                 literal.push('$');
-                rest = &rest[1..];
-            }
+                after
+            };
         }
         literal.push_str(rest);
         if !literal.is_empty() {
@@ -133,23 +135,20 @@ impl Template {
     }
 }
 
-/// The name that begins at this `$`, and how many bytes it is written in.
-fn read_name(text: &str) -> Option<(&str, usize)> {
-    let after = &text[1..];
-    if let Some(braced) = after.strip_prefix('{') {
-        let name = leading_name(braced)?;
-        return braced[name.len()..].starts_with('}').then_some((name, name.len() + 3));
-    }
-    leading_name(after).map(|name| (name, name.len() + 1))
+/// The name behind a `$`, in braces or without, and what stands behind that.
+fn read_name(text: &str) -> Option<(&str, &str)> {
+    let Some(braced) = text.strip_prefix('{') else { return leading_name(text) };
+    let (name, behind) = leading_name(braced)?;
+    Some((name, behind.strip_prefix('}')?))
 }
 
-/// The longest name at the start of a text.
-fn leading_name(text: &str) -> Option<&str> {
+/// The longest name at the start of a text, and what stands behind it.
+fn leading_name(text: &str) -> Option<(&str, &str)> {
     if !text.starts_with(|first: char| first == '_' || first.is_ascii_alphabetic()) {
         return None;
     }
     let end = text.find(|other: char| other != '_' && !other.is_ascii_alphanumeric()).unwrap_or(text.len());
-    Some(&text[..end])
+    Some(text.split_at(end))
 }
 
 impl fmt::Display for Template {
@@ -206,5 +205,14 @@ mod tests {
     fn each_name_is_listed_once_in_order() {
         let template = Template::parse("$b${a}$b$$c").expect("a template");
         assert_eq!(template.names(), ["b", "a"]);
+    }
+
+    #[test]
+    fn a_template_shows_what_was_written() {
+        let template = Template::parse("$a:${_b}$$").expect("a template");
+        assert_eq!((template.as_str(), format!("{template:>11}").as_str()), ("$a:${_b}$$", " $a:${_b}$$"));
+        let name = |name: &str, written: &str| Piece::Name { name: name.to_owned(), written: written.to_owned() };
+        let literal = |text: &str| Piece::Literal(text.to_owned());
+        assert_eq!(template.pieces(), [name("a", "$a"), literal(":"), name("_b", "${_b}"), literal("$")]);
     }
 }

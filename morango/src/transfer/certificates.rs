@@ -1,4 +1,4 @@
-//! Chains of certificates, held against those that are in the store.
+//! Chains of certificates, held against those that are in the store, and what two of them allow.
 
 use std::cell::RefCell;
 
@@ -6,8 +6,8 @@ use super::context::Home;
 use crate::id::CertificateId;
 use crate::identity::{Certificate, UnverifiedCertificate, verify_chain};
 use crate::port::CertificateQuery;
-use crate::scope::Reach;
-use crate::session::SyncSession;
+use crate::scope::{Filter, Reach};
+use crate::session::{Direction, SyncSession};
 use crate::{Error, ErrorKind, Result, limits};
 
 /// Verifies a chain that ends with the certificate expected. Those of it that are new come back, and are not yet kept.
@@ -68,7 +68,28 @@ pub(crate) fn writable(home: &Home, profile: &str) -> Result<Reach> {
 /// The partition under which both certificates of a sync session lie, if they share one.
 pub(crate) fn shared_root(home: &Home, session: &SyncSession) -> Result<Option<String>> {
     let root = |id| root_of(home, &known(home, id)?);
-    let client = root(&session.client_certificate)?;
-    let is_shared = client.is_some() && client == root(&session.server_certificate)?;
-    Ok(client.filter(|_| is_shared).map(|root| root.to_string()))
+    let (client, server) = (root(&session.client_certificate)?, root(&session.server_certificate)?);
+    Ok(client.filter(|client| server == Some(*client)).map(|root| root.to_string()))
+}
+
+/// Checks that both certificates of a sync session allow a transfer. Each direction needs leave to write where records come from, and
+/// to read where they go to.
+///
+/// # Errors
+/// [`ErrorKind::FilterOutsideScope`] where one of the two does not.
+pub(crate) fn check_scopes(home: &Home, session: &SyncSession, direction: Direction, filter: &Filter) -> Result<()> {
+    let client = home.scope_of(&session.client_certificate)?;
+    let server = home.scope_of(&session.server_certificate)?;
+    let (is_client_allowed, is_server_allowed) = match direction {
+        Direction::Push => (client.allows_write(filter), server.allows_read(filter)),
+        Direction::Pull => (client.allows_read(filter), server.allows_write(filter)),
+    };
+    for (whose, is_allowed) in [("client", is_client_allowed), ("server", is_server_allowed)] {
+        if !is_allowed {
+            let filter = crate::id::excerpt(&filter.to_string());
+            let message = format!("{direction} under {filter:?}: the {whose}'s certificate does not allow it");
+            return Err(Error::new(ErrorKind::FilterOutsideScope, message));
+        }
+    }
+    Ok(())
 }

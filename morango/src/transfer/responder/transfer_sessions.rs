@@ -6,7 +6,6 @@ use super::proceed::{begun, do_stage, has_arrived};
 use super::{Responder, telling};
 use crate::id::TransferSessionId;
 use crate::port::TransferSessionRequest;
-use crate::scope::Filter;
 use crate::session::{Capability, Direction, Role, Side, Stage, StageStatus, SyncSession, TransferSession};
 use crate::transfer::cancel::CancelToken;
 use crate::transfer::certificates;
@@ -32,7 +31,7 @@ impl Responder {
     /// operations.
     pub fn create_transfer_session(&self, request: &TransferSessionRequest) -> Result<TransferSession> {
         let sync_session = self.sync_session(&request.sync_session)?;
-        self.check_scopes(&sync_session, request.direction, &request.filter)?;
+        certificates::check_scopes(&self.home, &sync_session, request.direction, &request.filter)?;
         let records_total = request.records_total.filter(|_| request.direction == Direction::Push);
         check_total(records_total)?;
         let session = self.open(&sync_session, request, records_total)?;
@@ -199,24 +198,6 @@ impl Responder {
         }
         let next = stages::ahead(&session, Stage::Deserializing).into_iter().next();
         Ok(next.filter(|stage| stages::has_long_work(session.role(), *stage) || self.has_operations(*stage)))
-    }
-
-    /// Each direction needs leave to write where records come from, and to read where they go to.
-    fn check_scopes(&self, sync_session: &SyncSession, direction: Direction, filter: &Filter) -> Result<()> {
-        let client = self.home.scope_of(&sync_session.client_certificate)?;
-        let server = self.home.scope_of(&sync_session.server_certificate)?;
-        let (is_client_allowed, is_server_allowed) = match direction {
-            Direction::Push => (client.allows_write(filter), server.allows_read(filter)),
-            Direction::Pull => (client.allows_read(filter), server.allows_write(filter)),
-        };
-        for (whose, is_allowed) in [("client", is_client_allowed), ("server", is_server_allowed)] {
-            if !is_allowed {
-                let filter = crate::id::excerpt(&filter.to_string());
-                let message = format!("{direction} under {filter:?}: the {whose}'s certificate does not allow it");
-                return Err(Error::new(ErrorKind::FilterOutsideScope, message));
-            }
-        }
-        Ok(())
     }
 }
 
