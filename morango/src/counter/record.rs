@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn a_record_covers_the_stamps_up_to_its_counters() {
         let counters = RecordMaxCounters::from_stamps([stamp(2, 5), stamp(1, 3), stamp(2, 4)]).expect("good counters");
-        assert_eq!(counters.len(), 2);
+        assert_eq!((counters.len(), counters.is_empty(), RecordMaxCounters::new().is_empty()), (2, false, true));
         assert!(counters.covers(&stamp(2, 5)) && counters.covers(&stamp(1, 1)));
         assert!(!counters.covers(&stamp(2, 6)) && !counters.covers(&stamp(3, 0)));
     }
@@ -150,6 +150,30 @@ mod tests {
         let other = RecordMaxCounters::from_stamps([stamp(1, 4), stamp(0, 9)]).expect("good counters");
         counters.merge_max(&other);
         assert_eq!(counters.iter().collect::<Vec<_>>(), [stamp(0, 9), stamp(1, 5)]);
+    }
+
+    #[test]
+    fn what_an_instance_saved_beyond_a_counter_is_taken_back() {
+        let counters = RecordMaxCounters::from_stamps([stamp(1, 5), stamp(2, 5)]).expect("good counters");
+        let lowered = |to| {
+            let mut counters = counters.clone();
+            counters.lower(to);
+            counters.iter().collect::<Vec<_>>()
+        };
+        assert_eq!(lowered(stamp(1, 3)), [stamp(1, 3), stamp(2, 5)]);
+        assert_eq!(lowered(stamp(1, 7)), [stamp(1, 5), stamp(2, 5)], "nothing is added");
+        assert_eq!(lowered(stamp(1, 0)), [stamp(2, 5)], "who never saved it has no counter");
+        assert_eq!(lowered(stamp(3, 1)), [stamp(1, 5), stamp(2, 5)]);
+    }
+
+    #[test]
+    fn a_record_may_have_as_many_counters_as_the_limit_and_no_more() {
+        let stamps = |count: usize| {
+            (0..count).map(|number| Stamp::new(InstanceId::hash_of(&number.to_string()), limits::COUNTER_MAX))
+        };
+        let most = RecordMaxCounters::from_stamps(stamps(limits::RECORD_MAX_COUNTERS_MAX)).expect("just as many");
+        assert_eq!(most.len(), limits::RECORD_MAX_COUNTERS_MAX);
+        assert!(RecordMaxCounters::from_stamps(stamps(limits::RECORD_MAX_COUNTERS_MAX + 1)).is_err());
     }
 
     #[test]

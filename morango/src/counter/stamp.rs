@@ -42,3 +42,19 @@ impl fmt::Display for Stamp {
 pub(super) fn check_counter(counter: i64) -> Result<(), CounterError> {
     if (0..=limits::COUNTER_MAX).contains(&counter) { Ok(()) } else { Err(CounterError::OutOfRange { counter }) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_says_who_saved_at_which_count_and_is_believed_within_the_limits() {
+        let stamp = |counter| Stamp::new(InstanceId::from_bytes([0xa0; 16]), counter);
+        assert_eq!(stamp(7).to_string(), "a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0@7");
+        for (counter, is_good) in
+            [(-1, false), (0, true), (limits::COUNTER_MAX, true), (limits::COUNTER_MAX + 1, false)]
+        {
+            assert_eq!(stamp(counter).checked().is_ok(), is_good, "{counter}");
+        }
+    }
+}

@@ -123,3 +123,21 @@ impl RngCore for SystemRandomNumbers {
         self.0.fill(bytes).map_err(|_| rand_core::Error::new("the system gives no random numbers"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn the_random_numbers_of_the_system_come_in_every_size() {
+        let mut random = SystemRandomNumbers(SystemRandom::new());
+        let short: HashSet<u32> = (0..8).map(|_| random.next_u32()).collect();
+        let long: HashSet<u64> = (0..8).map(|_| random.next_u64()).collect();
+        assert!(short.len() > 1 && long.len() > 1, "eight that are all the same are no random numbers");
+        let mut bytes = [0; 32];
+        random.fill_bytes(&mut bytes);
+        assert_ne!(bytes, [0; 32]);
+    }
+}

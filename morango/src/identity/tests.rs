@@ -1,10 +1,13 @@
 //! Keys, certificates and chains, held against those that the Python package made, and against forgeries.
 
+use rsa::pkcs1::der::Encode as _;
+use rsa::pkcs1::{RsaPublicKey, UintRef};
 use serde_json::Value;
 
 use super::instance::hashed_identifier;
 use super::*;
 use crate::id::{CertificateId, DatabaseId, InstanceId};
+use crate::limits;
 use crate::scope::{Filter, ScopeDefinition, ScopeDefinitionSource};
 
 fn golden() -> Value {
@@ -107,6 +110,34 @@ fn nothing_secret_is_in_debug() {
     let shown = format!("{:?}", key(&golden(), "root"));
     let secret = key(&golden(), "root").to_pkcs1_pem();
     assert!(secret.lines().filter(|line| line.len() == 64).all(|line| !shown.contains(&line[..16])), "{shown}");
+}
+
+#[test]
+fn a_key_is_shown_by_the_end_of_its_public_half() {
+    let key = key(&golden(), "root");
+    let public = key.public_key();
+    let shown = format!("{public:?}");
+    let end = shown.strip_prefix("PublicKey(…").and_then(|rest| rest.strip_suffix(')')).expect("an end");
+    assert!(public.as_str().ends_with(end) && end.len() == 24, "{shown}");
+    assert_eq!(format!("{key:?}"), format!("PrivateKey(of {shown})"));
+    assert_eq!(public.to_string(), public.as_str());
+}
+
+#[test]
+fn a_key_has_between_2048_and_8192_bits() {
+    for (bits, is_good) in [(2_047, false), (2_048, true), (8_192, true), (8_193, false)] {
+        let mut modulus = vec![0xff_u8; usize::div_ceil(bits, 8)];
+        let unused_bits = modulus.len() * 8 - bits;
+        modulus[0] >>= unused_bits;
+        let number = |bytes| UintRef::new(bytes).expect("a number");
+        let key = RsaPublicKey { modulus: number(&modulus), public_exponent: number(&[1, 0, 1]) };
+        let read = PublicKey::from_pkcs1_der(&key.to_der().expect("two numbers"));
+        assert_eq!(read.is_ok(), is_good, "{bits} bits: {read:?}");
+    }
+    for (length, is_long) in [(8 * 1024, false), (8 * 1024 + 1, true)] {
+        let error = PublicKey::parse(&"A".repeat(length)).expect_err("no key");
+        assert_eq!(error.to_string().contains("too long"), is_long, "{error}");
+    }
 }
 
 #[test]
@@ -229,8 +260,75 @@ fn a_chain_out_of_order_is_refused() {
         let error = verify(broken).expect_err("out of order");
         assert!(matches!(error, IdentityError::Chain { .. }), "{error}");
     }
-    let long = verify(vec![good[0].clone(); crate::limits::CHAIN_CERTIFICATES_MAX + 1]);
+    let long = verify(vec![good[0].clone(); limits::CHAIN_CERTIFICATES_MAX + 1]);
     assert!(matches!(long, Err(IdentityError::TooLong { .. })));
+}
+
+#[test]
+fn a_chain_of_the_greatest_length_holds_and_one_more_does_not() {
+    let golden = golden();
+    let root_key = key(&golden, "root");
+    let root = family(&golden).swap_remove(0);
+    let request = CertificateRequest {
+        profile: "school".to_owned(),
+        scope_definition_id: "full-facility".to_owned(),
+        scope_version: 7,
+        scope_params: root.scope_params().to_owned(),
+        public_key: root_key.public_key().clone(),
+    };
+    let mut family = vec![root];
+    while family.len() <= limits::CHAIN_CERTIFICATES_MAX {
+        let (parent, salt) = (&family[family.len() - 1], family.len().to_string());
+        let child = parent.sign_child(&root_key, &request, Some(&salt), &definitions());
+        family.push(child.expect("it asks for what its parent has"));
+    }
+    let sent: Vec<UnverifiedCertificate> = family.iter().map(UnverifiedCertificate::from).collect();
+    let (longest, _) = sent.split_at(limits::CHAIN_CERTIFICATES_MAX);
+    let verified = verify(longest.to_vec()).expect("every link holds");
+    assert_eq!(verified, family[..limits::CHAIN_CERTIFICATES_MAX]);
+    assert!(verified[1..].iter().all(|child| child.scope_version() == 7));
+    assert!(matches!(verify(sent), Err(IdentityError::TooLong { .. })));
+}
+
+#[test]
+fn only_its_owner_signs_for_a_certificate() {
+    let golden = golden();
+    let child = &family(&golden)[1];
+    let signed_by = |name| key(&golden, name).sign("a nonce");
+    assert!(child.verify("a nonce", &signed_by("child")));
+    assert!(!child.verify("another nonce", &signed_by("child")));
+    for other in ["root", "grandchild", "stranger"] {
+        assert!(!child.verify("a nonce", &signed_by(other)), "{other}");
+    }
+}
+
+#[test]
+fn a_root_that_reaches_outside_on_either_side_is_refused() {
+    const OWN: &[&str] = &["${dataset_id}:a", "${dataset_id}:b"];
+    const ALSO_ELSEWHERE: &[&str] = &["${dataset_id}", "elsewhere"];
+    const NOTHING: &[&str] = &[];
+    let key = key(&golden(), "stranger");
+    let root = |read, write| {
+        let source = ScopeDefinitionSource {
+            profile: "school",
+            id: "odd",
+            version: 1,
+            primary: Some("dataset_id"),
+            description: "",
+            read,
+            write,
+            read_write: &[],
+        };
+        let none: [(&str, &str); 0] = [];
+        Certificate::root(&ScopeDefinition::new(source).expect("a good definition"), &key, None, none)
+    };
+    for (read, write) in [(OWN, OWN), (OWN, NOTHING), (NOTHING, OWN)] {
+        root(read, write).expect("it begins with its own id");
+    }
+    for (read, write) in [(ALSO_ELSEWHERE, OWN), (OWN, ALSO_ELSEWHERE), (NOTHING, ALSO_ELSEWHERE)] {
+        let error = root(read, write).expect_err("it reaches elsewhere");
+        assert!(matches!(error, IdentityError::RootReachesOutside { .. }), "{error}");
+    }
 }
 
 #[test]
@@ -299,6 +397,38 @@ fn malformed_and_overlong_certificates_are_refused() {
     assert!(matches!(long.body(), Err(IdentityError::TooLong { .. })));
     let unsigned = UnverifiedCertificate { serialized: good.serialized, signature: String::new() };
     assert!(matches!(unsigned.verify(None, &definitions()), Err(IdentityError::Signature { .. })));
+}
+
+#[test]
+fn a_certificate_may_just_be_as_long_as_the_limits_and_no_longer() {
+    type Change = fn(&mut CertificateBody, String);
+    fn as_long(change: Change, length: usize) -> Result<CertificateBody, IdentityError> {
+        let mut body = chain(&golden())[0].body().expect("a certificate");
+        change(&mut body, "x".repeat(length));
+        let serialized = serde_json::to_string(&body).expect("texts are JSON");
+        UnverifiedCertificate { serialized, signature: String::new() }.body()
+    }
+    let parts: [(Change, usize); 4] = [
+        (|body, text| body.profile = text, limits::SCOPE_DEFINITION_ID_CHARS_MAX),
+        (|body, text| body.scope_definition_id = text, limits::SCOPE_DEFINITION_ID_CHARS_MAX),
+        (|body, text| body.salt = Some(text), limits::SALT_CHARS_MAX),
+        (|body, text| body.scope_params = text, limits::SCOPE_PARAMS_BYTES_MAX),
+    ];
+    for (change, max) in parts {
+        as_long(change, max).expect("as long as it may be");
+        let longer = as_long(change, max + 1);
+        assert!(matches!(longer, Err(IdentityError::TooLong { .. })), "{longer:?}");
+    }
+    let good = chain(&golden()).swap_remove(0);
+    let with_lengths = |text: usize, signature: usize| UnverifiedCertificate {
+        serialized: good.serialized.clone() + &" ".repeat(text - good.serialized.len()),
+        signature: "x".repeat(signature),
+    };
+    let text_max = limits::CERTIFICATE_BYTES_MAX;
+    with_lengths(text_max, 2_048).body().expect("as long as it may be");
+    for longer in [with_lengths(text_max + 1, 2_048), with_lengths(text_max, 2_049)] {
+        assert!(matches!(longer.body(), Err(IdentityError::TooLong { .. })));
+    }
 }
 
 #[test]

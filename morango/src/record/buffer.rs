@@ -270,6 +270,32 @@ mod tests {
     }
 
     #[test]
+    fn what_a_store_can_just_keep_passes_and_one_more_is_refused() {
+        type Part = fn(&mut StoreRecord) -> &mut String;
+        fn check_with(field: Part, length: usize) -> Result<(), RecordError> {
+            let mut record = note();
+            *field(&mut record) = "é".repeat(length);
+            check_fields(&record)
+        }
+        let names: [(Part, usize); 4] = [
+            (|record| &mut record.profile, limits::NAME_CHARS_MAX),
+            (|record| &mut record.model_name, limits::NAME_CHARS_MAX),
+            (|record| &mut record.source_id, limits::SOURCE_ID_CHARS_MAX),
+            (|record| &mut record.self_ref_fk, limits::NAME_CHARS_MAX),
+        ];
+        for (field, chars_max) in names {
+            assert_eq!(check_with(field, chars_max), Ok(()));
+            let refused = check_with(field, chars_max + 1).expect_err("one character more");
+            assert!(matches!(refused, RecordError::Field { problem: "is too long", .. }), "{refused}");
+        }
+        // A partition is found by its bytes, and `é` has two.
+        let bytes_max = limits::PARTITION_BYTES_MAX;
+        assert_eq!(check_with(|record| &mut record.partition, bytes_max / 2), Ok(()));
+        let refused = check_with(|record| &mut record.partition, bytes_max / 2 + 1);
+        assert_eq!(refused, Err(RecordError::Field { field: "partition", problem: "is too long" }));
+    }
+
+    #[test]
     fn nobody_knows_what_this_instance_is_yet_to_save() {
         let (us, them) = (InstanceId::hash_of("us"), InstanceId::hash_of("laptop"));
         let own = Stamp::new(us, 7);
@@ -302,5 +328,24 @@ mod tests {
         let mut moved = note();
         moved.partition = "me:notes".to_owned();
         assert_eq!(ours.check_same(&moved), Err(RecordError::Displaced { id: ours.id }));
+    }
+
+    #[test]
+    fn a_record_cannot_be_taken_over_under_another_name_and_may_say_what_it_likes() {
+        let ours = note();
+        let changes: [fn(&mut StoreRecord); 4] = [
+            |record| record.id = SyncId::hash_of("other"),
+            |record| record.source_id = "2".to_owned(),
+            |record| record.model_name = "owner".to_owned(),
+            |record| record.profile = "other".to_owned(),
+        ];
+        for change in changes {
+            let mut other = note();
+            change(&mut other);
+            assert_eq!(ours.check_same(&other), Err(RecordError::Displaced { id: other.id }));
+        }
+        let mut edited = note();
+        edited.serialized = "another text".to_owned();
+        assert_eq!(ours.check_same(&edited), Ok(()));
     }
 }

@@ -114,6 +114,9 @@ mod tests {
             assert!(union("[]", other).is_err(), "{other}");
             assert!(union(other, "[]").is_err(), "{other}");
         }
+        assert!(union("[]", "{}").expect_err("an object").contains("a JSON array"), "the error says what is expected");
+        let longest = format!("[{}1]", "1,".repeat(limits::UNION_ELEMENTS_MAX - 1));
+        assert_eq!(union("[]", &longest).as_deref(), Ok("[1]"));
         let long = format!("[{}1]", "1,".repeat(limits::UNION_ELEMENTS_MAX));
         assert!(union("[]", &long).expect_err("too long").contains("more than"));
         let deep = "[".repeat(10_000) + &"]".repeat(10_000);

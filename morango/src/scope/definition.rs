@@ -221,7 +221,21 @@ mod tests {
     }
 
     #[test]
+    fn a_definition_is_found_by_its_profile_and_id_together() {
+        let other = ScopeDefinitionSource { id: "other", ..WHOLE };
+        let all = [other, WHOLE].map(|source| ScopeDefinition::new(source).expect("a good definition")).to_vec();
+        let places: [&dyn ScopeDefinitions; 2] = [&all[1], &all];
+        for definitions in places {
+            let found = |profile, id| definitions.definition(profile, id).map(|found| found.id.as_str());
+            assert_eq!(found("notebook", "whole-notebook"), Some("whole-notebook"));
+            assert_eq!((found("notebook", "another"), found("other", "whole-notebook")), (None, None));
+        }
+    }
+
+    #[test]
     fn what_would_fall_open_or_contradicts_itself_is_no_definition() {
+        let longest = ScopeDefinitionSource { id: "it-has-20-characters", profile: "it-has-20-characters", ..WHOLE };
+        assert!(ScopeDefinition::new(longest).is_ok());
         for (source, word) in [
             (ScopeDefinitionSource { read: &[""], ..WHOLE }, "blank"),
             (ScopeDefinitionSource { read: &["a\nb"], ..WHOLE }, "white space"),

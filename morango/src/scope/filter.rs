@@ -168,7 +168,21 @@ mod tests {
         assert_eq!(Filter::new(["a", ""]), Err(ScopeError::Blank));
         assert_eq!(Filter::new(["\n"]), Err(ScopeError::Blank));
         assert!(Filter::new(["a b"]).is_err());
+        assert!(Filter::new(vec!["a"; limits::FILTER_PREFIXES_MAX]).is_ok());
         assert!(Filter::new(vec!["a"; limits::FILTER_PREFIXES_MAX + 1]).is_err());
+    }
+
+    #[test]
+    fn filters_are_equal_where_they_contain_the_same_and_tell_what_that_is() {
+        assert_eq!(filter(&["b", "a", "a:c"]), filter(&["a", "b"]));
+        for (one, other) in [(filter(&["a"]), filter(&["b"])), (filter(&["a"]), filter(&["a", "b"]))] {
+            assert_ne!(one, other);
+            assert_ne!(one, Filter::everything());
+            assert!(!one.is_everything());
+        }
+        let both = filter(&["b", "a"]);
+        assert_eq!((both.to_string().as_str(), format!("{both:?}").as_str()), ("b a", r#"Filter(["b", "a"])"#));
+        assert_eq!(Filter::everything().to_string(), "everything");
     }
 
     #[test]

@@ -127,11 +127,23 @@ mod tests {
     }
 
     #[test]
+    fn whole_numbers_are_values_however_great_or_small() {
+        let params = ScopeParams::from_json(r#"{"small": -5, "great": 18446744073709551615, "zero": 0}"#);
+        let params = params.expect("an object");
+        for (name, expected) in [("small", "-5"), ("great", "18446744073709551615"), ("zero", "0")] {
+            assert_eq!(params.value(name), Ok(expected));
+        }
+        assert_eq!(format!("{params:?}"), r#"{"great": "18446744073709551615", "small": "-5", "zero": "0"}"#);
+    }
+
+    #[test]
     fn what_is_no_object_is_no_parameters() {
         for text in ["", "[]", "null", "\"a\"", "{\"a\": }"] {
             assert_eq!(ScopeParams::from_json(text), Err(ScopeError::Params), "{text:?}");
         }
-        let long = format!("{{\"a\": \"{}\"}}", "x".repeat(limits::SCOPE_PARAMS_BYTES_MAX));
+        let as_long_as = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - r#"{"a":""}"#.len()));
+        assert!(ScopeParams::from_json(&as_long_as(limits::SCOPE_PARAMS_BYTES_MAX)).is_ok());
+        let long = as_long_as(limits::SCOPE_PARAMS_BYTES_MAX + 1);
         assert!(matches!(ScopeParams::from_json(&long), Err(ScopeError::TooLong { .. })));
     }
 

@@ -110,7 +110,17 @@ mod tests {
         for text in ["a b", "a\u{1c}b", "a\0"] {
             assert!(matches!(Partition::new(text), Err(ScopeError::Character { .. })), "{text:?}");
         }
-        assert!(matches!(Partition::new("a".repeat(5_000)), Err(ScopeError::TooLong { .. })));
+        assert!(Partition::new("a".repeat(limits::PARTITION_BYTES_MAX)).is_ok());
+        let long = Partition::new("a".repeat(limits::PARTITION_BYTES_MAX + 1));
+        assert!(matches!(long, Err(ScopeError::TooLong { .. })));
+    }
+
+    #[test]
+    fn a_partition_is_its_text_wherever_a_text_is_wanted() {
+        let partition = Partition::new("a:b").expect("one word");
+        assert!(partition.starts_with("a:") && !partition.starts_with("b"));
+        assert_eq!((partition.as_ref(), format!("{partition:>4}").as_str()), ("a:b", " a:b"));
+        assert_eq!(partition.into_string(), "a:b");
     }
 
     #[test]

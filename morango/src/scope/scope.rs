@@ -109,6 +109,21 @@ mod tests {
         assert!(scope.allows_read(&filter) && !scope.allows_write(&filter));
         assert!(!scope.allows_read(&Filter::everything()));
         assert!(!Reach::Nothing.contains("") && !Reach::Nothing.allows(&Filter::everything()));
+        let scope = Scope::new(Reach::Nothing, within("a"));
+        assert!(scope.allows_write(&filter) && !scope.allows_read(&filter));
+        assert!(!scope.allows_write(&Filter::everything()));
+    }
+
+    #[test]
+    fn what_reaches_a_prefix_contains_what_begins_with_it_and_everything_contains_all() {
+        let both = within("a").union(&within("b"));
+        for (partition, expected) in [("a:b", true), ("b", true), ("c", false), ("", false)] {
+            assert_eq!(both.contains(partition), expected, "{partition:?}");
+            assert!(Reach::everything().contains(partition), "{partition:?}");
+        }
+        assert_eq!(within("a").union(&Reach::Nothing), within("a"));
+        assert_eq!(Reach::Nothing.union(&within("a")), within("a"));
+        assert_eq!(Reach::Nothing.union(&Reach::Nothing), Reach::Nothing);
     }
 
     #[test]

@@ -164,3 +164,96 @@ fn add(context: &mut digest::Context, texts: &[&String]) {
         context.update(text.as_bytes());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::LooseCounter;
+
+    /// A record of which each part is another text or number.
+    fn loose() -> LooseRecord {
+        LooseRecord {
+            transfer_session: "session".to_owned(),
+            model_uuid: "id".to_owned(),
+            profile: "notebook".to_owned(),
+            model_name: "note".to_owned(),
+            partition: "me:notes".to_owned(),
+            source_id: "1".to_owned(),
+            serialized: "text".to_owned(),
+            conflicting_serialized_data: "earlier".to_owned(),
+            self_ref_fk: "parent".to_owned(),
+            deleted: false,
+            hard_deleted: false,
+            last_saved_instance: "laptop".to_owned(),
+            last_saved_counter: 3,
+            counters: vec![LooseCounter {
+                transfer_session: "session".to_owned(),
+                model_uuid: "id".to_owned(),
+                instance_id: "laptop".to_owned(),
+                counter: 3,
+            }],
+        }
+    }
+
+    #[test]
+    fn a_chunk_that_comes_again_has_the_same_digest_and_every_other_has_another() {
+        let changes: [fn(&mut LooseRecord); 20] = [
+            |_| (),
+            |record| record.transfer_session.push('x'),
+            |record| record.model_uuid.push('x'),
+            |record| record.profile.push('x'),
+            |record| record.model_name.push('x'),
+            |record| record.partition.push('x'),
+            |record| record.source_id.push('x'),
+            |record| record.serialized.push('x'),
+            |record| record.conflicting_serialized_data.push('x'),
+            |record| record.self_ref_fk.push('x'),
+            |record| record.deleted = true,
+            |record| record.hard_deleted = true,
+            |record| record.last_saved_instance.push('x'),
+            |record| record.last_saved_counter = 4,
+            |record| record.counters.clear(),
+            |record| record.counters[0].transfer_session.push('x'),
+            |record| record.counters[0].model_uuid.push('x'),
+            |record| record.counters[0].instance_id.push('x'),
+            |record| record.counters[0].counter = 4,
+            // The same letters, in another part.
+            |record| {
+                record.source_id.push('t');
+                record.serialized.remove(0);
+            },
+        ];
+        let readable = |change: fn(&mut LooseRecord)| {
+            let mut record = loose();
+            change(&mut record);
+            ReceivedRecord::Readable(Box::new(record))
+        };
+        let unreadable = |received: &str| ReceivedRecord::Unreadable {
+            received: received.to_owned(),
+            reason: "it is no record".to_owned(),
+        };
+        let mut chunks: Vec<(Option<u64>, Vec<ReceivedRecord>)> =
+            changes.iter().map(|change| (Some(0), vec![readable(*change)])).collect();
+        chunks.extend([
+            (None, vec![readable(changes[0])]),
+            (Some(1), vec![readable(changes[0])]),
+            (Some(0), vec![readable(changes[0]), readable(changes[0])]),
+            (Some(0), Vec::new()),
+            (Some(0), vec![unreadable("ab")]),
+            (Some(0), vec![unreadable("ac")]),
+            (Some(0), vec![unreadable("a"), unreadable("b")]),
+        ]);
+        let digests = || chunks.iter().map(|(offset, received)| digest_of(*offset, received));
+        assert_eq!(digests().collect::<HashSet<_>>().len(), chunks.len());
+        assert!(digests().eq(digests()));
+    }
+
+    #[test]
+    fn what_is_set_aside_is_cut_between_characters_and_kept_without_a_nul() {
+        let longest = limits::SERIALIZED_BYTES_MAX;
+        assert_eq!(cut("a\0é".to_owned()), "a\u{fffd}é");
+        assert_eq!(cut("x".repeat(longest)).len(), longest);
+        assert_eq!(cut("x".repeat(longest + 1)).len(), longest);
+        assert_eq!(cut("x".repeat(longest - 1) + "é").len(), longest - 1, "half of a character is none");
+    }
+}

@@ -1,6 +1,65 @@
 use super::*;
 use crate::counter::RecordMaxCounters;
 use crate::id::InstanceId;
+use crate::model::{FieldErrors, IdRule, SourceRule};
+
+/// A note as the derive would make a model of it.
+#[derive(Debug, PartialEq, Eq)]
+struct Note {
+    id: SyncId,
+    title: String,
+}
+
+impl Model for Note {
+    fn definition() -> &'static ModelDefinition {
+        static DEFINITION: ModelDefinition = ModelDefinition {
+            profile: "notebook",
+            name: "note",
+            rust_type: "test::Note",
+            type_id: std::any::TypeId::of::<Note>,
+            table: "notes",
+            id_column: "id",
+            partition: "me:notes",
+            id_rule: IdRule::Calculated,
+            source: SourceRule::Random,
+            fields: &[],
+            foreign_keys: &[],
+            depends_on: &[],
+            merge: None,
+        };
+        &DEFINITION
+    }
+
+    fn id(&self) -> SyncId {
+        self.id
+    }
+
+    fn set_id(&mut self, id: SyncId) {
+        self.id = id;
+    }
+
+    fn field_text(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn source_id_by_function(&self) -> Option<String> {
+        None
+    }
+
+    fn write_fields(&self, object: &mut ObjectWriter) {
+        object.member("title", &self.title);
+    }
+
+    fn read_fields(id: SyncId, fields: &Fields<'_>) -> std::result::Result<Self, FieldErrors> {
+        let mut errors = FieldErrors::new();
+        let title = errors.take("title", fields.get_text("title").ok_or_else(|| "it is missing".to_owned()));
+        title.map(|title| Self { id, title }).ok_or(errors)
+    }
+
+    fn validate(&self) -> std::result::Result<(), FieldErrors> {
+        Ok(())
+    }
+}
 
 fn stamp(counter: i64) -> Stamp {
     Stamp::new(InstanceId::hash_of("laptop"), counter)
@@ -71,4 +130,30 @@ fn a_resolved_record_is_saved_anew_and_lives_where_it_was_given_content() {
     let taken = before.resolved(Some("{\"a\":1}"), None, stamp(9));
     assert!(!taken.deleted);
     assert_eq!(taken.serialized, "{\"a\":1}");
+}
+
+#[test]
+fn a_version_is_a_row_of_its_own_model_and_of_no_other() {
+    let before = record(r#"{"title":"milk"}"#, "{\"title\":\"bread\"}\n{}\nno JSON\n");
+    let conflict = Conflict::of(before.clone()).expect("a conflict");
+    let note = |title: &str| Note { id: conflict.id, title: title.to_owned() };
+    assert_eq!(conflict.ours.read::<Note>().expect("a note"), note("milk"));
+    assert_eq!(conflict.theirs[0].read::<Note>().expect("a note"), note("bread"));
+    for odd in &conflict.theirs[1..] {
+        assert_eq!(odd.read::<Note>().expect_err("no note").kind(), ErrorKind::RecordRejected);
+    }
+    let decided = conflict.content_of(&Resolution::row(&note("milk and bread"))).expect("it is of this record");
+    assert!(decided.expect("a content").ends_with(r#""title":"milk and bread"}"#));
+
+    let changes: [fn(&mut StoreRecord); 2] =
+        [|record| record.model_name = "owner".to_owned(), |record| record.profile = "other".to_owned()];
+    for change in changes {
+        let mut other = before.clone();
+        change(&mut other);
+        let whose = format!("{}/{} {}", other.profile, other.model_name, other.id);
+        let version = Conflict::of(other).expect("a conflict").ours;
+        let error = version.read::<Note>().expect_err("no note");
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains(&whose), "{error}");
+    }
 }

@@ -129,6 +129,29 @@ fn a_hard_deletion_on_either_side_empties_both_texts() {
 }
 
 #[test]
+fn what_both_deleted_is_deleted_whoever_merges() {
+    let mut ours = record("ours", &[stamp(1, 3)]);
+    let mut theirs = record("theirs", &[stamp(2, 5)]);
+    let another = stamp(9, 1).instance;
+    (ours.deleted, theirs.deleted) = (true, true);
+    assert!(merge(None, &ours, &theirs, stamp(1, 9)).record.deleted);
+    assert!(give_way(&ours, &theirs, another).deleted);
+    (ours.hard_deleted, theirs.hard_deleted) = (true, true);
+    assert!(merge(None, &ours, &theirs, stamp(1, 9)).record.hard_deleted);
+    assert!(give_way(&ours, &theirs, another).hard_deleted);
+}
+
+#[test]
+fn who_may_not_write_keeps_no_text_where_ours_says_nothing_or_the_same() {
+    let mut theirs = record("theirs", &[stamp(2, 5)]);
+    theirs.conflicting_serialized_data = "earlier\n".to_owned();
+    for text in ["", "theirs"] {
+        let kept = give_way(&record(text, &[stamp(1, 3)]), &theirs, stamp(9, 1).instance);
+        assert_eq!((kept.serialized.as_str(), kept.conflicting_serialized_data.as_str()), ("theirs", "earlier\n"));
+    }
+}
+
+#[test]
 fn the_oldest_conflicts_are_cut_in_whole_lines() {
     // A line break takes two bytes where the texts travel.
     for (bytes_max, kept) in [(15, "b\nä\nc\n"), (14, "b\nä\n"), (12, "b\nä\n"), (11, "b\n"), (7, ""), (2, "")] {
