@@ -401,13 +401,14 @@ fn malformed_and_overlong_certificates_are_refused() {
 
 #[test]
 fn a_certificate_may_just_be_as_long_as_the_limits_and_no_longer() {
-    fn as_long(change: fn(&mut CertificateBody, String), length: usize) -> Result<CertificateBody, IdentityError> {
+    type Change = fn(&mut CertificateBody, String);
+    fn as_long(change: Change, length: usize) -> Result<CertificateBody, IdentityError> {
         let mut body = chain(&golden())[0].body().expect("a certificate");
         change(&mut body, "x".repeat(length));
         let serialized = serde_json::to_string(&body).expect("texts are JSON");
         UnverifiedCertificate { serialized, signature: String::new() }.body()
     }
-    let parts: [(fn(&mut CertificateBody, String), usize); 4] = [
+    let parts: [(Change, usize); 4] = [
         (|body, text| body.profile = text, limits::SCOPE_DEFINITION_ID_CHARS_MAX),
         (|body, text| body.scope_definition_id = text, limits::SCOPE_DEFINITION_ID_CHARS_MAX),
         (|body, text| body.salt = Some(text), limits::SALT_CHARS_MAX),

@@ -271,12 +271,13 @@ mod tests {
 
     #[test]
     fn what_a_store_can_just_keep_passes_and_one_more_is_refused() {
-        fn check_with(field: fn(&mut StoreRecord) -> &mut String, length: usize) -> Result<(), RecordError> {
+        type Part = fn(&mut StoreRecord) -> &mut String;
+        fn check_with(field: Part, length: usize) -> Result<(), RecordError> {
             let mut record = note();
             *field(&mut record) = "é".repeat(length);
             check_fields(&record)
         }
-        let names: [(fn(&mut StoreRecord) -> &mut String, usize); 4] = [
+        let names: [(Part, usize); 4] = [
             (|record| &mut record.profile, limits::NAME_CHARS_MAX),
             (|record| &mut record.model_name, limits::NAME_CHARS_MAX),
             (|record| &mut record.source_id, limits::SOURCE_ID_CHARS_MAX),

@@ -222,10 +222,14 @@ mod tests {
 
     #[test]
     fn a_definition_is_found_by_its_profile_and_id_together() {
-        let definition = ScopeDefinition::new(WHOLE).expect("a good definition");
-        let found = |profile, id| definition.definition(profile, id).is_some();
-        assert!(found("notebook", "whole-notebook"));
-        assert!(!found("notebook", "other") && !found("other", "whole-notebook"));
+        let other = ScopeDefinitionSource { id: "other", ..WHOLE };
+        let all = [other, WHOLE].map(|source| ScopeDefinition::new(source).expect("a good definition")).to_vec();
+        let places: [&dyn ScopeDefinitions; 2] = [&all[1], &all];
+        for definitions in places {
+            let found = |profile, id| definitions.definition(profile, id).map(|found| found.id.as_str());
+            assert_eq!(found("notebook", "whole-notebook"), Some("whole-notebook"));
+            assert_eq!((found("notebook", "another"), found("other", "whole-notebook")), (None, None));
+        }
     }
 
     #[test]

@@ -10,13 +10,16 @@ use morango::session::{Side, SyncSession};
 use super::resume::HandClock;
 use super::*;
 
-impl Pair {
-    /// Signs a request with the key of the certificate that it is made for, which is in this storage.
-    fn sign(&self, request: &mut SyncSessionRequest, storage: &dyn Storage) {
-        let key = storage.private_key(&request.client_certificate).expect("the storage works").expect("its key");
-        request.signature = key.sign(&format!("{}:{}", request.nonce, request.id));
-    }
+/// One part of a request made wrong.
+type Forgery = fn(&mut SyncSessionRequest);
 
+/// Signs a request with the key of the certificate that it is made for, which is in this storage.
+fn sign(request: &mut SyncSessionRequest, storage: &dyn Storage) {
+    let key = storage.private_key(&request.client_certificate).expect("the storage works").expect("its key");
+    request.signature = key.sign(&format!("{}:{}", request.nonce, request.id));
+}
+
+impl Pair {
     fn ask(&self, request: &SyncSessionRequest) -> Result<SyncSessionId> {
         self.responder.create_sync_session(&Caller::default(), request).map(|_| request.id)
     }
@@ -26,7 +29,7 @@ impl Pair {
 fn whoever_lacks_one_of_their_papers_is_not_let_in_and_uses_up_no_nonce() {
     let pair = Pair::new();
     let good = pair.sync_session_request();
-    let forgeries: [(fn(&mut SyncSessionRequest), ErrorKind); 7] = [
+    let forgeries: [(Forgery, ErrorKind); 7] = [
         (|request| request.profile = "other".to_owned(), ErrorKind::CertificateInvalid),
         (|request| request.certificate_chain.clear(), ErrorKind::CertificateInvalid),
         (|request| request.id = SyncSessionId::random(), ErrorKind::SignatureInvalid),
@@ -80,7 +83,7 @@ fn a_nonce_is_taken_once_and_within_its_minute() {
     }
     for nonce in [NonceId::random().to_string(), "no nonce".to_owned()] {
         let mut request = SyncSessionRequest { nonce, ..pair.sync_session_request() };
-        pair.sign(&mut request, &pair.phone);
+        sign(&mut request, &pair.phone);
         assert_eq!(pair.ask(&request).expect_err("it is nobody's").kind(), ErrorKind::NonceInvalid);
     }
 }
@@ -96,7 +99,7 @@ fn who_comes_with_a_root_of_their_own_is_not_let_in_and_nothing_of_theirs_is_kep
         certificate_chain: vec![UnverifiedCertificate::from(&root)],
         ..pair.sync_session_request()
     };
-    pair.sign(&mut request, &storage);
+    sign(&mut request, &storage);
     assert_eq!(pair.ask(&request).expect_err("another's root").kind(), ErrorKind::CertificateInvalid);
     assert_eq!(pair.laptop.certificate(&root.id()).expect("the storage works"), None);
 }
