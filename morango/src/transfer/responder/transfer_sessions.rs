@@ -43,7 +43,7 @@ impl Responder {
         let session = self.transfer_session(&session.id)?;
         // The caller takes any answer for the good end of this work: it has no word for a stage that failed.
         if session.status == StageStatus::Errored {
-            return Err(failed(&session, "open"));
+            return Err(failed(ErrorKind::PeerStageFailed, "open a transfer session", &session));
         }
         if session.stage < Stage::Queuing {
             let message = format!("open the transfer session {}: its sync session is being closed", session.id);
@@ -159,7 +159,9 @@ impl Responder {
         handover::note_what_they_have(&self.home, &session);
         hooks::ended(&self.home, Guests::NONE, &sync_session, &session, failure);
         match session.status {
-            StageStatus::Errored if is_legacy => Err(failed(&session, "finish")),
+            StageStatus::Errored if is_legacy => {
+                Err(failed(ErrorKind::Internal, "finish a transfer session", &session))
+            }
             _ => Ok(()),
         }
     }
@@ -202,10 +204,10 @@ impl Responder {
 }
 
 /// What a caller without asynchronous operations hears of a stage that failed. Why it did is for this side's log.
-fn failed(session: &TransferSession, doing: &str) -> Error {
+fn failed(kind: ErrorKind, operation: &str, session: &TransferSession) -> Error {
     let TransferSession { id, stage, error, .. } = session;
-    tracing::warn!(transfer_session = %id, error, "a caller is told that the stage {stage} failed");
-    Error::new(ErrorKind::Internal, format!("{doing} the transfer session {id}: its stage {stage} failed"))
+    tracing::warn!(transfer_session = %id, error, "{operation}: a caller is told that the stage {stage} failed");
+    Error::new(kind, format!("{operation}: its stage {stage} failed"))
 }
 
 /// Why a transfer that is closed came to nothing; none where it did not.
