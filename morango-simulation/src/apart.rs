@@ -107,7 +107,11 @@ impl World {
 
     /// A device is replaced by one that begins with a copy of another's database.
     pub(crate) fn copy(&mut self, from: usize, to: usize) -> Result<String, String> {
-        if from == to || to == HOME || !self.nodes[from].is_of_a_kind_with(&self.nodes[to]) {
+        if from == to
+            || to == HOME
+            || !self.nodes[from].is_of_a_kind_with(&self.nodes[to])
+            || self.nodes[to].is_on_server()
+        {
             return Ok("not of a kind".to_owned());
         }
         if let Ok([from, to]) = self.nodes.get_disjoint_mut([from, to]) {

@@ -211,6 +211,11 @@ impl Node {
         });
     }
 
+    /// Whether its database is on a server, where nothing is copied as a whole.
+    pub(crate) fn is_on_server(&self) -> bool {
+        matches!(self.home, Home::Server(_))
+    }
+
     /// Whether a copy of this device's database could be the other's.
     pub(crate) fn is_of_a_kind_with(&self, other: &Self) -> bool {
         let (ours, theirs) = (&self.character, &other.character);
@@ -220,12 +225,14 @@ impl Node {
             && ours.reach == theirs.reach
     }
 
-    /// A copy of the database, and in whose name it speaks, are taken to another device.
+    /// A copy of the database, and in whose name it speaks, are taken to another device, where it can be copied.
     pub(crate) fn hand_copy_to(&mut self, other: &mut Self) {
         let before = self.backup.take();
         self.back_up();
-        other.backup = std::mem::replace(&mut self.backup, before);
-        other.certificate = self.certificate;
+        let copy = std::mem::replace(&mut self.backup, before);
+        if copy.is_some() {
+            (other.backup, other.certificate) = (copy, self.certificate);
+        }
     }
 
     /// The copy takes the database's place. Says whether there is one.

@@ -23,7 +23,7 @@ cargo xtask test               formatting, lints, documentation, all tests, the 
 cargo xtask test --only NAME   only the steps whose name contains NAME
 cargo xtask test [--only NAME] --long
                                what tries by chance tries more often: kills 1,000 processes instead of 200,
-                               simulates for an hour instead of two minutes
+                               simulates fresh seeds for an hour beside the fixed ones
 cargo xtask bench [--small] [--full] [--writer] [--only SCENARIO] [--engine NAME] [--documentation] [--again]
                                how fast and how small a sync is, beside the Python package and the floor; --again tells the
                                run before once more

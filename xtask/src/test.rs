@@ -48,11 +48,11 @@ const KILLS_VARIABLE: &str = "MORANGO_KILLS";
 const KILLS_USUAL: u32 = 200;
 const KILLS_LONG: u32 = 1_000;
 
-/// The simulations of many plans: part of their names, the variable that says how many minutes the one with fresh seeds goes on, and how
-/// many that are.
+/// The simulations of many plans: part of their names, those of fixed seeds, the variable that says how many minutes the one with fresh
+/// seeds goes on, and how many that are.
 const PLANS: &str = "plans_of_";
+const PLANS_FIXED: &str = "plans_of_fixed_seeds";
 const PLANS_VARIABLE: &str = "MORANGO_SIMULATION_MINUTES";
-const PLANS_USUAL_MINUTES: u32 = 2;
 const PLANS_LONG_MINUTES: u32 = 60;
 
 /// How many tests of each kind passed and failed, and who met whom in them.
@@ -228,16 +228,16 @@ fn kills(count: &mut Count) -> Result<(), String> {
     Ok(())
 }
 
-/// Many devices, and everything that can go wrong between them: plans of fixed seeds, and of fresh ones.
+/// Many devices, and everything that can go wrong between them: plans of fixed seeds, and in a long run of fresh ones.
 fn simulation(count: &mut Count) -> Result<(), String> {
     let mut command = run::cargo(&["test", "--workspace", "--all-features", "--test", "simulation", "--no-fail-fast"]);
-    // Each of them takes every core.
-    command.args(["--", PLANS, "--show-output", "--test-threads", "1"]);
-    let minutes = match count.length {
-        Length::Usual => PLANS_USUAL_MINUTES,
-        Length::Long => PLANS_LONG_MINUTES,
+    let plans = match count.length {
+        Length::Usual => PLANS_FIXED,
+        Length::Long => PLANS,
     };
-    command.env(PLANS_VARIABLE, minutes.to_string());
+    // Each of them takes every core.
+    command.args(["--", plans, "--show-output", "--test-threads", "1"]);
+    command.env(PLANS_VARIABLE, PLANS_LONG_MINUTES.to_string());
     let _surroundings = surround(&mut command)?;
     run::complete_reading(&mut command, |line| {
         for _ in 0..plans_in(line).unwrap_or(0) {
