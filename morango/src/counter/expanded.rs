@@ -27,6 +27,12 @@ impl ExpandedFsic {
         self.0
     }
 
+    /// What either of both says: the higher counters.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        self.and_unclaimed(other.0)
+    }
+
     /// The same of a sender that has records beyond what it claims to have completely.
     #[must_use]
     pub fn and_unclaimed(mut self, unclaimed: PartitionCounters) -> Self {

@@ -10,17 +10,16 @@ use crate::transfer::work::Work;
 
 /// Queues what the receiver lacks, and counts it. Both sides' counters are in the session.
 ///
-/// One map for all says too little of what there is to send, so what we have is then looked up.
+/// What is here now is looked up once more: since this side told its counters another sync may have brought a newer state of a record
+/// that they promise, under the stamp of an instance that they do not name. And one map for all says too little of what there is to send.
 pub(super) fn run(context: &mut Context<'_>, work: &mut Work<'_>) -> Result<()> {
     // From here on what is ours may leave.
     work.note_told()?;
     let session = &context.session;
+    let now = work.fsic(&session.profile, &session.filter, Instances::WithRecords)?.expand_for_use(&session.filter)?;
     let has = match context.exchange().form {
-        FsicForm::PerPartition => session.producer_fsic()?.expand_for_use(&session.filter)?,
-        FsicForm::Flat => {
-            let all = work.fsic(&session.profile, &session.filter, Instances::WithRecords)?;
-            all.expand_for_use(&session.filter)?
-        }
+        FsicForm::PerPartition => session.producer_fsic()?.expand_for_use(&session.filter)?.and(now),
+        FsicForm::Flat => now,
     };
     // What came here without a claim to be complete is passed on all the same.
     let has = has.and_unclaimed(work.unclaimed(&session.filter)?);
