@@ -27,19 +27,27 @@ pub(crate) fn fsic(
     filter: &Filter,
     instances: Instances,
 ) -> morango::Result<Fsic> {
-    storage.read("compute the counters", |connection| {
-        let mut database = DatabaseMaxCounters::new();
-        for (partition, stamp) in entries_of(connection, filter)? {
-            let is_kept = match instances {
-                Instances::WithRecords => has_record_of(connection, profile, &partition, &stamp.instance)?,
-                Instances::All => true,
-            };
-            if is_kept {
-                database.raise(&partition, stamp);
-            }
+    storage.read("compute the counters", |connection| claimed(connection, profile, filter, instances))
+}
+
+/// The same in the state of the database that a transaction sees.
+pub(crate) fn claimed(
+    connection: &mut Connection<'_>,
+    profile: &str,
+    filter: &Filter,
+    instances: Instances,
+) -> Result<Fsic, Fault> {
+    let mut database = DatabaseMaxCounters::new();
+    for (partition, stamp) in entries_of(connection, filter)? {
+        let is_kept = match instances {
+            Instances::WithRecords => has_record_of(connection, profile, &partition, &stamp.instance)?,
+            Instances::All => true,
+        };
+        if is_kept {
+            database.raise(&partition, stamp);
         }
-        Ok(Fsic::of_entries(database, filter))
-    })
+    }
+    Ok(Fsic::of_entries(database, filter))
 }
 
 /// The beginning of a statement that reads entries.

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Text};
-use morango::counter::Lack;
+use morango::counter::{ExpandedFsic, Instances, Lack, lacking};
 use morango::id::{InstanceId, TransferSessionId};
 use morango::port::Chunk;
 use morango::record::StoreRecord;
@@ -18,6 +18,7 @@ use morango::{Error, ErrorKind, limits};
 
 use crate::backend::{self, Lock};
 use crate::connection::Connection;
+use crate::counters;
 use crate::error::Fault;
 use crate::incoming::encoded_length;
 use crate::records::{RecordRow, select_records};
@@ -26,6 +27,7 @@ use crate::sessions;
 use crate::statement::sql;
 use crate::storage::DieselStorage;
 use crate::transactions::Transactions;
+use crate::unclaimed;
 
 /// Records noted in one page.
 const PAGE_RECORDS: usize = 500;
@@ -41,22 +43,29 @@ const NUMBER_BYTES: usize = 8;
 
 /// Notes which records of the session's profile and filter the receiver lacks, in place of what was noted before.
 ///
-/// Before: `lacks` says up to which counter the receiver has what. After: the session's pages hold the places of these records in the
+/// Before: `receiver` is what the receiver has. What is here is looked up in the state of the database in which the records are, so that
+/// none is left out that another sync brought a moment ago. After: the session's pages hold the places of these records in the
 /// order in which they came into the store, so that what others point at mostly goes first; the stored session says how many they are,
 /// and has the counters for which they were looked up. No counter moves. Where another process completed queuing meanwhile, nothing
 /// has changed.
-pub(crate) fn queue(storage: &Transactions<'_>, session: &TransferSession, lacks: &[Lack]) -> morango::Result<u64> {
+pub(crate) fn queue(
+    storage: &Transactions<'_>,
+    session: &TransferSession,
+    receiver: &ExpandedFsic,
+) -> morango::Result<u64> {
     let operation = format!("queue records for transfer session {}", session.id);
-    let minimized = session.filter.minimized();
-    let mut lacks: Vec<&Lack> = lacks.iter().collect();
-    lacks.sort_unstable_by_key(|lack| lack.instance);
+    let (profile, filter) = (&session.profile, &session.filter);
+    let minimized = filter.minimized();
     // 8 bytes a record: the numbers of a million records are held, the records never are. And the ranges of one instance at a time:
     // a lack above the filter is one under each of its prefixes.
-    let lock = Lock::Reading { profile: &session.profile, filter: &session.filter };
-    let mut sequences = storage.read_locked(&operation, lock, |connection| {
+    let mut sequences = storage.read_locked(&operation, Lock::Reading { profile, filter }, |connection| {
+        let claimed = counters::claimed(connection, profile, filter, Instances::All)?;
+        let mut lacks = lacking(&claimed, unclaimed::under(connection, filter)?, receiver, filter)?;
+        lacks.sort_by_key(|lack| lack.instance);
+        tracing::debug!(lacks = lacks.len(), "queuing what the receiver lacks");
         let mut sequences = Vec::new();
         for lacks in lacks.chunk_by(|one, other| one.instance == other.instance) {
-            find(connection, &session.profile, &ranges_of(lacks.iter().copied(), &minimized), &mut sequences)?;
+            find(connection, profile, &ranges_of(lacks, &minimized), &mut sequences)?;
         }
         Ok(sequences)
     })?;

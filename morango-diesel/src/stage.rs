@@ -4,7 +4,7 @@ use std::any::Any;
 
 use chrono::{DateTime, Utc};
 use morango::Result;
-use morango::counter::{Fsic, Instances, Lack, PartitionCounters};
+use morango::counter::{ExpandedFsic, Fsic, Instances};
 use morango::id::{SyncId, TransferSessionId};
 use morango::port::{
     DequeueReport, DeserializeOrder, DeserializeReport, Isolation, OwnCounters, Renewal, Renewed, SerializeReport,
@@ -20,7 +20,7 @@ use crate::error::Fault;
 use crate::storage::DieselStorage;
 use crate::transaction::without_capture;
 use crate::transactions::Transactions;
-use crate::{counters, dequeue, deserialize, queue, receive, records, renewal, serialize, sessions, unclaimed};
+use crate::{counters, dequeue, deserialize, queue, receive, records, renewal, serialize, sessions};
 
 /// Runs work in one write transaction.
 pub(crate) fn transaction(
@@ -92,12 +92,8 @@ impl Transaction for Open<'_> {
         counters::fsic(&self.transactions(), profile, filter, instances)
     }
 
-    fn unclaimed(&mut self, filter: &Filter) -> Result<PartitionCounters> {
-        unclaimed::under(&self.transactions(), filter)
-    }
-
-    fn queue(&mut self, session: &TransferSession, lacks: &[Lack]) -> Result<u64> {
-        queue::queue(&self.transactions(), session, lacks)
+    fn queue(&mut self, session: &TransferSession, receiver: &ExpandedFsic) -> Result<u64> {
+        queue::queue(&self.transactions(), session, receiver)
     }
 
     fn dequeue(&mut self, session: &TransferSession, writable: &Reach, watch: Watch<'_>) -> Result<DequeueReport> {

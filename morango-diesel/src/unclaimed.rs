@@ -14,7 +14,6 @@ use crate::counters::counter_of;
 use crate::error::Fault;
 use crate::statement::sql;
 use crate::storage::DieselStorage;
-use crate::transactions::Transactions;
 
 /// Notes entries, but for those that the database max counters reach.
 ///
@@ -34,20 +33,18 @@ pub(crate) fn note(storage: &DieselStorage, entries: &PartitionCounters) -> mora
 }
 
 /// What is noted under a filter.
-pub(crate) fn under(storage: &Transactions<'_>, filter: &Filter) -> morango::Result<PartitionCounters> {
-    storage.read("list what is unclaimed", |connection| {
-        let mut noted = DatabaseMaxCounters::new();
-        for prefix in filter.minimized().prefixes() {
-            let found = sql("SELECT partition, instance, counter FROM morango_unclaimed WHERE ")
-                .starts_with("partition", prefix)
-                .returns::<(Text, Binary, BigInt)>()
-                .load::<(String, InstanceId, i64)>(connection)?;
-            for (partition, instance, counter) in found {
-                noted.raise(&partition, Stamp::new(instance, counter));
-            }
+pub(crate) fn under(connection: &mut Connection<'_>, filter: &Filter) -> Result<PartitionCounters, Fault> {
+    let mut noted = DatabaseMaxCounters::new();
+    for prefix in filter.minimized().prefixes() {
+        let found = sql("SELECT partition, instance, counter FROM morango_unclaimed WHERE ")
+            .starts_with("partition", prefix)
+            .returns::<(Text, Binary, BigInt)>()
+            .load::<(String, InstanceId, i64)>(connection)?;
+        for (partition, instance, counter) in found {
+            noted.raise(&partition, Stamp::new(instance, counter));
         }
-        Ok(noted.into_partitions())
-    })
+    }
+    Ok(noted.into_partitions())
 }
 
 /// Whether anything is noted at all.

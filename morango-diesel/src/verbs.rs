@@ -8,7 +8,7 @@ macro_rules! implement_storage {
 
             use chrono::{DateTime, Utc};
             use morango::Result;
-            use morango::counter::{Fsic, Instances, Lack, PartitionCounters, Stamp};
+            use morango::counter::{ExpandedFsic, Fsic, Instances, PartitionCounters, Stamp};
             use morango::id::{CertificateId, DatabaseId, NonceId, SyncId, SyncSessionId, TransferSessionId};
             use morango::identity::{Certificate, Instance, Nonce, PrivateKey};
             use morango::model::Registry;
@@ -169,15 +169,15 @@ macro_rules! implement_storage {
                 }
 
                 fn unclaimed(&self, filter: &Filter) -> Result<PartitionCounters> {
-                    unclaimed::under(&Transactions::of(&self.0), filter)
+                    self.0.read("list what is unclaimed", |connection| unclaimed::under(connection, filter))
                 }
 
                 fn note_handed_over(&self, entries: &PartitionCounters) -> Result<()> {
                     handed_over::note(&self.0, entries)
                 }
 
-                fn queue(&self, session: &TransferSession, lacks: &[Lack]) -> Result<u64> {
-                    queue::queue(&Transactions::of(&self.0), session, lacks)
+                fn queue(&self, session: &TransferSession, receiver: &ExpandedFsic) -> Result<u64> {
+                    queue::queue(&Transactions::of(&self.0), session, receiver)
                 }
 
                 fn queued_chunk(&self, session: &TransferSessionId, offset: u64, limit: usize) -> Result<Chunk> {

@@ -1,6 +1,6 @@
 //! What this database says that it has, what it may have beyond that, and what a peer lacks of it.
 
-use morango::counter::{DatabaseMaxCounters, Fsic, Instances, Lack, PartitionCounters, Stamp};
+use morango::counter::{DatabaseMaxCounters, ExpandedFsic, Fsic, Instances, PartitionCounters, Stamp, lacking};
 use morango::id::{InstanceId, SyncId, TransferSessionId};
 use morango::port::Chunk;
 use morango::record::StoreRecord;
@@ -64,11 +64,14 @@ impl Data {
 impl State {
     /// Queues the records of the session's profile and filter that the receiver lacks, in the order in which they came into the store,
     /// and notes with them how many they are and the counters for which they were looked up. What was completed before stays.
-    pub(crate) fn queue(&mut self, session: &TransferSession, lacks: &[Lack]) -> Result<u64> {
+    pub(crate) fn queue(&mut self, session: &TransferSession, receiver: &ExpandedFsic) -> Result<u64> {
         let stored = self.open_transfer(&session.id)?;
         if stored.is_beyond(Stage::Queuing, StageStatus::Started) {
             return Ok(stored.records_total.unwrap_or(0));
         }
+        let (profile, filter) = (&session.profile, &session.filter);
+        let claimed = self.data.fsic(profile, filter, Instances::All);
+        let lacks = lacking(&claimed, self.data.unclaimed.under(filter), receiver, filter)?;
         let is_lacking = |record: &StoreRecord| {
             lacks.iter().any(|lack| {
                 record.partition.starts_with(&lack.partition)
@@ -78,7 +81,7 @@ impl State {
         };
         let queued = self.data.in_order(|held| {
             let record = &held.record;
-            record.profile == session.profile && session.filter.contains(&record.partition) && is_lacking(record)
+            record.profile == *profile && filter.contains(&record.partition) && is_lacking(record)
         });
         let total = queued.len() as u64;
         self.queued.insert(session.id, queued);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
 
 use chrono::{DateTime, Utc};
-use morango::counter::{DatabaseMaxCounters, Fsic, Instances, Lack, PartitionCounters, Stamp};
+use morango::counter::{DatabaseMaxCounters, ExpandedFsic, Fsic, Instances, PartitionCounters, Stamp};
 use morango::id::{CertificateId, DatabaseId, NonceId, SyncId, SyncSessionId, TransferSessionId};
 use morango::identity::{Certificate, Instance, Nonce, PrivateKey};
 use morango::model::Registry;
@@ -318,8 +318,8 @@ impl Storage for MemoryStorage {
         Ok(())
     }
 
-    fn queue(&self, session: &TransferSession, lacks: &[Lack]) -> Result<u64> {
-        self.state("queue records")?.queue(session, lacks)
+    fn queue(&self, session: &TransferSession, receiver: &ExpandedFsic) -> Result<u64> {
+        self.state("queue records")?.queue(session, receiver)
     }
 
     fn queued_chunk(&self, session: &TransferSessionId, offset: u64, limit: usize) -> Result<Chunk> {

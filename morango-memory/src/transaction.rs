@@ -3,7 +3,7 @@
 use std::any::Any;
 
 use chrono::{DateTime, Utc};
-use morango::counter::{Fsic, Instances, Lack, PartitionCounters};
+use morango::counter::{ExpandedFsic, Fsic, Instances};
 use morango::id::{SyncId, TransferSessionId};
 use morango::port::{
     DequeueReport, DeserializeOrder, DeserializeReport, OwnCounters, Renewal, Renewed, SerializeReport, SessionMemory,
@@ -60,12 +60,8 @@ impl Transaction for Open<'_> {
         Ok(self.0.data.fsic(profile, filter, instances))
     }
 
-    fn unclaimed(&mut self, filter: &Filter) -> Result<PartitionCounters> {
-        Ok(self.0.data.unclaimed.under(filter))
-    }
-
-    fn queue(&mut self, session: &TransferSession, lacks: &[Lack]) -> Result<u64> {
-        self.0.queue(session, lacks)
+    fn queue(&mut self, session: &TransferSession, receiver: &ExpandedFsic) -> Result<u64> {
+        self.0.queue(session, receiver)
     }
 
     fn dequeue(&mut self, session: &TransferSession, writable: &Reach, watch: Watch<'_>) -> Result<DequeueReport> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use morango::counter::{DatabaseMaxCounters, Fsic, Instances, PartitionCounters, RecordMaxCounters, Stamp, difference};
+use morango::counter::{DatabaseMaxCounters, Fsic, Instances, PartitionCounters, RecordMaxCounters, Stamp};
 use morango::id::{CertificateId, DatabaseId, InstanceId, SyncId, SyncSessionId, TransferSessionId};
 use morango::identity::{Instance, SystemFacts};
 use morango::port::{
@@ -189,16 +189,8 @@ fn transfer(from: &dyn Storage, to: &dyn Storage, number: usize, filter: &Filter
     let theirs = self::session(from, number, Side::Server, filter);
     session.server_fsic = from.fsic(PROFILE, filter, Instances::WithRecords).expect("the producer's counters").into();
     session.client_fsic = to.fsic(PROFILE, filter, Instances::All).expect("the receiver's counters").into();
-    let unclaimed = from.unclaimed(filter).expect("what is unclaimed");
-    let sent = session
-        .server_fsic
-        .fsic()
-        .expect("good counters")
-        .expand_for_use(filter)
-        .expect("within the filter")
-        .and_unclaimed(unclaimed);
     let had = session.client_fsic.fsic().expect("good counters").of_receiver(filter).expect("within the filter");
-    let total = from.queue(&theirs, &difference(&sent, &had)).expect("it queues");
+    let total = from.queue(&theirs, &had).expect("it queues");
     let chunks_max = match end {
         End::Cut { chunks } => usize::from(chunks),
         End::Dequeued | End::Deserialized => usize::MAX,

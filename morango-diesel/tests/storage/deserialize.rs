@@ -8,7 +8,7 @@ use morango::session::{Direction, Side};
 
 use super::database::many;
 use super::library::{
-    Book, Device, Shelf, changed, deleted, everything, foreign, foreign_book, foreign_shelf, go_on, kinds, lack,
+    Book, Device, Shelf, changed, deleted, everything, foreign, foreign_book, foreign_shelf, go_on, has, kinds,
     retitled, stamp,
 };
 
@@ -341,8 +341,7 @@ fn records_of_an_unknown_model_are_kept_and_passed_on() {
     assert_eq!((report.written, report.failures_total, report.unknown_models), (1, 0, 3));
     let other = Device::new("other");
     let session = device.session(Side::Server, Direction::Pull, &everything());
-    let lacks = [lack("", stamp("other", 0).instance, 0)];
-    assert_eq!(device.storage.queue(&session, &lacks).expect("it queues"), 4);
+    assert_eq!(device.storage.queue(&session, &has(&[])).expect("it queues"), 4);
     let chunk = device.storage.queued_chunk(&session.id, 0, 500).expect("a chunk");
     assert_eq!(other.dequeue(chunk.records).new, 4);
 }

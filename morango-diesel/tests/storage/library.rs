@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use morango::counter::{Instances, Lack, PartitionCounters, RecordMaxCounters, Stamp};
+use morango::counter::{ExpandedFsic, Fsic, Instances, PartitionCounters, RecordMaxCounters, Stamp};
 use morango::id::{InstanceId, SyncId};
 use morango::identity::{Instance, SystemFacts};
 use morango::limits::WAITING_PAGE_MAX;
@@ -358,9 +358,13 @@ pub(crate) fn foreign_book(title: &str, shelf: SyncId) -> StoreRecord {
     foreign("book", "lib:books:ada", title, &text, &[stamp("other", 1)])
 }
 
-/// All that an instance saved after a count.
-pub(crate) fn lack(partition: &str, instance: InstanceId, counter: i64) -> Lack {
-    Lack { partition: partition.to_owned(), instance, counter }
+/// A receiver that has what instances saved under partitions up to these counters.
+pub(crate) fn has(entries: &[(&str, &str, i64)]) -> ExpandedFsic {
+    let mut sub = PartitionCounters::new();
+    for (partition, name, counter) in entries {
+        sub.entry((*partition).to_owned()).or_default().insert(stamp(name, 0).instance, *counter);
+    }
+    Fsic { sub, ..Fsic::default() }.of_receiver(&everything()).expect("everything holds them")
 }
 
 #[test]

@@ -5,7 +5,7 @@ use morango::port::Storage as _;
 use morango::scope::{Filter, Reach};
 use morango::session::{Direction, Side, Stage, StageStatus};
 
-use super::library::{Device, PROFILE, everything, foreign, foreign_shelf, go_on, lack, stamp};
+use super::library::{Device, PROFILE, everything, foreign, foreign_shelf, go_on, has, stamp};
 
 #[test]
 fn only_what_is_lacking_within_the_filter_is_queued_and_in_the_order_of_the_store() {
@@ -22,29 +22,27 @@ fn only_what_is_lacking_within_the_filter_is_queued_and_in_the_order_of_the_stor
         foreign("note", "lib:x", "7", "{}", &[stamp("b", 9)]),
     ];
     device.dequeue(records.clone());
-    let queued = |filter: &Filter, lacks: &[_]| {
-        let session = device.session(Side::Server, Direction::Pull, filter);
-        let total = device.storage.queue(&session, lacks).expect("it queues");
+    let queued = |prefix: &str, receiver: &[_]| {
+        let filter = Filter::new([prefix]).expect("a prefix");
+        let session = device.session(Side::Server, Direction::Pull, &filter);
+        let total = device.storage.queue(&session, &has(receiver)).expect("it queues");
         let chunk = device.storage.queued_chunk(&session.id, 0, 500).expect("a chunk");
         assert_eq!(chunk.total, total);
         chunk.records.into_iter().map(|record| record.source_id).collect::<Vec<_>>()
     };
-    let a = stamp("a", 0).instance;
-    assert_eq!(queued(&everything(), &[lack("lib:", a, 4)]), ["1", "3", "4"]);
-    // A record under two listed prefixes goes out once, by the lower counter of the two.
-    assert_eq!(
-        queued(&everything(), &[lack("lib:x", a, 4), lack("lib:x:y", a, 0), lack("lib:x", a, 6)]),
-        ["1", "2", "3"]
-    );
-    assert_eq!(queued(&Filter::new(["lib:x"]).expect("a prefix"), &[lack("", a, 0)]), ["1", "2", "3"]);
-    assert_eq!(queued(&everything(), &[]), [""; 0]);
+    let as_expected = || {
+        assert_eq!(queued("lib:", &[("lib:", "a", 4)]), ["1", "3", "4", "7"]);
+        assert_eq!(queued("lib:", &[("lib:", "a", 4), ("", "b", 9)]), ["1", "3", "4"]);
+        // A record under two partitions goes out once.
+        assert_eq!(queued("lib:", &[("lib:x", "a", 4), ("lib:x:y", "a", 6), ("lib:x", "b", 9)]), ["1", "3", "4"]);
+        assert_eq!(queued("lib:x", &[]), ["1", "2", "3", "7"]);
+        assert_eq!(queued("lib", &[("", "a", 8)]), ["4", "5", "7"]);
+        assert_eq!(queued("lib", &[("", "a", 9), ("", "b", 9)]), [""; 0]);
+    };
+    as_expected();
     // The same where the instance saved too much to look at it all.
     device.dequeue((0..3_000).map(|number| note("other", &format!("x{number}"), 20)).collect());
-    assert_eq!(queued(&everything(), &[lack("lib:", a, 4)]), ["1", "3", "4"]);
-    assert_eq!(
-        queued(&everything(), &[lack("lib:x", a, 4), lack("lib:x:y", a, 0), lack("lib:x", a, 6)]),
-        ["1", "2", "3"]
-    );
+    as_expected();
 }
 
 #[test]
@@ -53,9 +51,8 @@ fn chunks_cover_the_queue_wherever_they_begin_and_a_second_try_replaces_the_firs
     let records: Vec<_> = (0..1_234).map(|number| foreign_shelf(&number.to_string(), None)).collect();
     device.dequeue(records);
     let session = device.session(Side::Server, Direction::Pull, &everything());
-    let lacks = [lack("", stamp("other", 0).instance, 0)];
     for _ in 0..2 {
-        assert_eq!(device.storage.queue(&session, &lacks).expect("it queues"), 1_234);
+        assert_eq!(device.storage.queue(&session, &has(&[])).expect("it queues"), 1_234);
     }
     for (offset, limit, expected) in
         [(0, 500, 500), (499, 2, 2), (500, 5_000, 734), (1_233, 500, 1), (1_234, 500, 0), (9_999, 1, 0)]
@@ -73,21 +70,44 @@ fn what_is_queued_stays_once_it_is_noted_that_queuing_is_done() {
     let device = Device::new("server");
     device.dequeue((0..5).map(|number| foreign_shelf(&number.to_string(), None)).collect());
     let session = device.session(Side::Server, Direction::Pull, &everything());
-    let lacks = [lack("", stamp("other", 0).instance, 0)];
-    assert_eq!(device.storage.queue(&session, &lacks).expect("it queues"), 5);
+    assert_eq!(device.storage.queue(&session, &has(&[])).expect("it queues"), 5);
     let stands = device.storage.transfer_session(&session.id).expect("it is read").expect("it is there");
     assert_eq!(stands.records_total, Some(5), "the number is that of the queue, whoever tells it");
     device.dequeue((5..9).map(|number| foreign_shelf(&number.to_string(), None)).collect());
-    assert_eq!(device.storage.queue(&session, &lacks).expect("it queues once more"), 9);
+    assert_eq!(device.storage.queue(&session, &has(&[])).expect("it queues once more"), 9);
     for (stage, status) in [(Stage::Queuing, StageStatus::Completed), (Stage::Transferring, StageStatus::Pending)] {
         let noted = device.storage.update_transfer_session(&session.id, &mut |session| {
             (session.stage, session.status) = (stage, status);
         });
         noted.expect("it is kept");
-        assert_eq!(device.storage.queue(&session, &[]).expect("it is there"), 9, "{stage} {status}");
+        assert_eq!(device.storage.queue(&session, &has(&[])).expect("it is there"), 9, "{stage} {status}");
         let chunk = device.storage.queued_chunk(&session.id, 0, 500).expect("a chunk");
         assert_eq!((chunk.records.len(), chunk.total), (9, 9), "{stage} {status}");
     }
+}
+
+/// The stage before told which instances this side has; by the time of the next one, a sync with somebody else has gone on.
+#[test]
+fn what_another_sync_brought_since_the_counters_were_told_is_queued() {
+    let device = Device::new("server");
+    device.dequeue(vec![foreign("note", "lib:x", "1", "{}", &[stamp("a", 1)])]);
+    let mut session = device.session(Side::Server, Direction::Pull, &everything());
+    session.server_fsic = device.storage.fsic(PROFILE, &everything(), Instances::WithRecords).expect("told").into();
+
+    device.dequeue(vec![foreign("note", "lib:x", "1", "{}", &[stamp("b", 1), stamp("a", 1)])]);
+
+    assert_eq!(device.storage.queue(&session, &has(&[])).expect("it queues"), 1);
+    let chunk = device.storage.queued_chunk(&session.id, 0, 500).expect("a chunk");
+    assert_eq!(
+        chunk.records[0].last_saved,
+        stamp("b", 1),
+        "who gets it has what the first instance saved, as was told"
+    );
+    assert_eq!(
+        device.storage.queue(&session, &has(&[("", "a", 1)])).expect("it queues"),
+        1,
+        "nor does it know this state"
+    );
 }
 
 #[test]
@@ -97,7 +117,7 @@ fn a_chunk_of_huge_records_ends_early_but_never_empty() {
     let records = (0..3).map(|number| foreign("note", "lib:x", &number.to_string(), &text, &[stamp("a", 1)])).collect();
     device.dequeue(records);
     let session = device.session(Side::Server, Direction::Pull, &everything());
-    device.storage.queue(&session, &[lack("", stamp("a", 0).instance, 0)]).expect("it queues");
+    device.storage.queue(&session, &has(&[])).expect("it queues");
     for offset in 0..3 {
         assert_eq!(device.storage.queued_chunk(&session.id, offset, 500).expect("a chunk").records.len(), 1);
     }
@@ -158,7 +178,7 @@ fn what_one_process_queues_late_does_not_replace_what_another_has_queued_by_then
             fsic.sub.entry(String::new()).or_default().insert(instance, 7);
         })
         .expect("good counters");
-    assert_eq!(device.storage.queue(&session, &[lack("", instance, 0)]).expect("it queues"), 3);
+    assert_eq!(device.storage.queue(&session, &has(&[])).expect("it queues"), 3);
     let stored = device.storage.transfer_session(&session.id).expect("read").expect("it is there");
     assert_eq!((stored.records_total, &stored.server_fsic), (Some(3), &session.server_fsic), "they go together");
     let done = &mut |stored: &mut morango::session::TransferSession| {
@@ -172,7 +192,7 @@ fn what_one_process_queues_late_does_not_replace_what_another_has_queued_by_then
             fsic.sub.entry(String::new()).or_default().insert(instance, 9);
         })
         .expect("good counters");
-    assert_eq!(device.storage.queue(&session, &[]).expect("it is late"), 3, "it is told what is queued");
+    assert_eq!(device.storage.queue(&session, &has(&[])).expect("it is late"), 3, "it is told what is queued");
 
     let stored = device.storage.transfer_session(&session.id).expect("read").expect("it is there");
     assert_eq!(
@@ -182,6 +202,6 @@ fn what_one_process_queues_late_does_not_replace_what_another_has_queued_by_then
     );
     assert_eq!(device.storage.queued_chunk(&session.id, 0, 10).expect("a chunk").records.len(), 3);
     device.storage.clean_up(&session.id, super::library::time()).expect("it is closed");
-    let error = device.storage.queue(&session, &[]).expect_err("nothing is queued for a closed session");
+    let error = device.storage.queue(&session, &has(&[])).expect_err("nothing is queued for a closed session");
     assert_eq!(error.kind(), morango::ErrorKind::SessionUnknown, "{error:?}");
 }

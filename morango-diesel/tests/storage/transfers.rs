@@ -1,6 +1,6 @@
 //! Transfers between two devices: what the engine does, verb by verb and without a line between the two.
 
-use morango::counter::{Instances, KeptFsic, difference};
+use morango::counter::{DatabaseMaxCounters, Instances, KeptFsic};
 use morango::id::{CertificateId, SyncId, SyncSessionId, TransferSessionId};
 use morango::port::{DequeueReport, DeserializeReport, ReceivedChunk, Rejection, Storage as _};
 use morango::record::{BufferRecord, Gate, StoreRecord};
@@ -45,11 +45,9 @@ impl Device {
         session.server_fsic =
             other.storage.fsic(PROFILE, filter, Instances::WithRecords).expect("the other's counters").into();
         session.client_fsic = self.storage.fsic(PROFILE, filter, Instances::All).expect("our counters").into();
-        let sent =
-            session.server_fsic.fsic().expect("good counters").expand_for_use(filter).expect("within the filter");
-        let had = session.client_fsic.fsic().expect("good counters").expand_for_use(filter).expect("within the filter");
+        let had = session.client_fsic.fsic().expect("good counters").of_receiver(filter).expect("within the filter");
         let theirs = other.session(Side::Server, Direction::Pull, filter);
-        let total = other.storage.queue(&theirs, &difference(&sent, &had)).expect("the other queues");
+        let total = other.storage.queue(&theirs, &had).expect("the other queues");
         let mut offset = 0;
         loop {
             let chunk = other.storage.queued_chunk(&theirs.id, offset, 500).expect("a chunk");
@@ -84,6 +82,11 @@ impl Device {
     /// Merges records that somebody sent, without making rows of them.
     pub(crate) fn dequeue(&self, records: Vec<StoreRecord>) -> DequeueReport {
         let session = self.receiving(&everything());
+        let mut stamps = DatabaseMaxCounters::new();
+        for record in &records {
+            stamps.raise(&record.partition, record.last_saved);
+        }
+        self.storage.note_unclaimed(stamps.partitions()).expect("it is noted");
         self.take(&session, records);
         self.storage.dequeue(&session, &Reach::everything(), &go_on).expect("it dequeues")
     }

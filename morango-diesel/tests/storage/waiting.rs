@@ -15,7 +15,7 @@ use morango::scope::Filter;
 use morango::session::{Direction, Side};
 
 use super::library::{
-    Book, Device, PROFILE, Shelf, changed, deleted, everything, foreign, foreign_book, foreign_shelf, go_on, lack,
+    Book, Device, PROFILE, Shelf, changed, deleted, everything, foreign, foreign_book, foreign_shelf, go_on, has,
     order, retitled, stamp, time,
 };
 
@@ -195,7 +195,7 @@ fn a_dropped_record_has_no_row_here_and_goes_on_to_others_as_it_came() {
     assert_eq!(device.deserialize().failures_total, 1);
     assert_eq!(device.titles(), ["Emma"]);
     let session = device.session(Side::Server, Direction::Pull, &everything());
-    let queued = device.storage.queue(&session, &[lack("", stamp("other", 0).instance, 0)]).expect("it queues");
+    let queued = device.storage.queue(&session, &has(&[])).expect("it queues");
     let chunk = device.storage.queued_chunk(&session.id, 0, 500).expect("a chunk");
     assert_eq!((queued, chunk.records.len()), (7, 7));
     assert!(chunk.records.contains(&record));

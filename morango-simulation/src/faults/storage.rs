@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use chrono::{DateTime, Utc};
-use morango::counter::{Fsic, Instances, Lack, PartitionCounters, Stamp};
+use morango::counter::{ExpandedFsic, Fsic, Instances, PartitionCounters, Stamp};
 use morango::id::{CertificateId, DatabaseId, NonceId, SyncId, SyncSessionId, TransferSessionId};
 use morango::identity::{Certificate, Instance, Nonce, PrivateKey};
 use morango::model::Registry;
@@ -130,7 +130,7 @@ impl Storage for Faulty {
         note_unclaimed(entries: &PartitionCounters) -> ();
         unclaimed(filter: &Filter) -> PartitionCounters;
         note_handed_over(entries: &PartitionCounters) -> ();
-        queue(session: &TransferSession, lacks: &[Lack]) -> u64;
+        queue(session: &TransferSession, receiver: &ExpandedFsic) -> u64;
         buffer_chunk(chunk: &ReceivedChunk<'_>) -> u64;
         receive_chunk(chunk: &ReceivedChunk<'_>) -> u64;
         waiting(which: &WaitingRecords, after: Option<&WaitingCursor>, limit: usize) -> WaitingPage;

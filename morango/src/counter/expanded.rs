@@ -27,12 +27,6 @@ impl ExpandedFsic {
         self.0
     }
 
-    /// What either of both says: the higher counters.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        self.and_unclaimed(other.0)
-    }
-
     /// The same of a sender that has records beyond what it claims to have completely.
     #[must_use]
     pub fn and_unclaimed(mut self, unclaimed: PartitionCounters) -> Self {
@@ -138,6 +132,19 @@ pub struct Lack {
     pub instance: InstanceId,
     /// The counter up to which the receiver has them: those with a higher one are to be sent.
     pub counter: i64,
+}
+
+/// What the receiver lacks of all that a sender has under a filter: of what the sender claims, and of what it has beyond that.
+///
+/// # Errors
+/// As [`Fsic::expand_for_use`].
+pub fn lacking(
+    claimed: &Fsic,
+    unclaimed: PartitionCounters,
+    receiver: &ExpandedFsic,
+    filter: &Filter,
+) -> Result<Vec<Lack>, CounterError> {
+    Ok(difference(&claimed.expand_for_use(filter)?.and_unclaimed(unclaimed), receiver))
 }
 
 /// What the sender has and the receiver does not, sorted by partition and instance.

@@ -18,7 +18,7 @@ mod weight;
 
 pub use database::{DatabaseMaxCounters, PartitionCounters};
 pub use error::CounterError;
-pub use expanded::{ExpandedFsic, Lack, difference};
+pub use expanded::{ExpandedFsic, Lack, difference, lacking};
 pub use fsic::{Fsic, Instances};
 pub use fsic_v1::FsicV1;
 pub use kept::KeptFsic;

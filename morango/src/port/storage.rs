@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::counter::{Fsic, Instances, Lack, PartitionCounters, Stamp};
+use crate::counter::{ExpandedFsic, Fsic, Instances, PartitionCounters, Stamp};
 use crate::id::{CertificateId, DatabaseId, NonceId, SyncId, SyncSessionId, TransferSessionId};
 use crate::identity::{Certificate, Instance, Nonce, PrivateKey};
 use crate::model::Registry;
@@ -411,14 +411,17 @@ pub trait Storage: Send + Sync + 'static {
     /// The database fails.
     fn note_handed_over(&self, entries: &PartitionCounters) -> Result<()>;
 
-    /// *Queue*: notes which store records of the session's profile and filter the receiver lacks; returns how many.
+    /// *Queue*: notes which store records of the session's profile and filter the receiver lacks; returns how many. What the database
+    /// claims and what it noted as unclaimed is [compared](crate::counter::lacking) with what the receiver has in the one state in
+    /// which the records are looked up.
+    ///
     /// What an earlier try queued for the session is replaced, unless the stored session has completed queuing by now: then
     /// nothing changes, and what it says is returned. In the same transaction the number and both sides' counters are noted in the
     /// stored session, so that what is claimed always goes with what is queued, whoever else queues for the session.
     ///
     /// # Errors
     /// The database fails; [`ErrorKind::SessionUnknown`](crate::ErrorKind::SessionUnknown) where the session is not open.
-    fn queue(&self, session: &TransferSession, lacks: &[Lack]) -> Result<u64>;
+    fn queue(&self, session: &TransferSession, receiver: &ExpandedFsic) -> Result<u64>;
 
     /// The queued records from `offset` on, at most `limit` of them, and fewer where they are large.
     /// At least one where there is one.

@@ -11,7 +11,7 @@ use super::renewal::{OwnCounters, Renewal, Renewed};
 use super::storage::{DequeueReport, DeserializeReport, SerializeReport, Watch};
 use super::waiting::{DeserializeOrder, WaitingKind};
 use crate::Result;
-use crate::counter::{Fsic, Instances, Lack, PartitionCounters};
+use crate::counter::{ExpandedFsic, Fsic, Instances};
 use crate::id::{SyncId, SyncSessionId, TransferSessionId};
 use crate::record::StoreRecord;
 use crate::scope::{Filter, Reach};
@@ -103,17 +103,11 @@ pub trait Transaction {
     /// The same.
     fn fsic(&mut self, profile: &str, filter: &Filter, instances: Instances) -> Result<Fsic>;
 
-    /// As [`Storage::unclaimed`](super::Storage::unclaimed).
-    ///
-    /// # Errors
-    /// The same.
-    fn unclaimed(&mut self, filter: &Filter) -> Result<PartitionCounters>;
-
     /// As [`Storage::queue`](super::Storage::queue).
     ///
     /// # Errors
     /// The same.
-    fn queue(&mut self, session: &TransferSession, lacks: &[Lack]) -> Result<u64>;
+    fn queue(&mut self, session: &TransferSession, receiver: &ExpandedFsic) -> Result<u64>;
 
     /// As [`Storage::dequeue`](super::Storage::dequeue).
     ///

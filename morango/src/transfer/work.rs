@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::Result;
-use crate::counter::{Fsic, Instances, Lack, PartitionCounters};
+use crate::counter::{ExpandedFsic, Fsic, Instances};
 use crate::id::TransferSessionId;
 use crate::port::{
     DequeueReport, DeserializeOrder, DeserializeReport, OwnCounters, Renewal, Renewed, SerializeReport, Storage,
@@ -59,12 +59,8 @@ impl Work<'_> {
         either!(self, at => at.fsic(profile, filter, instances))
     }
 
-    pub(super) fn unclaimed(&mut self, filter: &Filter) -> Result<PartitionCounters> {
-        either!(self, at => at.unclaimed(filter))
-    }
-
-    pub(super) fn queue(&mut self, session: &TransferSession, lacks: &[Lack]) -> Result<u64> {
-        either!(self, at => at.queue(session, lacks))
+    pub(super) fn queue(&mut self, session: &TransferSession, receiver: &ExpandedFsic) -> Result<u64> {
+        either!(self, at => at.queue(session, receiver))
     }
 
     pub(super) fn dequeue(

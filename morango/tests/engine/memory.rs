@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use chrono::{DateTime, Utc};
-use morango::counter::{DatabaseMaxCounters, Fsic, Instances, Lack, PartitionCounters, RecordMaxCounters, Stamp};
+use morango::counter::{
+    DatabaseMaxCounters, ExpandedFsic, Fsic, Instances, PartitionCounters, RecordMaxCounters, Stamp, lacking,
+};
 use morango::id::{CertificateId, DatabaseId, InstanceId, NonceId, SyncId, SyncSessionId, TransferSessionId};
 use morango::identity::{Certificate, Instance, Nonce, PrivateKey};
 use morango::model::{ModelDefinition, Registry};
@@ -119,6 +121,10 @@ impl Memory {
 
     pub(crate) fn fail_next_queuing(&self, kind: ErrorKind) {
         self.state().fault = Some(("queue", kind));
+    }
+
+    pub(crate) fn fail_next_closing(&self, kind: ErrorKind) {
+        self.state().fault = Some(("close", kind));
     }
 
     /// Fails where a test said that this verb does: by a panic, where that is an error of the engine's own.
@@ -420,6 +426,7 @@ impl Storage for Memory {
     }
 
     fn close_sync_session(&self, id: &SyncSessionId, _now: DateTime<Utc>) -> Result<()> {
+        self.fail("close")?;
         let mut state = self.state();
         if let Some(session) = state.syncs.get_mut(id) {
             session.is_active = false;
@@ -536,9 +543,11 @@ impl Storage for Memory {
         Ok(self.state().unclaimed.under(filter))
     }
 
-    fn queue(&self, session: &TransferSession, lacks: &[Lack]) -> Result<u64> {
+    fn queue(&self, session: &TransferSession, receiver: &ExpandedFsic) -> Result<u64> {
         self.fail("queue")?;
         let mut state = self.state();
+        let claimed = Fsic::calculate(&state.counters, &session.filter, &|_, _| true);
+        let lacks = lacking(&claimed, state.unclaimed.under(&session.filter), receiver, &session.filter)?;
         let is_lacking = |record: &&StoreRecord| {
             lacks.iter().any(|lack| {
                 record.partition.starts_with(&lack.partition)
@@ -824,12 +833,8 @@ impl Transaction for Open {
         self.0.fsic(profile, filter, instances)
     }
 
-    fn unclaimed(&mut self, filter: &Filter) -> Result<PartitionCounters> {
-        self.0.unclaimed(filter)
-    }
-
-    fn queue(&mut self, session: &TransferSession, lacks: &[Lack]) -> Result<u64> {
-        self.0.queue(session, lacks)
+    fn queue(&mut self, session: &TransferSession, receiver: &ExpandedFsic) -> Result<u64> {
+        self.0.queue(session, receiver)
     }
 
     fn dequeue(&mut self, session: &TransferSession, writable: &Reach, watch: Watch<'_>) -> Result<DequeueReport> {
