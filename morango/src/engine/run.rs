@@ -226,8 +226,10 @@ impl<'a> Sync<'a> {
             Err(error) => return Err(self.end(&opened.session, &opened.lease, error)),
         };
         if self.options.ending == Ending::Close {
+            // Here first: where that fails the peer still has the session, so that it can be taken up again.
+            self.close_here(&opened.session, &opened.lease)
+                .map_err(|error| self.end(&opened.session, &opened.lease, error))?;
             close_there(self.peer, &id);
-            self.close_here(&opened.session, &opened.lease)?;
         }
         let report = SyncReport {
             sync_session: id,

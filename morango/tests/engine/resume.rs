@@ -233,6 +233,22 @@ fn what_cannot_pass_closes_the_session() {
 }
 
 #[test]
+fn a_session_that_cannot_be_closed_here_is_named_and_closed_by_whoever_takes_it_up() {
+    let pair = pair();
+    pair.phone.fail_next_closing(ErrorKind::StorageUnavailable);
+    let error = pair.sync(options()).expect_err("the disk fails at the end");
+    assert_eq!(error.kind(), ErrorKind::StorageUnavailable);
+    let left = error.sync_session().expect("it can be taken up again");
+    assert_eq!(pair.engine.unfinished().expect("the list")[0].sync_session, left);
+    assert_eq!(pair.laptop.rows(), pair.phone.rows(), "all has come over");
+
+    let again = pair.engine.resume(&pair.peer(), left, options()).expect("the disk works");
+
+    assert_eq!(again.records_transferred(), 0);
+    assert!(!pair.laptop.has_leftovers() && !pair.phone.has_leftovers());
+}
+
+#[test]
 fn a_session_that_is_kept_open_is_synced_in_again() {
     let pair = pair();
     let first = pair.sync(options().keep_open()).expect("a good sync");

@@ -187,6 +187,10 @@ impl Story {
     }
 }
 
+pub(super) fn a_client_whose_disk_fails_at_any_call_says_so_and_loses_nothing(on: Between) {
+    fail_once(on, Whose::Client);
+}
+
 pub(super) fn a_client_whose_disk_fails_from_any_call_on_says_so_and_goes_on_when_it_works(on: Between) {
     fail_until_healed(on, Whose::Client);
 }

@@ -74,6 +74,7 @@ mod faults {
     macro_rules! stories_of_disks {
         () => {
             told_on! { Sqlite, Sqlite;
+                disk::a_client_whose_disk_fails_at_any_call_says_so_and_loses_nothing,
                 disk::a_client_whose_disk_fails_from_any_call_on_says_so_and_goes_on_when_it_works,
                 disk::a_server_whose_disk_fails_at_any_call_says_that_it_failed_and_loses_nothing,
                 disk::a_server_whose_disk_fails_from_any_call_on_says_that_it_failed_and_goes_on_when_it_works,
