@@ -8,11 +8,11 @@ use std::sync::Arc;
 use chrono::DateTime;
 use libfuzzer_sys::fuzz_target;
 use morango::counter::KeptFsic;
-use morango::id::{NonceId, SyncSessionId};
+use morango::id::{CertificateId, NonceId, SyncSessionId};
 use morango::identity::{Nonce, UnverifiedCertificate};
 use morango::limits;
 use morango::port::RemoteTransfer;
-use morango::session::{Capabilities, Capability, Direction, Side, Stage, StageStatus, TransferSession};
+use morango::session::{Capabilities, Capability, Direction, Side, Stage, StageStatus, SyncSession, TransferSession};
 use morango::wire::{self, Call, Telling, WireError};
 
 fuzz_target!(|body: &[u8]| {
@@ -139,25 +139,16 @@ fn session_of(remote: &RemoteTransfer) -> TransferSession {
         (None, _) => Stage::Initializing,
         (Some(_), stage) => stage.unwrap_or(Stage::Queuing),
     };
+    let certificate = CertificateId::hash_of("a certificate");
+    let (id, began) = (SyncSessionId::hash_of("a sync session"), DateTime::UNIX_EPOCH);
+    let sync = SyncSession::begin(id, Side::Server, "school", (certificate, certificate), began);
     TransferSession {
-        id: remote.id,
-        sync_session: SyncSessionId::hash_of("a sync session"),
-        side: Side::Server,
-        direction: Direction::Pull,
-        profile: "school".to_owned(),
-        filter: remote.filter.clone(),
         stage,
         status: remote.status.unwrap_or(StageStatus::Completed),
-        error: None,
         records_total: remote.records_total,
         records_transferred: remote.records_transferred,
-        bytes_sent: 0,
-        bytes_received: 0,
-        client_fsic: KeptFsic::default(),
         server_fsic: remote.server_fsic.as_ref().map(|fsic| KeptFsic::from(Arc::clone(fsic))).unwrap_or_default(),
-        started_at: DateTime::UNIX_EPOCH,
-        last_activity_at: DateTime::UNIX_EPOCH,
-        is_active: true,
+        ..TransferSession::begin(&sync, remote.id, Direction::Pull, remote.filter.clone(), began)
     }
 }
 

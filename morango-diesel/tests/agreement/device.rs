@@ -13,7 +13,7 @@ use morango::port::{
 };
 use morango::record::{BufferRecord, Conflict, Gate, Resolution, StoreRecord, record_id};
 use morango::scope::{Filter, Reach};
-use morango::session::{Capabilities, Direction, Side, Stage, StageStatus, SyncSession, TransferSession};
+use morango::session::{Direction, Side, SyncSession, TransferSession};
 
 use crate::library::{BOOKS, PROFILE, book, book_id, note_id, owner_of, shelf, shelf_id};
 use crate::steps::{Edit, End, Foreign, Step, What};
@@ -357,46 +357,10 @@ fn resolve(storage: &dyn Storage, takes_theirs: bool) -> String {
 fn session(storage: &dyn Storage, number: usize, side: Side, filter: &Filter) -> TransferSession {
     let certificate = CertificateId::hash_of("certificate");
     let name = format!("{number} {side:?}");
-    let sync = SyncSession {
-        id: SyncSessionId::hash_of(&name),
-        side,
-        profile: PROFILE.to_owned(),
-        client_certificate: certificate,
-        server_certificate: certificate,
-        client_instance: None,
-        server_instance: None,
-        client_instance_json: "{}".to_owned(),
-        server_instance_json: "{}".to_owned(),
-        connection_path: String::new(),
-        client_ip: String::new(),
-        server_ip: String::new(),
-        capabilities: Capabilities::ours(),
-        started_at: time(number),
-        last_activity_at: time(number),
-        is_active: true,
-        plan: None,
-        holder: None,
-    };
+    let (id, now) = (SyncSessionId::hash_of(&name), time(number));
+    let sync = SyncSession::begin(id, side, PROFILE, (certificate, certificate), now);
     storage.create_sync_session(&sync).expect("a sync session");
-    let transfer = TransferSession {
-        id: TransferSessionId::hash_of(&name),
-        sync_session: sync.id,
-        side,
-        direction: Direction::Pull,
-        profile: PROFILE.to_owned(),
-        filter: filter.clone(),
-        stage: Stage::Initializing,
-        status: StageStatus::Completed,
-        error: None,
-        records_total: None,
-        records_transferred: 0,
-        bytes_sent: 0,
-        bytes_received: 0,
-        client_fsic: morango::counter::KeptFsic::default(),
-        server_fsic: morango::counter::KeptFsic::default(),
-        started_at: time(number),
-        last_activity_at: time(number),
-        is_active: true,
-    };
+    let id = TransferSessionId::hash_of(&name);
+    let transfer = TransferSession::begin(&sync, id, Direction::Pull, filter.clone(), now);
     storage.create_transfer_session(&transfer).expect("a transfer session")
 }

@@ -11,8 +11,8 @@ use morango::port::{Storage as _, WaitingRecords};
 use morango::record::{BufferRecord, StoreRecord, record_id};
 use morango::scope::Filter;
 use morango::session::{
-    Capabilities, Direction, Side, Stage, StageStatus, SyncHolder, SyncPlan, SyncSession, SyncSessionOrder,
-    SyncSessionQuery, TransferSession,
+    Direction, Side, Stage, StageStatus, SyncHolder, SyncPlan, SyncSession, SyncSessionOrder, SyncSessionQuery,
+    TransferSession,
 };
 
 use super::notebook::Device;
@@ -23,25 +23,13 @@ fn noon() -> DateTime<Utc> {
 }
 
 fn sync_session() -> SyncSession {
+    let certificates = (CertificateId::random(), CertificateId::random());
     SyncSession {
-        id: SyncSessionId::random(),
-        side: Side::Server,
-        profile: "notebook".to_owned(),
-        client_certificate: CertificateId::random(),
-        server_certificate: CertificateId::random(),
         client_instance: Some(InstanceId::random()),
-        server_instance: None,
-        client_instance_json: "{}".to_owned(),
         server_instance_json: "{\"a\": 1}".to_owned(),
         connection_path: "http://192.0.2.7:8080/".to_owned(),
         client_ip: "192.0.2.1".to_owned(),
-        server_ip: String::new(),
-        capabilities: Capabilities::ours(),
-        started_at: noon(),
-        last_activity_at: noon(),
-        is_active: true,
-        plan: None,
-        holder: None,
+        ..SyncSession::begin(SyncSessionId::random(), Side::Server, "notebook", certificates, noon())
     }
 }
 
@@ -51,26 +39,8 @@ pub(crate) fn session_of(client_certificate: CertificateId) -> SyncSession {
 }
 
 fn transfer_session(sync_session: &SyncSession, direction: Direction) -> TransferSession {
-    TransferSession {
-        id: TransferSessionId::random(),
-        sync_session: sync_session.id,
-        side: Side::Server,
-        direction,
-        profile: "notebook".to_owned(),
-        filter: Filter::new(["a", "b:c"]).expect("a filter"),
-        stage: Stage::Initializing,
-        status: StageStatus::Completed,
-        error: None,
-        records_total: None,
-        records_transferred: 0,
-        bytes_sent: 0,
-        bytes_received: 0,
-        client_fsic: morango::counter::KeptFsic::default(),
-        server_fsic: morango::counter::KeptFsic::default(),
-        started_at: noon(),
-        last_activity_at: noon(),
-        is_active: true,
-    }
+    let filter = Filter::new(["a", "b:c"]).expect("a filter");
+    TransferSession::begin(sync_session, TransferSessionId::random(), direction, filter, noon())
 }
 
 #[test]

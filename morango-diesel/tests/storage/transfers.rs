@@ -1,11 +1,11 @@
 //! Transfers between two devices: what the engine does, verb by verb and without a line between the two.
 
-use morango::counter::{DatabaseMaxCounters, Instances, KeptFsic};
+use morango::counter::{DatabaseMaxCounters, Instances};
 use morango::id::{CertificateId, SyncId, SyncSessionId, TransferSessionId};
 use morango::port::{DequeueReport, DeserializeReport, ReceivedChunk, Rejection, Storage as _};
 use morango::record::{BufferRecord, Gate, StoreRecord};
 use morango::scope::{Filter, Reach};
-use morango::session::{Capabilities, Direction, Side, Stage, StageStatus, SyncSession, TransferSession};
+use morango::session::{Direction, Side, SyncSession, TransferSession};
 
 use super::database::Storage;
 use super::library::{Device, PROFILE, everything, go_on, time};
@@ -101,47 +101,9 @@ pub(crate) fn new_session(
     filter: &Filter,
 ) -> TransferSession {
     let certificate = CertificateId::hash_of("certificate");
-    let sync = SyncSession {
-        id: SyncSessionId::random(),
-        side,
-        profile: profile.to_owned(),
-        client_certificate: certificate,
-        server_certificate: certificate,
-        client_instance: None,
-        server_instance: None,
-        client_instance_json: "{}".to_owned(),
-        server_instance_json: "{}".to_owned(),
-        connection_path: String::new(),
-        client_ip: String::new(),
-        server_ip: String::new(),
-        capabilities: Capabilities::ours(),
-        started_at: time(),
-        last_activity_at: time(),
-        is_active: true,
-        plan: None,
-        holder: None,
-    };
+    let sync = SyncSession::begin(SyncSessionId::random(), side, profile, (certificate, certificate), time());
     storage.create_sync_session(&sync).expect("a sync session");
-    let transfer = TransferSession {
-        id: TransferSessionId::random(),
-        sync_session: sync.id,
-        side,
-        direction,
-        profile: profile.to_owned(),
-        filter: filter.clone(),
-        stage: Stage::Initializing,
-        status: StageStatus::Completed,
-        error: None,
-        records_total: None,
-        records_transferred: 0,
-        bytes_sent: 0,
-        bytes_received: 0,
-        client_fsic: KeptFsic::default(),
-        server_fsic: KeptFsic::default(),
-        started_at: time(),
-        last_activity_at: time(),
-        is_active: true,
-    };
+    let transfer = TransferSession::begin(&sync, TransferSessionId::random(), direction, filter.clone(), time());
     storage.create_transfer_session(&transfer).expect("a transfer session")
 }
 

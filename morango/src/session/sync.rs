@@ -57,6 +57,39 @@ pub struct SyncSession {
     pub holder: Option<SyncHolder>,
 }
 
+impl SyncSession {
+    /// A session that begins between two certificates, the client's and the server's. Of both sides nothing else is known: no instance, no
+    /// address; and both can do what we can.
+    pub fn begin(
+        id: SyncSessionId,
+        side: Side,
+        profile: &str,
+        (client_certificate, server_certificate): (CertificateId, CertificateId),
+        now: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            id,
+            side,
+            profile: profile.to_owned(),
+            client_certificate,
+            server_certificate,
+            client_instance: None,
+            server_instance: None,
+            client_instance_json: "{}".to_owned(),
+            server_instance_json: "{}".to_owned(),
+            connection_path: String::new(),
+            client_ip: String::new(),
+            server_ip: String::new(),
+            capabilities: Capabilities::ours(),
+            started_at: now,
+            last_activity_at: now,
+            is_active: true,
+            plan: None,
+            holder: None,
+        }
+    }
+}
+
 /// What a client set out to do in a sync session, so that whoever takes it up again does the rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyncPlan {

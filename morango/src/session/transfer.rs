@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::stage::{Stage, StageStatus, is_beyond};
-use super::sync::Side;
+use super::sync::{Side, SyncSession};
 use crate::counter::{CounterError, Fsic, KeptFsic, PartitionCounters};
 use crate::id::{SyncSessionId, TransferSessionId};
 use crate::scope::Filter;
@@ -94,6 +94,36 @@ pub struct TransferSession {
 }
 
 impl TransferSession {
+    /// A transfer that begins in a sync session, and in which nothing was done but to make it.
+    pub fn begin(
+        sync_session: &SyncSession,
+        id: TransferSessionId,
+        direction: Direction,
+        filter: Filter,
+        now: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            id,
+            sync_session: sync_session.id,
+            side: sync_session.side,
+            direction,
+            profile: sync_session.profile.clone(),
+            filter,
+            stage: Stage::Initializing,
+            status: StageStatus::Completed,
+            error: None,
+            records_total: None,
+            records_transferred: 0,
+            bytes_sent: 0,
+            bytes_received: 0,
+            client_fsic: KeptFsic::default(),
+            server_fsic: KeptFsic::default(),
+            started_at: now,
+            last_activity_at: now,
+            is_active: true,
+        }
+    }
+
     /// Whether the session has come further than this status of this stage. One that errored goes nowhere any more.
     pub fn is_beyond(&self, stage: Stage, status: StageStatus) -> bool {
         is_beyond((self.stage, self.status), (stage, status))

@@ -5,11 +5,12 @@ use serde_json::Value;
 use super::*;
 use crate::ErrorKind;
 use crate::counter::{RecordMaxCounters, Stamp};
-use crate::id::{InstanceId, SyncId, TransferSessionId};
+use crate::id::{CertificateId, InstanceId, SyncId, SyncSessionId, TransferSessionId};
 use crate::limits;
 use crate::port::{ReceivedRecord, RemoteTransfer};
 use crate::record::{LooseRecord, StoreRecord};
-use crate::session::{Capabilities, Direction, Stage, StageStatus};
+use crate::scope::Filter;
+use crate::session::{Capabilities, Direction, Side, Stage, StageStatus, SyncSession, TransferSession};
 
 fn golden(text: &str) -> Value {
     serde_json::from_str(text).expect("a fixture is JSON")
@@ -376,26 +377,9 @@ fn a_transfer_session_of_an_old_peer_has_no_stage_and_one_without_a_filter_is_no
 #[test]
 fn a_transfer_session_that_we_write_is_read_back() {
     let started_at = chrono::DateTime::from_timestamp(1_700_000_000, 5_000).expect("a time");
-    let mut session = crate::session::TransferSession {
-        id: session(),
-        sync_session: crate::id::SyncSessionId::hash_of("sync"),
-        side: crate::session::Side::Server,
-        direction: Direction::Pull,
-        profile: "notebook".to_owned(),
-        filter: crate::scope::Filter::everything(),
-        stage: Stage::Initializing,
-        status: StageStatus::Completed,
-        error: None,
-        records_total: None,
-        records_transferred: 4,
-        bytes_sent: 5,
-        bytes_received: 6,
-        client_fsic: crate::counter::KeptFsic::default(),
-        server_fsic: crate::counter::KeptFsic::default(),
-        started_at,
-        last_activity_at: started_at,
-        is_active: true,
-    };
+    let certificates = (CertificateId::hash_of("client"), CertificateId::hash_of("server"));
+    let sync = SyncSession::begin(SyncSessionId::hash_of("sync"), Side::Server, "notebook", certificates, started_at);
+    let mut session = TransferSession::begin(&sync, session(), Direction::Pull, Filter::everything(), started_at);
     let body = write_transfer_session(&session, &Capabilities::ours(), Telling::Everything).expect("good");
     let text = std::str::from_utf8(&body).expect("text");
     for part in [r#""start_timestamp":"2023-11-14T22:13:20.000005Z""#, r#""server_fsic":"{}""#, r#""filter":"""#] {

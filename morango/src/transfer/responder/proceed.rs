@@ -337,32 +337,19 @@ fn known_bytes(told: Option<u64>, known: u64) -> u64 {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::counter::KeptFsic;
-    use crate::id::SyncSessionId;
+    use crate::id::{CertificateId, SyncSessionId};
     use crate::scope::Filter;
-    use crate::session::Side;
+    use crate::session::{Side, SyncSession};
 
     pub(in crate::transfer::responder) fn session(stage: Stage, status: StageStatus) -> TransferSession {
         let now = chrono::DateTime::from_timestamp(1_700_000_000, 0).expect("a time");
+        let certificates = (CertificateId::hash_of("client"), CertificateId::hash_of("server"));
+        let sync = SyncSession::begin(SyncSessionId::hash_of("sync"), Side::Server, "notebook", certificates, now);
+        let id = TransferSessionId::hash_of("transfer");
         TransferSession {
-            id: TransferSessionId::hash_of("transfer"),
-            sync_session: SyncSessionId::hash_of("sync"),
-            side: Side::Server,
-            direction: Direction::Push,
-            profile: "notebook".to_owned(),
-            filter: Filter::everything(),
             stage,
             status,
-            error: None,
-            records_total: None,
-            records_transferred: 0,
-            bytes_sent: 0,
-            bytes_received: 0,
-            client_fsic: KeptFsic::default(),
-            server_fsic: KeptFsic::default(),
-            started_at: now,
-            last_activity_at: now,
-            is_active: true,
+            ..TransferSession::begin(&sync, id, Direction::Push, Filter::everything(), now)
         }
     }
 

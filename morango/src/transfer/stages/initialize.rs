@@ -1,11 +1,10 @@
 //! *Initialize*: the transfer session is made, or the open one of the same sync session and direction is taken up.
 
 use crate::Result;
-use crate::counter::KeptFsic;
 use crate::id::TransferSessionId;
 use crate::port::Isolation;
 use crate::scope::Filter;
-use crate::session::{Direction, Stage, StageStatus, SyncSession, TransferSession};
+use crate::session::{Direction, StageStatus, SyncSession, TransferSession};
 use crate::transfer::context::Home;
 use crate::transfer::operations::Beginning;
 
@@ -68,26 +67,10 @@ pub(in crate::transfer) fn run_prepared(beginning: &Beginning<'_>, new: &NewTran
 
 impl NewTransfer<'_> {
     fn session(&self, home: &Home) -> TransferSession {
-        let now = home.clock.now();
         TransferSession {
-            id: self.id,
-            sync_session: self.sync_session.id,
-            side: self.sync_session.side,
-            direction: self.direction,
-            profile: self.sync_session.profile.clone(),
-            filter: self.filter.clone(),
-            stage: Stage::Initializing,
             status: self.status,
-            error: None,
             records_total: self.records_total,
-            records_transferred: 0,
-            bytes_sent: 0,
-            bytes_received: 0,
-            client_fsic: KeptFsic::default(),
-            server_fsic: KeptFsic::default(),
-            started_at: now,
-            last_activity_at: now,
-            is_active: true,
+            ..TransferSession::begin(self.sync_session, self.id, self.direction, self.filter.clone(), home.clock.now())
         }
     }
 }

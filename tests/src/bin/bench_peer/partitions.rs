@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use chrono::Utc;
-use morango::counter::{Fsic, KeptFsic, RecordMaxCounters, Stamp};
+use morango::counter::{Fsic, RecordMaxCounters, Stamp};
 use morango::id::{CertificateId, InstanceId, SyncSessionId, TransferSessionId};
 use morango::port::{DeserializeOrder, FailedBefore, ReceivedChunk, Storage};
 use morango::prelude::*;
 use morango::record::{BufferRecord, ID_PLACEHOLDER, StoreRecord, record_id, record_partition};
 use morango::scope::Reach;
-use morango::session::{Capabilities, Direction, Side, Stage, StageStatus, SyncSession, TransferSession};
+use morango::session::{Direction, Side, Stage, SyncSession, TransferSession};
 use morango_examples::school;
 use serde_json::json;
 
@@ -92,46 +92,14 @@ fn record(number: u64, dataset: SyncId) -> StoreRecord {
 
 fn open(storage: &dyn Storage, dataset: SyncId, records: u64) -> Outcome<TransferSession> {
     let (now, certificate) = (Utc::now(), CertificateId::hash_of("nobody's"));
-    let sync_session = SyncSession {
-        id: SyncSessionId::random(),
-        side: Side::Client,
-        profile: school::PROFILE.to_owned(),
-        client_certificate: certificate,
-        server_certificate: certificate,
-        client_instance: None,
-        server_instance: None,
-        client_instance_json: "{}".to_owned(),
-        server_instance_json: "{}".to_owned(),
-        connection_path: String::new(),
-        client_ip: String::new(),
-        server_ip: String::new(),
-        capabilities: Capabilities::ours(),
-        started_at: now,
-        last_activity_at: now,
-        is_active: true,
-        plan: None,
-        holder: None,
-    };
+    let (id, both) = (SyncSessionId::random(), (certificate, certificate));
+    let sync_session = SyncSession::begin(id, Side::Client, school::PROFILE, both, now);
     storage.create_sync_session(&sync_session)?;
+    let filter = Filter::new([dataset.to_string().as_str()])?;
     let transfer = TransferSession {
-        id: TransferSessionId::random(),
-        sync_session: sync_session.id,
-        side: Side::Client,
-        direction: Direction::Pull,
-        profile: school::PROFILE.to_owned(),
-        filter: Filter::new([dataset.to_string().as_str()])?,
         stage: Stage::Queuing,
-        status: StageStatus::Completed,
-        error: None,
         records_total: Some(records),
-        records_transferred: 0,
-        bytes_sent: 0,
-        bytes_received: 0,
-        client_fsic: KeptFsic::default(),
-        server_fsic: KeptFsic::default(),
-        started_at: now,
-        last_activity_at: now,
-        is_active: true,
+        ..TransferSession::begin(&sync_session, TransferSessionId::random(), Direction::Pull, filter, now)
     };
     Ok(storage.create_transfer_session(&transfer)?)
 }
