@@ -152,7 +152,7 @@ fn of_profile<'a>(found: Statement<'a>, profile: Option<&'a str>) -> Statement<'
         Some(profile) => found.sql(" AND profile = ").bind(profile),
         None => found,
     };
-    found.sql(" ORDER BY id LIMIT ").bind(limits::CERTIFICATES_LISTED_MAX).returns()
+    found.sql(" ORDER BY id").limit(limits::CERTIFICATES_LISTED_MAX).returns()
 }
 
 /// The chain of a certificate whose private key is here, root first; nothing for any other.

@@ -17,9 +17,10 @@ use crate::error::Fault;
 use crate::models::InstalledModels;
 use crate::records::{RecordRow, select_records};
 use crate::serialize::{fold_apart, has_mark};
-use crate::statement::{Value, sql};
+use crate::statement::sql;
 use crate::storage::DieselStorage;
 use crate::transaction::{fold_changes, raise_counter, without_capture};
+use crate::value::Value;
 
 /// Records whose places are looked up at one time.
 const PLACES_LOADED: usize = 100;
@@ -71,7 +72,7 @@ fn places(
     if let Some(after) = after {
         places = places.sql(" AND record_id > ").bind(after);
     }
-    let places = places.sql(" ORDER BY record_id LIMIT ").bind(PLACES_LOADED).returns::<(Binary, Text)>();
+    let places = places.sql(" ORDER BY record_id").limit(PLACES_LOADED).returns::<(Binary, Text)>();
     Ok(places.load(connection)?)
 }
 

@@ -72,6 +72,8 @@ mod turn;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod unclaimed;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod value;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod verbs;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod waiting;

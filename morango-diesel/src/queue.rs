@@ -249,8 +249,7 @@ fn latest(connection: &mut Connection<'_>, profile: &str, lowest: &Range) -> Res
         .bind(lowest.after)
         .sql(" AND profile = ")
         .bind(profile)
-        .sql(" LIMIT ")
-        .bind(i64::try_from(LATEST_RECORDS_MAX + 1).unwrap_or(i64::MAX));
+        .limit(LATEST_RECORDS_MAX + 1);
     Ok(found.returns::<(BigInt, Text, BigInt)>().load(connection)?)
 }
 
@@ -373,8 +372,8 @@ fn sequences_from(
         .bind(session)
         .sql(" AND page >= ")
         .bind(i64::try_from(first).unwrap_or(i64::MAX))
-        .sql(" ORDER BY page LIMIT ")
-        .bind(i64::try_from((skipped + limit).div_ceil(PAGE_RECORDS)).unwrap_or(i64::MAX))
+        .sql(" ORDER BY page")
+        .limit((skipped + limit).div_ceil(PAGE_RECORDS))
         .returns::<Binary>()
         .load::<Vec<u8>>(connection)?;
     let numbers =

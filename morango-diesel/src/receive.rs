@@ -21,10 +21,11 @@ use crate::error::Fault;
 use crate::incoming::{encode, encoded_length};
 use crate::queue::delete_queue;
 use crate::received::insert_all_new;
-use crate::statement::{Statement, Value, sql};
+use crate::statement::{Statement, sql};
 use crate::storage::DieselStorage;
 use crate::transaction::current_stamp;
 use crate::transactions::Transactions;
+use crate::value::Value;
 
 /// Puts a received chunk aside with what was refused of it, and counts both as transferred; returns how many were so far.
 ///
@@ -370,8 +371,8 @@ pub(crate) fn rejections(
     storage.read(&format!("list what transfer session {session} refused"), |connection| {
         let rows = sql("SELECT claimed_id, reason, received FROM morango_rejection WHERE transfer_session = ")
             .bind(session)
-            .sql(" ORDER BY number DESC LIMIT ")
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .sql(" ORDER BY number DESC")
+            .limit(limit)
             .returns::<(Text, Text, Text)>()
             .load::<(String, String, String)>(connection)?;
         let rejection = |(claimed_id, reason, received)| Rejection { claimed_id, reason, received };

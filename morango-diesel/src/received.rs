@@ -14,7 +14,8 @@ use morango::record::StoreRecord;
 use crate::backend;
 use crate::connection::Connection;
 use crate::error::Fault;
-use crate::statement::{Value, sql};
+use crate::statement::sql;
+use crate::value::Value;
 
 /// Inserts received records, to become rows, and says which were new. Of two with the same id only the first can be.
 ///

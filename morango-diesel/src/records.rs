@@ -92,7 +92,7 @@ pub(crate) fn touched(
         Some(after) => found.sql(" AND record_id > ").bind(after),
         None => found,
     };
-    let found = found.sql(" ORDER BY record_id LIMIT ").bind(limit);
+    let found = found.sql(" ORDER BY record_id").limit(limit);
     let rows = found.returns::<(Binary, BigInt, BigInt, BigInt, Nullable<Text>)>().load::<Row>(connection)?;
     let record = |(id, deleted, hard_deleted, waits, kind): Row| TouchedRecord {
         id,

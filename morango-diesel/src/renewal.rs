@@ -169,8 +169,8 @@ fn save_anew(connection: &mut Connection<'_>, former: &OwnCounters, stamp: Stamp
             .bind(former.told)
             .sql(" AND sequence > ")
             .bind(after)
-            .sql(" ORDER BY sequence LIMIT ")
-            .bind(RECORDS_READ)
+            .sql(" ORDER BY sequence")
+            .limit(RECORDS_READ)
             .returns::<(BigInt, Binary)>()
             .load::<(i64, Vec<u8>)>(connection)?;
         let Some((last, _)) = page.last() else { return Ok(restamped) };

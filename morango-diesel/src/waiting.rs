@@ -15,8 +15,9 @@ use morango::{Error, ErrorKind, limits};
 use crate::backend;
 use crate::connection::Connection;
 use crate::error::Fault;
-use crate::statement::{Statement, Value, sql};
+use crate::statement::{Statement, sql};
 use crate::storage::DieselStorage;
+use crate::value::Value;
 
 /// Records that one statement looks at.
 const LOOKED_AT: usize = 500;
@@ -142,8 +143,8 @@ impl<'a> Search<'a> {
                 .sql(")");
         }
         let found = found
-            .sql(" ORDER BY held.model_name, held.is_deleted, held.sequence LIMIT ")
-            .bind(LOOKED_AT)
+            .sql(" ORDER BY held.model_name, held.is_deleted, held.sequence")
+            .limit(LOOKED_AT)
             .returns::<Types>()
             .load::<Found>(connection)?;
         Ok(if found.is_empty() { None } else { Some(found) })

@@ -22,8 +22,9 @@ use super::{Column, Durability, IdForm, Lock, Occupant, Table, Transaction};
 use crate::connection::{AsConnection as _, Connection};
 use crate::error::{Fault, from_connection_error, from_diesel};
 use crate::rows::{PostgresModel, TableRows};
-use crate::statement::{Statement, Value, sql};
+use crate::statement::{Statement, sql};
 use crate::transaction::{begin_savepoint, keep_savepoint, undo_savepoint};
+use crate::value::Value;
 
 /// What kind of database it is, in [`Storage::kind`](morango::port::Storage::kind).
 pub(crate) const KIND: &str = "postgresql";

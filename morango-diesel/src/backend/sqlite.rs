@@ -23,7 +23,8 @@ use super::{Column, Durability, IdForm, Lock, Occupant, Table, Transaction};
 use crate::connection::{AsConnection as _, Connection};
 use crate::error::{Fault, Reason, from_connection_error, from_diesel, kind_of};
 use crate::rows::{SqliteModel, TableRows};
-use crate::statement::{Statement, Value, sql};
+use crate::statement::{Statement, sql};
+use crate::value::Value;
 
 /// What kind of database it is, in [`Storage::kind`](morango::port::Storage::kind).
 pub(crate) const KIND: &str = "sqlite";

@@ -20,8 +20,9 @@ use crate::error::Fault;
 use crate::models::InstalledModel;
 use crate::rows::{ApplyError, TableRows};
 use crate::serialize::has_mark;
-use crate::statement::{Value, sql};
+use crate::statement::sql;
 use crate::transaction::{begin_savepoint, keep_savepoint, raise_counter, undo_savepoint};
+use crate::value::Value;
 
 /// What is left of the amount that one transaction may take.
 #[derive(Debug, Clone, Copy)]

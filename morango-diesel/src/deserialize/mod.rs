@@ -38,7 +38,7 @@ use failure::Failure;
 use walk::{Step, Try, Walk};
 
 /// Records of an unknown model that are counted: beyond this a report says this number.
-const UNKNOWN_COUNTED_MAX: i64 = 100_000;
+const UNKNOWN_COUNTED_MAX: usize = 100_000;
 
 /// What is deserialized, and by which models.
 pub(crate) struct Scene<'a> {
@@ -147,7 +147,7 @@ impl<'a, 't> Run<'a, 't> {
                 match models.iter().position(|model| model.definition.name == next) {
                     Some(position) => {
                         found[position] = Some(models[position]);
-                        total += waiting::count(connection, profile, &next, i64::MAX)?;
+                        total += waiting::count(connection, profile, &next, usize::MAX)?;
                     }
                     None => {
                         self.report.unknown_models += waiting::count(connection, profile, &next, UNKNOWN_COUNTED_MAX)?;

@@ -132,8 +132,8 @@ pub(super) fn next_page(
     let statement = waiting_in(columns, backend::waiting_records(connection), definition)
         .sql(" AND is_deleted = 0 AND sequence > ")
         .bind(after)
-        .sql(" ORDER BY sequence LIMIT ")
-        .bind(limit)
+        .sql(" ORDER BY sequence")
+        .limit(limit)
         .returns::<WrittenTypes>();
     let mut page = Page::new();
     let mut bytes = 0;
@@ -184,8 +184,8 @@ pub(super) fn previous_gone(
     let statement = waiting_in(DELETED, backend::waiting_records(connection), definition)
         .sql(" AND is_deleted = 1 AND sequence < ")
         .bind(before)
-        .sql(" ORDER BY sequence DESC LIMIT ")
-        .bind(limit)
+        .sql(" ORDER BY sequence DESC")
+        .limit(limit)
         .returns::<DeletedTypes>();
     let mut page = Page::new();
     statement.for_each(connection, |record: Gone| {
@@ -297,7 +297,7 @@ pub(super) fn count(
     connection: &mut Connection<'_>,
     profile: &str,
     model_name: &str,
-    limit: i64,
+    limit: usize,
 ) -> Result<u64, Fault> {
     let count = sql("SELECT count(*) FROM (SELECT 1 FROM ")
         .sql(backend::waiting(connection))
@@ -305,8 +305,7 @@ pub(super) fn count(
         .bind(profile)
         .sql(" AND model_name = ")
         .bind(model_name)
-        .sql(" LIMIT ")
-        .bind(limit)
+        .limit(limit)
         .sql(") AS waiting")
         .returns::<BigInt>()
         .get_result::<i64>(connection)?;

@@ -14,7 +14,8 @@ use crate::backend;
 use crate::connection::Connection;
 use crate::error::Fault;
 use crate::models::InstalledModel;
-use crate::statement::{Statement, Value, sql};
+use crate::statement::{Statement, sql};
+use crate::value::Value;
 
 /// The id of a row as its column has it: anything that SQLite can hold.
 #[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "elsewhere every id is marked as a text"))]
@@ -135,8 +136,8 @@ pub(super) fn page(
         marks = marks.sql(" AND reason IS NULL");
     }
     let rows = marks
-        .sql(" ORDER BY row_id LIMIT ")
-        .bind(limit)
+        .sql(" ORDER BY row_id")
+        .limit(limit)
         .for_update_unlocked()
         .returns::<(Binary, BigInt, Nullable<Text>, Nullable<Text>)>()
         .load::<Row>(connection)?;

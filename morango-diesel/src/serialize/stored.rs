@@ -14,7 +14,8 @@ use crate::backend;
 use crate::connection::Connection;
 use crate::error::Fault;
 use crate::models::InstalledModel;
-use crate::statement::{Statement, Value, sql};
+use crate::statement::{Statement, sql};
+use crate::value::Value;
 
 /// Records that one statement loads. The last page is filled up, so that the statement stays the same.
 const RECORDS_LOADED: usize = 100;

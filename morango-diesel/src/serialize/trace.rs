@@ -35,7 +35,7 @@ pub(crate) fn next(connection: &mut Connection<'_>, after: Option<&Trace>, limit
         traces =
             traces.sql(" AND (model, row_id) > (").bind(-after.model_number).sql(", ").bind(&after.row_id).sql(")");
     }
-    let traces = traces.sql(" ORDER BY model, row_id LIMIT ").bind(limit).returns::<(BigInt, Binary, BigInt)>();
+    let traces = traces.sql(" ORDER BY model, row_id").limit(limit).returns::<(BigInt, Binary, BigInt)>();
     let traces = traces.load::<(i64, RowId, i64)>(connection)?;
     let trace =
         |(number, row_id, is_hard): (i64, RowId, i64)| Trace { model_number: -number, row_id, is_gone: is_hard != 0 };

@@ -29,8 +29,8 @@ pub(crate) fn forget_sessions(
         .sql(held)
         .sql(" WHERE is_dirty = 2 AND transfer_session IS NOT NULL)) AND last_activity_at < ")
         .bind(milliseconds(unused_since))
-        .sql(" ORDER BY last_activity_at LIMIT ")
-        .bind(limit)
+        .sql(" ORDER BY last_activity_at")
+        .limit(limit)
         .returns::<Binary>()
         .load::<SyncSessionId>(connection)?;
         for session in &old {

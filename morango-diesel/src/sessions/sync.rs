@@ -15,8 +15,9 @@ use morango::{Error, ErrorKind};
 use super::columns::{damaged, direction, milliseconds, side, side_text, time};
 use crate::connection::Connection;
 use crate::error::Fault;
-use crate::statement::{Statement, Value, sql};
+use crate::statement::{Statement, sql};
 use crate::storage::DieselStorage;
+use crate::value::Value;
 
 /// Ids that one statement names.
 const IDS_NAMED: usize = 500;
@@ -194,16 +195,16 @@ fn page(
         found = found.sql(" AND last_activity_at < ").bind(milliseconds(*idle_since));
     }
     let found = match order {
-        SyncSessionOrder::UsedLastFirst => found.sql(" ORDER BY last_activity_at DESC, id LIMIT "),
+        SyncSessionOrder::UsedLastFirst => found.sql(" ORDER BY last_activity_at DESC, id"),
         SyncSessionOrder::UsedLongestAgoFirst { after } => {
             if let Some((time, id)) = after {
                 found =
                     found.sql(" AND (last_activity_at, id) > (").bind(milliseconds(*time)).sql(", ").bind(id).sql(")");
             }
-            found.sql(" ORDER BY last_activity_at, id LIMIT ")
+            found.sql(" ORDER BY last_activity_at, id")
         }
     };
-    found.bind(limit).returns::<Types>().load::<Row>(connection)?.into_iter().map(Row::into_session).collect()
+    found.limit(limit).returns::<Types>().load::<Row>(connection)?.into_iter().map(Row::into_session).collect()
 }
 
 fn select<'a>() -> Statement<'a> {

@@ -11,9 +11,10 @@ use morango::{Error, ErrorKind};
 use super::columns::{count, damaged, direction, milliseconds, number, side, side_text, time};
 use crate::connection::Connection;
 use crate::error::Fault;
-use crate::statement::{Statement, Value, sql};
+use crate::statement::{Statement, sql};
 use crate::storage::DieselStorage;
 use crate::transactions::Transactions;
+use crate::value::Value;
 
 /// Keeps a new transfer session, or takes up the open one of the same sync session and direction.
 pub(crate) fn create_transfer_session(
@@ -63,7 +64,7 @@ pub(crate) fn transfer_sessions(
 ) -> morango::Result<Vec<TransferSession>> {
     storage.read("list transfer sessions", |connection| {
         let found = select().sql("sync_session = ").bind(sync_session);
-        let found = found.sql(" ORDER BY is_active DESC, started_at DESC, id LIMIT ").bind(limit).returns::<Types>();
+        let found = found.sql(" ORDER BY is_active DESC, started_at DESC, id").limit(limit).returns::<Types>();
         found.load::<Row>(connection)?.into_iter().map(Row::into_session).collect()
     })
 }

@@ -11,7 +11,8 @@ use crate::backend::{Stopgap, UniqueColumn, UniqueKey, is_marked_row};
 use crate::connection::Connection;
 use crate::error::Fault;
 use crate::models::InstalledModel;
-use crate::statement::{Value, sql};
+use crate::statement::sql;
+use crate::value::Value;
 
 /// The keys of a table that are unique beside its primary key, each with its columns in their order.
 ///
