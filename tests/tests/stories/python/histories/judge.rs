@@ -25,8 +25,30 @@ pub(super) struct Judge {
     versions: BTreeMap<(SyncId, Stamp), Version>,
     /// What each device claimed when it was looked at last.
     claims: BTreeMap<Who, Counters>,
+    /// How many conflicts ours received, and how many the Python peer.
+    pub(super) conflicts: Conflicts,
     /// What is wrong.
     pub(super) found: Vec<String>,
+}
+
+/// How often neither of two records knew the other.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Conflicts {
+    pub(super) ours: usize,
+    pub(super) of_python: usize,
+}
+
+impl Conflicts {
+    fn add(&mut self, receiver: Who) {
+        match receiver {
+            Who::First | Who::Second => self.ours += 1,
+            Who::Python => self.of_python += 1,
+        }
+    }
+
+    pub(super) fn and(self, other: Self) -> Self {
+        Self { ours: self.ours + other.ours, of_python: self.of_python + other.of_python }
+    }
 }
 
 /// A record as it was saved at one stamp.
@@ -45,7 +67,14 @@ pub(super) struct Pair {
 
 impl Judge {
     pub(super) fn new(theirs: Database, instances: BTreeMap<Who, InstanceId>) -> Self {
-        Self { theirs, instances, versions: BTreeMap::new(), claims: BTreeMap::new(), found: Vec::new() }
+        Self {
+            theirs,
+            instances,
+            versions: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            conflicts: Conflicts::default(),
+            found: Vec::new(),
+        }
     }
 
     /// Looks at what a device holds: a stamp stands for one state everywhere, no counter falls, and none claims what is not there.
@@ -180,8 +209,11 @@ impl Judge {
     }
 
     /// What a receiver makes of a record that it has and one that came.
-    fn outcome(&self, who: Who, ours: &StoreRecord, theirs: &StoreRecord, saved: Option<Stamp>) -> StoreRecord {
+    fn outcome(&mut self, who: Who, ours: &StoreRecord, theirs: &StoreRecord, saved: Option<Stamp>) -> StoreRecord {
         let relation = relation(Some((&ours.last_saved, &ours.counters)), (&theirs.last_saved, &theirs.counters));
+        if relation == Relation::Conflict {
+            self.conflicts.add(who);
+        }
         match (relation, saved) {
             (Relation::AlreadySeen, _) => ours.clone(),
             (Relation::New | Relation::FastForward, _) => {

@@ -23,7 +23,7 @@ use morango::prelude::Filter;
 use morango_tests::database::Database;
 use morango_tests::python::{Kind, Refused};
 
-use judge::{Judge, Pair};
+use judge::{Conflicts, Judge, Pair};
 use plan::{ALL, Calls, Step, Sync, drawn};
 use world::World;
 
@@ -77,7 +77,10 @@ fn tell(calls: Calls, ours: Database, theirs: Kind) {
     // The seconds of a long run are alike; what changes is in the lower digits.
     let fresh = u64::try_from(now & u128::from(u64::MAX >> 1)).expect("63 bits");
     let fresh = (0..number("MORANGO_HISTORIES").unwrap_or(0)).map(|number| fresh.wrapping_add(number));
-    for seed in SEEDS.into_iter().chain(fresh) {
+    let of_fixed = SEEDS.map(|seed| History::of(seed, calls).live(ours, theirs)).into_iter();
+    let of_fixed = of_fixed.reduce(Conflicts::and).expect("there are fixed seeds");
+    assert!(of_fixed.ours > 0 && of_fixed.of_python > 0, "little is shown without conflicts on both: {of_fixed:?}");
+    for seed in fresh {
         History::of(seed, calls).live(ours, theirs);
     }
 }
@@ -95,7 +98,8 @@ impl History {
         Self { seed, calls, steps: drawn(seed, calls), told: String::new() }
     }
 
-    fn live(mut self, ours: Database, theirs: Kind) {
+    /// Tells it to its end; how many conflicts there were.
+    fn live(mut self, ours: Database, theirs: Kind) -> Conflicts {
         let mut world = World::begin(ours, theirs);
         let instances = ALL.map(|who| (who, world.instance(who)));
         let mut judge = Judge::new(theirs.database(), BTreeMap::from(instances));
@@ -122,6 +126,7 @@ impl History {
         self.told.push_str("at rest\n");
         rest::come_to_rest(&mut world, &mut judge, self.calls);
         check(&judge);
+        judge.conflicts
     }
 }
 

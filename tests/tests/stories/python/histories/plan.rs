@@ -143,7 +143,32 @@ const THINGS: usize = 997;
 pub(super) fn drawn(seed: u64, calls: Calls) -> Vec<Step> {
     let mut dice = Dice::of(seed);
     let count = STEPS.0 + dice.below(STEPS.1 - STEPS.0 + 1);
-    (0..count).map(|_| step(&mut dice, calls)).collect()
+    let mut steps = Vec::new();
+    while steps.len() < count {
+        if dice.is_heads() {
+            steps.extend(apart(&mut dice, calls));
+        } else {
+            steps.push(step(&mut dice, calls));
+        }
+    }
+    steps
+}
+
+/// Two change the same row apart from each other, and then sync one way: whoever receives is in conflict.
+fn apart(dice: &mut Dice, calls: Calls) -> [Step; 3] {
+    let directions: &[Direction] = if dice.is_heads() { &[Direction::Pull] } else { &[Direction::Push] };
+    let sync = Sync { directions, under: Under::Everything, is_settled: true, ..sync(dice, calls) };
+    let what = dice.below(THINGS);
+    let [one, other] = [sync.client, sync.server].map(|on| {
+        let value = dice.below(THINGS);
+        let change = match dice.below(8) {
+            0..5 => Change::Value { what, value },
+            5..7 => Change::Deleted { what },
+            _ => Change::HardDeleted { what },
+        };
+        Step::Edit { on, edit: Edit::Change(change) }
+    });
+    [one, other, Step::Sync(sync)]
 }
 
 fn step(dice: &mut Dice, calls: Calls) -> Step {
