@@ -193,7 +193,8 @@ fn save_anew(connection: &mut Connection<'_>, former: &OwnCounters, stamp: Stamp
     }
 }
 
-/// Claims of the new instance everything, wherever something of the former was claimed, and of that one no more than it told of.
+/// Claims of the new instance everything, wherever something of the former was claimed, and of that one what it told of: no more, and no
+/// less either, since nobody raises its entries any more. What it told of is all here, wherever it lies.
 fn move_claims(connection: &mut Connection<'_>, former: &OwnCounters, stamp: Stamp) -> Result<(), Fault> {
     sql("INSERT INTO morango_database_max_counter (partition, instance, counter) SELECT partition, ")
         .bind(&stamp.instance)
@@ -202,15 +203,10 @@ fn move_claims(connection: &mut Connection<'_>, former: &OwnCounters, stamp: Sta
         .sql(" FROM morango_database_max_counter WHERE instance = ")
         .bind(&former.instance)
         .execute(connection)?;
-    let lowered = match former.told {
+    let moved = match former.told {
         0 => sql("DELETE FROM morango_database_max_counter"),
         told => sql("UPDATE morango_database_max_counter SET counter = ").bind(told),
     };
-    lowered
-        .sql(" WHERE instance = ")
-        .bind(&former.instance)
-        .sql(" AND counter > ")
-        .bind(former.told)
-        .execute(connection)?;
+    moved.sql(" WHERE instance = ").bind(&former.instance).execute(connection)?;
     Ok(())
 }

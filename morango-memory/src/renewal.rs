@@ -69,9 +69,8 @@ impl Data {
                 continue;
             }
             claims.raise(partition, stamp);
-            let told = claim.counter.min(former.told);
-            if told > 0 {
-                claims.raise(partition, Stamp::new(claim.instance, told));
+            if former.told > 0 {
+                claims.raise(partition, Stamp::new(claim.instance, former.told));
             }
         }
         self.counters = claims;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use morango::ErrorKind;
 use morango::counter::Instances;
-use morango::port::Storage as _;
+use morango::id::{DatabaseId, InstanceId};
+use morango::identity::Instance;
+use morango::port::{Renewal, Storage as _};
 use morango::scope::Filter;
 
 use super::notebook::{Device, Photo, go_on, instance, stamp};
@@ -48,12 +50,8 @@ fn what_was_told_to_nobody_is_saved_anew_by_the_instance_that_follows() {
     let own = device.storage.own_counters().expect("its counters");
     assert_eq!((own.counter, own.told), (2, 1));
 
-    let (now, successor) = (chrono::Utc::now(), |id| morango::identity::Instance {
-        id: morango::id::InstanceId::hash_of("next"),
-        database_id: id,
-        ..instance("next")
-    });
-    let order = |unless_since| morango::port::Renewal { successor: &successor, now, unless_since };
+    let now = chrono::Utc::now();
+    let order = |unless_since| Renewal { successor: &successor, now, unless_since };
     let renewed = device.storage.renew_instance(&order(None)).expect("it is another").expect("it was not lately");
 
     assert_eq!((renewed.former, renewed.restamped), (own.instance, 2));
@@ -68,4 +66,28 @@ fn what_was_told_to_nobody_is_saved_anew_by_the_instance_that_follows() {
     let claimed = BTreeMap::from([(own.instance, 1), (renewed.current, 1)]);
     assert_eq!(fsic.sub, BTreeMap::from([(String::new(), claimed)]), "neither is it claimed");
     assert_eq!(device.storage.renew_instance(&order(Some(now - chrono::TimeDelta::hours(1)))).expect("asked"), None);
+}
+
+/// Changes are serialized wherever they lie, and claimed under the filter of the sync for which that was done.
+#[test]
+fn what_was_told_and_lies_under_another_filter_is_claimed_by_the_instance_that_follows() {
+    let mut device = Device::new();
+    device.photo("dog");
+    device.serialize();
+    let cat = device.photo("cat");
+    device.serialize_under(&Filter::new(["elsewhere"]).expect("a prefix"));
+    device.storage.note_told().expect("it is told");
+    let (own, saved) = (device.storage.own_counters().expect("its counters"), device.record(cat.id).last_saved);
+    assert_eq!((own.counter, own.told, saved), (2, 2, stamp(2)));
+
+    let order = Renewal { successor: &successor, now: chrono::Utc::now(), unless_since: None };
+    device.storage.renew_instance(&order).expect("it is another").expect("it was not lately");
+
+    assert_eq!(device.record(cat.id).last_saved, saved, "what others may know stays what it is");
+    let fsic = device.storage.fsic("notebook", &Filter::everything(), Instances::All).expect("the counters");
+    assert!(fsic.covers("photos", saved), "it is passed on, with what it is a part of: {fsic:?}");
+}
+
+fn successor(id: DatabaseId) -> Instance {
+    Instance { id: InstanceId::hash_of("next"), database_id: id, ..instance("next") }
 }
