@@ -6,14 +6,15 @@
 use std::collections::BTreeMap;
 
 use chrono::Utc;
-use diesel::sql_types::{BigInt, Binary};
-use morango::counter::{RecordMaxCounters, Stamp};
+use diesel::sql_types::{BigInt, Binary, Text};
+use morango::counter::{DatabaseMaxCounters, RecordMaxCounters, Stamp};
 use morango::id::{DatabaseId, InstanceId};
 use morango::limits;
 use morango::port::{OwnCounters, Renewal, Renewed};
 
 use crate::backend::{self, Lock, Target};
 use crate::connection::Connection;
+use crate::counters;
 use crate::error::Fault;
 use crate::instance::{adopt, draw_id, one_instance};
 use crate::schema::{fact, set_fact};
@@ -208,5 +209,23 @@ fn move_claims(connection: &mut Connection<'_>, former: &OwnCounters, stamp: Sta
         told => sql("UPDATE morango_database_max_counter SET counter = ").bind(told),
     };
     moved.sql(" WHERE instance = ").bind(&former.instance).execute(connection)?;
+    claim_elsewhere(connection, Stamp::new(former.instance, former.told))
+}
+
+/// Claims of an instance what it saved in partitions of which no filter of a sync ever told. Its own syncs would have claimed that in
+/// time; now nobody else would, and what nobody claims is queued for nobody.
+fn claim_elsewhere(connection: &mut Connection<'_>, told: Stamp) -> Result<(), Fault> {
+    let mut claims = DatabaseMaxCounters::new();
+    let claimed = sql("SELECT partition FROM morango_database_max_counter WHERE instance = ").bind(&told.instance);
+    for partition in claimed.returns::<Text>().load::<String>(connection)? {
+        claims.raise(&partition, told);
+    }
+    let saved_in =
+        sql("SELECT DISTINCT partition FROM morango_store WHERE last_saved_instance = ").bind(&told.instance);
+    for partition in saved_in.returns::<Text>().load::<String>(connection)? {
+        if !claims.covers(&partition, told) {
+            counters::raise(connection, &partition, told)?;
+        }
+    }
     Ok(())
 }

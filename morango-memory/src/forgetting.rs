@@ -127,6 +127,8 @@ impl State {
             }
         };
         let renewed = self.renew_instance(&order.renewal)?.expect("nothing is said of when");
+        // What lies elsewhere is claimed where it lies by now, and a place above the root would claim what is gone.
+        self.data.forget_claims(&root);
         Ok(Forgotten::new([rows as u64, ids.len() as u64, unsent as u64, certificates], renewed))
     }
 }

@@ -1,5 +1,7 @@
 //! Another instance in the place of the one that this was.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use morango::Result;
 use morango::counter::{DatabaseMaxCounters, Stamp};
@@ -74,5 +76,18 @@ impl Data {
             }
         }
         self.counters = claims;
+        self.claim_elsewhere(Stamp::new(former.instance, former.told));
+    }
+
+    /// Claims of an instance what it saved in partitions of which no filter of a sync ever told.
+    fn claim_elsewhere(&mut self, told: Stamp) {
+        let saved =
+            self.store.values().map(|held| &held.record).filter(|record| record.last_saved.instance == told.instance);
+        let partitions: BTreeSet<&str> = saved.map(|record| record.partition.as_str()).collect();
+        let unclaimed: Vec<&str> =
+            partitions.into_iter().filter(|partition| !self.counters.covers(partition, told)).collect();
+        for partition in unclaimed {
+            self.counters.raise(partition, told);
+        }
     }
 }

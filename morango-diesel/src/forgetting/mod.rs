@@ -53,6 +53,8 @@ pub(crate) fn forget(storage: &DieselStorage, order: &Forgetting<'_>) -> morango
                 .execute(connection)?,
         };
         let renewed = renewal::become_another(connection, &order.renewal)?;
+        // What lies elsewhere is claimed where it lies by now, and a place above the root would claim what is gone.
+        forget_claims(connection, &order.root)?;
         Ok(Forgotten::new([gone.rows, records, unsent, certificates as u64], renewed))
     })
 }

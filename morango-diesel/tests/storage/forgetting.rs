@@ -5,6 +5,7 @@
 use morango::counter::PartitionCounters;
 use morango::id::{CertificateId, InstanceId, SyncId};
 use morango::port::{Forgetting, Forgotten, Papers, Renewal, Storage as _, Unsent};
+use morango::record::StoreRecord;
 use morango::{Error, ErrorKind};
 
 use super::notebook::{Device, Note, Owner, instance, stamp};
@@ -68,6 +69,24 @@ fn what_was_handed_over_of_one_root_says_nothing_of_another() {
     // This database is another instance now, and what the former one saved is as much its own.
     refusal(&device, &ada, 3);
     assert_eq!(forget_with(&device, &ada, Unsent::Lost).expect("it may be lost").unsent, 3);
+}
+
+#[test]
+fn what_lies_elsewhere_stays_claimed_and_nothing_above_the_root_does() {
+    let (mut device, ada, bob, _) = device();
+    let cat = device.photo("cat");
+    device.serialize();
+    let saved = device.record(cat.id);
+    let above = StoreRecord { id: SyncId::hash_of("above"), source_id: "above".to_owned(), ..saved.clone() };
+    device.dequeue(vec![StoreRecord { partition: ada.id.to_string()[..3].to_owned(), ..above }]);
+    device.storage.note_told().expect("it is told");
+    let told = device.counter();
+
+    forget_with(&device, &ada, Unsent::Lost).expect("it may be lost");
+
+    assert_eq!(device.records().len(), 4, "Bob, his note, and what lies above and beside");
+    let places = [format!("{}:notes", bob.id), format!("{}:profile", bob.id), saved.partition];
+    assert_eq!(device.claims(), places.map(|place| (place, told)).into());
 }
 
 #[test]

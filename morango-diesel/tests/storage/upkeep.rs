@@ -88,6 +88,24 @@ fn what_was_told_and_lies_under_another_filter_is_claimed_by_the_instance_that_f
     assert!(fsic.covers("photos", saved), "it is passed on, with what it is a part of: {fsic:?}");
 }
 
+/// A device that met only those who may see little never claims the rest. As long as it is itself, its next sync does; once it is
+/// another, nobody would.
+#[test]
+fn what_was_told_and_lies_where_nothing_was_claimed_is_claimed_by_the_instance_that_follows() {
+    let mut device = Device::new();
+    let (cat, owner) = (device.photo("cat"), device.owner("Ada"));
+    device.serialize_under(&Filter::new(["elsewhere"]).expect("a prefix"));
+    device.storage.note_told().expect("it is told");
+    let places = [device.record(cat.id), device.record(owner.id)].map(|record| record.partition);
+    assert_eq!(device.claims(), BTreeMap::from([("elsewhere".to_owned(), 1)]));
+
+    let order = Renewal { successor: &successor, now: chrono::Utc::now(), unless_since: None };
+    device.storage.renew_instance(&order).expect("it is another").expect("it was not lately");
+
+    let everywhere = places.into_iter().chain(["elsewhere".to_owned()]);
+    assert_eq!(device.claims(), everywhere.map(|place| (place, 1)).collect(), "all of it, and no more");
+}
+
 fn successor(id: DatabaseId) -> Instance {
     Instance { id: InstanceId::hash_of("next"), database_id: id, ..instance("next") }
 }
