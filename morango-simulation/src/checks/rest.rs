@@ -90,7 +90,9 @@ impl World {
         for id in ids {
             let (ours, theirs) = (ours.get(id), theirs.get(id));
             let is_stuck = |ours: &StoreRecord| {
-                !here.character.reach.may_write(&ours.partition) && is_stuck(&ledger, &self.memory, node, ours)
+                let is_beyond = theirs.is_some_and(|theirs| knows_more(ours, theirs));
+                !here.character.reach.may_write(&ours.partition)
+                    && (ours.deleted && is_beyond || is_stuck(&ledger, &self.memory, node, ours))
             };
             let is_equal = match (ours, theirs) {
                 (Some(ours), Some(theirs)) => match &here.character.reach {
@@ -109,6 +111,12 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// Whether a device has of a record what the other one never heard of. At rest that is what went with the device that saved it: had
+/// another one kept it, which may write it, then that one would not be equal either.
+fn knows_more(ours: &StoreRecord, theirs: &StoreRecord) -> bool {
+    ours.counters.iter().any(|stamp| !theirs.counters.covers(&stamp))
 }
 
 /// Whether a record that a device may not write stays as it is there, until somebody who may changes it: what its application changed
