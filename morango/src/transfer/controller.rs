@@ -14,7 +14,7 @@ use super::pauses::Pauses;
 use super::remote;
 use super::report::TransferReport;
 use super::stages::{self, Performed, cleanup, initialize, transmit};
-use crate::id::TransferSessionId;
+use crate::id::{SyncSessionId, TransferSessionId};
 use crate::port::{Peer, RemoteTransfer, TransferSessionRequest};
 use crate::session::{Direction, Stage, StageStatus, TransferSession};
 use crate::{Error, ErrorKind, Result, limits};
@@ -66,6 +66,7 @@ fn open<'a>(home: &'a Home, peer: &dyn Peer, order: &Order<'a>) -> Result<Contex
     };
     let answer = peer.create_transfer_session(&request)?;
     order.check_answer(&request.filter, &answer.filter)?;
+    check_queue_is_known(peer, order.sync_session.id, order.direction, None, &answer)?;
     let new = initialize::NewTransfer {
         id: answer.id,
         sync_session: order.sync_session,
@@ -109,12 +110,15 @@ fn take_up<'a>(
     } else if !remote::can_be_taken_up(order.sync_session, begun) {
         Err(lease::gone(&begun.sync_session, "what the peer said when its transfer was opened is lost"))
     } else {
-        find(peer, begun).map(|found| {
-            if begun.direction == Direction::Push && begun.stage <= Stage::Transferring {
+        find(peer, begun).and_then(|found| {
+            let there = found.records_transferred.min(begun.records_total.unwrap_or(0));
+            let is_sending = begun.direction == Direction::Push && begun.stage <= Stage::Transferring;
+            if is_sending && there != begun.records_transferred {
                 // The receiver knows best what it has.
-                context.session.records_transferred = found.records_transferred.min(begun.records_total.unwrap_or(0));
+                context.update(|session| session.records_transferred = there)?;
             }
             context.found = Some(found);
+            Ok(())
         })
     };
     (context, found)
@@ -147,12 +151,25 @@ fn find(peer: &dyn Peer, begun: &TransferSession) -> Result<RemoteTransfer> {
     if has_queued && found.stage.is_some_and(|stage| stage < Stage::Queuing) {
         return Err(gone("has fallen back behind what it had done"));
     }
-    // The same of ourselves: what would be queued now may be others than those that are there, and no more are taken.
-    let is_sent = found.stage.is_some_and(|stage| stage > Stage::Transferring);
-    if begun.direction == Direction::Push && begun.records_total.is_none() && is_sent {
-        return Err(gone("has what was queued here, and nobody here knows of that any more"));
-    }
+    check_queue_is_known(peer, begun.sync_session, begun.direction, begun.records_total, &found)?;
     Ok(found)
+}
+
+/// Looks whether this side lost power and fell back behind what it had queued, where all of that is with the peer: what would be queued
+/// now may be others, and the peer takes no more.
+fn check_queue_is_known(
+    peer: &dyn Peer,
+    sync_session: SyncSessionId,
+    direction: Direction,
+    queued: Option<u64>,
+    found: &RemoteTransfer,
+) -> Result<()> {
+    let is_sent = found.stage.is_some_and(|stage| stage > Stage::Transferring);
+    if direction == Direction::Push && queued.is_none() && is_sent {
+        let why = format!("{} has what was queued here, and nobody here knows of that any more", peer.location());
+        return Err(lease::gone(&sync_session, &why));
+    }
+    Ok(())
 }
 
 /// Takes both sides through the stages that are ahead.

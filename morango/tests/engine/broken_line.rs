@@ -35,15 +35,20 @@ pub(crate) struct BrokenLine {
     chunk_records_max: usize,
     /// Records that went over, by the name of the call.
     chunks: Mutex<Vec<(&'static str, u64)>>,
-    before_fetching: Option<Watch>,
+    before_fetching: Option<Watch<Fetched>>,
+    before_calling: Option<Watch<Called>>,
 }
 
-/// Whoever is told from which record on a chunk is fetched, before it is.
-struct Watch(Box<Tell>);
+/// Whoever is told something before it is done.
+struct Watch<F: ?Sized>(Box<F>);
 
-type Tell = dyn Fn(&TransferSessionId, u64) + Send + Sync;
+/// Told of which transfer, and from which record on, a chunk is fetched.
+type Fetched = dyn Fn(&TransferSessionId, u64) + Send + Sync;
 
-impl fmt::Debug for Watch {
+/// Told which call is made, counted from 0.
+type Called = dyn Fn(usize) + Send + Sync;
+
+impl<F: ?Sized> fmt::Debug for Watch<F> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Watch")
     }
@@ -59,7 +64,7 @@ impl BrokenLine {
     pub(crate) fn to_several(honest: Vec<LocalPeer>) -> Self {
         let (calls, chunks) = (AtomicUsize::new(0), Mutex::default());
         let (breaks_at, lost, chunk_records_max) = (usize::MAX, Lost::Request, usize::MAX);
-        Self { honest, breaks_at, lost, calls, chunk_records_max, chunks, before_fetching: None }
+        Self { honest, breaks_at, lost, calls, chunk_records_max, chunks, before_fetching: None, before_calling: None }
     }
 
     /// A line that holds, over which no chunk goes that has more records.
@@ -70,6 +75,11 @@ impl BrokenLine {
     /// Tells somebody from which record on a chunk is about to be fetched.
     pub(crate) fn before_fetching(self, tell: impl Fn(&TransferSessionId, u64) + Send + Sync + 'static) -> Self {
         Self { before_fetching: Some(Watch(Box::new(tell))), ..self }
+    }
+
+    /// Tells somebody which call is about to be made.
+    pub(crate) fn before_calling(self, tell: impl Fn(usize) + Send + Sync + 'static) -> Self {
+        Self { before_calling: Some(Watch(Box::new(tell))), ..self }
     }
 
     /// A line that holds.
@@ -90,6 +100,9 @@ impl BrokenLine {
 
     fn call<T>(&self, make: impl FnOnce(&LocalPeer) -> Result<T>) -> Result<T> {
         let call = self.calls.fetch_add(1, Ordering::SeqCst);
+        if let Some(Watch(tell)) = &self.before_calling {
+            tell(call);
+        }
         let honest = &self.honest[call % self.honest.len()];
         let lost = || Err(Error::new(ErrorKind::Connection, format!("make call {call}: the line is broken")));
         match call.cmp(&self.breaks_at) {

@@ -123,6 +123,47 @@ fn a_client_that_lost_power_goes_on_from_what_it_still_has() {
     }
 }
 
+/// The longest that a client can lose is what it did since it began, and it never knows how much that is.
+#[test]
+fn a_client_that_lost_what_it_did_since_any_call_goes_on_or_says_that_the_sync_is_gone() {
+    let (mut went_on, mut gone) = (0, 0);
+    for falls_back_to in 0.. {
+        let mut has_broken = false;
+        for breaks_at in falls_back_to.. {
+            let (pair, copy) = (pair(), Arc::new(Mutex::new(None)));
+            let (kept, storage) = (Arc::clone(&copy), pair.phone.clone());
+            let line = BrokenLine::new(pair.peer(), breaks_at, Lost::Request).before_calling(move |call| {
+                if call == falls_back_to {
+                    *kept.lock().expect("nobody panics with it") = Some(storage.copy());
+                }
+            });
+            let options = || SyncOptions::both_ways().chunk_size(4);
+            let Err(error) = pair.engine.sync(&line, &pair.certificate, options()) else { break };
+            has_broken = true;
+            let copy = copy.lock().expect("nobody panics with it").take().expect("it was copied");
+            pair.phone.fall_back_to(&copy);
+            let case = format!("falls back to {falls_back_to}, breaks at {breaks_at}");
+            if let Some(id) = error.sync_session() {
+                match pair.engine.resume(&pair.peer(), id, options()) {
+                    Ok(_) => went_on += 1,
+                    Err(error) => {
+                        let is_gone = matches!(error.kind(), ErrorKind::SessionGone | ErrorKind::SessionUnknown);
+                        assert!(is_gone, "{case}: {}", error.report());
+                        gone += 1;
+                    }
+                }
+            }
+            pair.sync(options()).unwrap_or_else(|error| panic!("{case}: {}", error.report()));
+            assert_eq!(pair.laptop.rows(), pair.phone.rows(), "{case}");
+            assert!(!pair.phone.has_leftovers(), "{case}");
+        }
+        if !has_broken {
+            break;
+        }
+    }
+    assert!(went_on > 0 && gone > 0, "{went_on} went on, and {gone} did not");
+}
+
 #[test]
 fn a_client_that_lost_what_it_had_queued_sends_it_again_or_says_that_the_sync_is_gone() {
     let mut ends = Vec::new();
