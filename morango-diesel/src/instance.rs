@@ -1,11 +1,13 @@
 //! This database's id, and the instance that it is: the owner of the counter.
 
-use morango::id::DatabaseId;
+use diesel::sql_types::Binary;
+use morango::id::{DatabaseId, InstanceId};
 use morango::identity::Instance;
 use morango::{Error, ErrorKind};
 
 use crate::backend::Lock;
 use crate::connection::Connection;
+use crate::counters;
 use crate::error::Fault;
 use crate::schema::{fact, set_fact};
 use crate::statement::sql;
@@ -31,17 +33,21 @@ pub(crate) fn renew_database_id(storage: &DieselStorage) -> morango::Result<Data
     storage.write_locked("renew the database's id", Lock::Setup, draw_id)
 }
 
-/// Makes an instance the current one. A new one starts at 0, an old one goes on where it was.
+/// Makes an instance the current one. A new one starts at 0, an old one goes on where it was, and all that the one before saved is
+/// claimed.
 pub(crate) fn adopt_instance(storage: &DieselStorage, instance: &Instance) -> morango::Result<()> {
     storage.write_locked("adopt the instance", Lock::Setup, |connection| adopt(connection, instance))
 }
 
-/// Makes an instance the current one, within a write transaction.
+/// The same within a write transaction.
 pub(crate) fn adopt(connection: &mut Connection<'_>, instance: &Instance) -> Result<(), Fault> {
     let facts = facts_of(instance);
-    sql("UPDATE morango_instance SET is_current = 0 WHERE is_current = 1 AND id <> ")
-        .bind(&instance.id)
-        .execute(connection)?;
+    let former = sql("SELECT id FROM morango_instance WHERE is_current = 1 AND id <> ").bind(&instance.id);
+    for former in former.returns::<Binary>().load::<InstanceId>(connection)? {
+        // Its own syncs would have claimed all of this in time; now nobody would, and what nobody claims is queued for nobody.
+        counters::claim_saved_by(connection, &former)?;
+        sql("UPDATE morango_instance SET is_current = 0 WHERE id = ").bind(&former).execute(connection)?;
+    }
     sql("INSERT INTO morango_instance (id, counter, is_current, facts) VALUES (")
         .bind(&instance.id)
         .sql(", 0, 1, ")

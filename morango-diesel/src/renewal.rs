@@ -6,15 +6,14 @@
 use std::collections::BTreeMap;
 
 use chrono::Utc;
-use diesel::sql_types::{BigInt, Binary, Text};
-use morango::counter::{DatabaseMaxCounters, RecordMaxCounters, Stamp};
+use diesel::sql_types::{BigInt, Binary};
+use morango::counter::{RecordMaxCounters, Stamp};
 use morango::id::{DatabaseId, InstanceId};
 use morango::limits;
 use morango::port::{OwnCounters, Renewal, Renewed};
 
 use crate::backend::{self, Lock, Target};
 use crate::connection::Connection;
-use crate::counters;
 use crate::error::Fault;
 use crate::instance::{adopt, draw_id, one_instance};
 use crate::schema::{fact, set_fact};
@@ -194,7 +193,7 @@ fn save_anew(connection: &mut Connection<'_>, former: &OwnCounters, stamp: Stamp
     }
 }
 
-/// Claims of the new instance everything, wherever something of the former was claimed, and of that one what it told of: no more, and no
+/// Claims of the new instance everything, wherever something of the former is claimed, and of that one what it told of: no more, and no
 /// less either, since nobody raises its entries any more. What it told of is all here, wherever it lies.
 fn move_claims(connection: &mut Connection<'_>, former: &OwnCounters, stamp: Stamp) -> Result<(), Fault> {
     sql("INSERT INTO morango_database_max_counter (partition, instance, counter) SELECT partition, ")
@@ -209,23 +208,5 @@ fn move_claims(connection: &mut Connection<'_>, former: &OwnCounters, stamp: Sta
         told => sql("UPDATE morango_database_max_counter SET counter = ").bind(told),
     };
     moved.sql(" WHERE instance = ").bind(&former.instance).execute(connection)?;
-    claim_elsewhere(connection, Stamp::new(former.instance, former.told))
-}
-
-/// Claims of an instance what it saved in partitions of which no filter of a sync ever told. Its own syncs would have claimed that in
-/// time; now nobody else would, and what nobody claims is queued for nobody.
-fn claim_elsewhere(connection: &mut Connection<'_>, told: Stamp) -> Result<(), Fault> {
-    let mut claims = DatabaseMaxCounters::new();
-    let claimed = sql("SELECT partition FROM morango_database_max_counter WHERE instance = ").bind(&told.instance);
-    for partition in claimed.returns::<Text>().load::<String>(connection)? {
-        claims.raise(&partition, told);
-    }
-    let saved_in =
-        sql("SELECT DISTINCT partition FROM morango_store WHERE last_saved_instance = ").bind(&told.instance);
-    for partition in saved_in.returns::<Text>().load::<String>(connection)? {
-        if !claims.covers(&partition, told) {
-            counters::raise(connection, &partition, told)?;
-        }
-    }
     Ok(())
 }

@@ -1,11 +1,9 @@
 //! Another instance in the place of the one that this was.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
 use morango::Result;
 use morango::counter::{DatabaseMaxCounters, Stamp};
-use morango::id::DatabaseId;
+use morango::id::{DatabaseId, InstanceId};
 use morango::port::{OwnCounters, Renewal, Renewed};
 
 use crate::data::Data;
@@ -15,6 +13,18 @@ impl Data {
     pub(crate) fn own_counters(&self) -> Result<OwnCounters> {
         let Stamp { instance, counter } = self.current_stamp()?;
         Ok(OwnCounters { instance, counter, told: self.told.get(&instance).copied().unwrap_or(0) })
+    }
+
+    /// Becomes an instance. All that the one before saved is claimed where it lies: its own syncs would have done that in time.
+    pub(crate) fn adopt(&mut self, instance: InstanceId) {
+        self.instances.entry(instance).or_insert(0);
+        let former = self.instance.replace(instance).filter(|former| *former != instance);
+        let claims = self.counters.clone();
+        for record in self.store.values().map(|held| &held.record) {
+            if Some(record.last_saved.instance) == former && !claims.covers(&record.partition, record.last_saved) {
+                self.counters.raise(&record.partition, record.last_saved);
+            }
+        }
     }
 
     /// Others may know the current instance up to its counter.
@@ -36,8 +46,7 @@ impl State {
         let former = self.data.own_counters()?;
         self.database = DatabaseId::random();
         let current = (renewal.successor)(self.database).id;
-        self.data.instances.entry(current).or_insert(0);
-        self.data.instance = Some(current);
+        self.data.adopt(current);
         self.renewed_at = Some(renewal.now);
         let stamp = self.data.raise_counter()?;
         let restamped = self.data.save_anew(&former, stamp);
@@ -62,7 +71,7 @@ impl Data {
         restamped
     }
 
-    /// Claims of the new instance everything, wherever something of the former was claimed, and of that one what it told of.
+    /// Claims of the new instance everything, wherever something of the former is claimed, and of that one what it told of.
     fn move_claims(&mut self, former: &OwnCounters, stamp: Stamp) {
         let mut claims = DatabaseMaxCounters::new();
         for (partition, claim) in self.counters.iter() {
@@ -76,18 +85,5 @@ impl Data {
             }
         }
         self.counters = claims;
-        self.claim_elsewhere(Stamp::new(former.instance, former.told));
-    }
-
-    /// Claims of an instance what it saved in partitions of which no filter of a sync ever told.
-    fn claim_elsewhere(&mut self, told: Stamp) {
-        let saved =
-            self.store.values().map(|held| &held.record).filter(|record| record.last_saved.instance == told.instance);
-        let partitions: BTreeSet<&str> = saved.map(|record| record.partition.as_str()).collect();
-        let unclaimed: Vec<&str> =
-            partitions.into_iter().filter(|partition| !self.counters.covers(partition, told)).collect();
-        for partition in unclaimed {
-            self.counters.raise(partition, told);
-        }
     }
 }

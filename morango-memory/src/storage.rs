@@ -195,9 +195,7 @@ impl Storage for MemoryStorage {
     }
 
     fn adopt_instance(&self, instance: &Instance) -> Result<()> {
-        let mut state = self.state("adopt the instance")?;
-        state.data.instances.entry(instance.id).or_insert(0);
-        state.data.instance = Some(instance.id);
+        self.state("adopt the instance")?.data.adopt(instance.id);
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use morango::identity::Instance;
 use morango::port::{Renewal, Storage as _};
 use morango::scope::Filter;
 
-use super::notebook::{Device, Photo, go_on, instance, stamp};
+use super::notebook::{Device, Owner, Photo, go_on, instance, stamp};
 
 #[test]
 fn an_instance_that_comes_back_goes_on_counting() {
@@ -104,6 +104,32 @@ fn what_was_told_and_lies_where_nothing_was_claimed_is_claimed_by_the_instance_t
 
     let everywhere = places.into_iter().chain(["elsewhere".to_owned()]);
     assert_eq!(device.claims(), everywhere.map(|place| (place, 1)).collect(), "all of it, and no more");
+}
+
+/// A device of another name is another instance, and nothing else of it is another.
+#[test]
+fn what_lies_where_nothing_was_claimed_is_claimed_when_another_instance_is_adopted() {
+    let mut device = Device::new();
+    let cat = device.photo("cat");
+    device.serialize();
+    device.owner("Ada");
+    device.change(cat.id, |photo: &mut Photo| photo.name = "black cat".to_owned());
+    device.serialize_under(&Filter::new(["photos"]).expect("a prefix"));
+    let bob = device.owner("Bob");
+    device.serialize_under(&Filter::new(["elsewhere"]).expect("a prefix"));
+    let claimed = BTreeMap::from([(String::new(), 1), ("elsewhere".to_owned(), 3), ("photos".to_owned(), 2)]);
+    assert_eq!(device.claims(), claimed);
+
+    device.storage.adopt_instance(&instance("this device")).expect("adopt the same");
+    assert_eq!(device.claims(), claimed, "it goes on claiming by itself");
+
+    device.storage.adopt_instance(&instance("of another name")).expect("adopt another");
+
+    let mut owners = device.all::<Owner>();
+    owners.sort_by_key(|owner| owner.name.clone());
+    assert_eq!(owners[1].id, bob.id);
+    let of_owners = owners.iter().zip([2, 3]).map(|(owner, counter)| (device.record(owner.id).partition, counter));
+    assert_eq!(device.claims(), claimed.into_iter().chain(of_owners).collect());
 }
 
 fn successor(id: DatabaseId) -> Instance {

@@ -226,7 +226,8 @@ pub trait Storage: Send + Sync + 'static {
     /// What kind of database it is: `sqlite` or `postgresql`.
     fn kind(&self) -> &'static str;
 
-    /// Makes this instance the current one: the owner of the counter. A new one starts at 0, an old one goes on.
+    /// Makes this instance the current one: the owner of the counter. A new one starts at 0, an old one goes on. All that the one
+    /// before it saved is claimed: where no claim covers it, in the partition in which it lies.
     ///
     /// # Errors
     /// The database fails.
@@ -248,7 +249,7 @@ pub trait Storage: Send + Sync + 'static {
     /// transaction:
     /// - what the former instance saved that nobody was told of is saved anew by the new one, so that it travels;
     /// - of the former instance this database claims no more than it told others of, so that it is sent what it lacks;
-    /// - of the new one it claims everything, wherever it claimed anything of the former.
+    /// - of the new one it claims everything, wherever it claims anything of the former, as [`adopt_instance`](Self::adopt_instance) leaves it.
     ///
     /// # Errors
     /// The database fails.
