@@ -1,6 +1,6 @@
 //! What happens to one device by itself: it works apart from a sync, decides a conflict, or has a backup put back.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use morango::engine::Engine;
 use morango::id::SyncId;
@@ -8,7 +8,7 @@ use morango::record::{Conflict, Resolution};
 use morango::scope::Filter;
 use morango_examples::school::PROFILE;
 
-use crate::ledger::{Seen, What, events_in};
+use crate::ledger::{Event, Seen, What, events_in};
 use crate::plan::Restoring;
 use crate::world::{HOME, World};
 
@@ -132,7 +132,7 @@ impl World {
         let reaches: Vec<_> = self.nodes.iter().map(|node| node.character.reach.clone()).collect();
         let mut ledger = self.ledger();
         let mut held: Vec<u32> = Vec::new();
-        let mut deleted = BTreeSet::new();
+        let mut deleted: BTreeMap<SyncId, Vec<&Seen>> = BTreeMap::new();
         for (node, reach) in reaches.iter().enumerate() {
             let passes_on = |id: &SyncId| {
                 // What is no record yet was made there, by somebody who may.
@@ -143,18 +143,27 @@ impl World {
             for (id, seen) in ledger.seen[node].iter().filter(|(id, _)| passes_on(id)) {
                 held.extend(seen.texts.iter().copied());
                 if seen.record.deleted {
-                    deleted.insert(*id);
+                    deleted.entry(*id).or_default().push(seen);
                 }
             }
         }
         let known = ledger.known_by(held);
+        // Another deletion of the same record may be of an earlier state.
+        let is_kept = |id: &SyncId, deletion: &Event| {
+            let mut records = deleted.get(id).into_iter().flatten();
+            records.any(|seen| {
+                let texts = ledger.known_by(seen.texts.iter().copied());
+                let is_of_that_state = deletion.knew.iter().all(|event| texts.contains(event));
+                seen.record.hard_deleted || deletion.what == What::Deleted && is_of_that_state
+            })
+        };
         let mut lost = vec![false; ledger.events.len()];
         for (id, history) in &ledger.histories {
             for number in &history.events {
                 let event = &ledger.events[*number as usize];
                 lost[*number as usize] = match event.what {
                     What::Saved => !known.contains(number),
-                    What::Deleted | What::DeletedForGood => event.node == restored && !deleted.contains(id),
+                    What::Deleted | What::DeletedForGood => event.node == restored && !is_kept(id, event),
                 };
             }
         }
