@@ -189,22 +189,3 @@ pub(crate) fn raise(connection: &mut Connection<'_>, partition: &str, stamp: Sta
         .execute(connection)?;
     Ok(())
 }
-
-/// Claims all that an instance which this database is saved, in those partitions of which no filter of a sync told.
-pub(crate) fn claim_saved_by(connection: &mut Connection<'_>, instance: &InstanceId) -> Result<(), Fault> {
-    let mut claims = DatabaseMaxCounters::new();
-    let claimed = sql("SELECT partition, counter FROM morango_database_max_counter WHERE instance = ").bind(instance);
-    for (partition, counter) in claimed.returns::<(Text, BigInt)>().load::<(String, i64)>(connection)? {
-        claims.raise(&partition, Stamp::new(*instance, counter));
-    }
-    let saved = sql("SELECT partition, max(last_saved_counter) FROM morango_store WHERE last_saved_instance = ")
-        .bind(instance)
-        .sql(" GROUP BY partition");
-    for (partition, counter) in saved.returns::<(Text, Nullable<BigInt>)>().load::<(String, Option<i64>)>(connection)? {
-        let latest = Stamp::new(*instance, counter.unwrap_or(0));
-        if !claims.covers(&partition, latest) {
-            raise(connection, &partition, latest)?;
-        }
-    }
-    Ok(())
-}

@@ -1,14 +1,15 @@
 //! This database's id, and the instance that it is: the owner of the counter.
 
-use diesel::sql_types::Binary;
+use diesel::sql_types::{BigInt, Binary};
 use morango::id::{DatabaseId, InstanceId};
 use morango::identity::Instance;
+use morango::port::OwnCounters;
 use morango::{Error, ErrorKind};
 
 use crate::backend::Lock;
 use crate::connection::Connection;
-use crate::counters;
 use crate::error::Fault;
+use crate::renewal;
 use crate::schema::{fact, set_fact};
 use crate::statement::sql;
 use crate::storage::DieselStorage;
@@ -33,28 +34,31 @@ pub(crate) fn renew_database_id(storage: &DieselStorage) -> morango::Result<Data
     storage.write_locked("renew the database's id", Lock::Setup, draw_id)
 }
 
-/// Makes an instance the current one. A new one starts at 0, an old one goes on where it was, and all that the one before saved is
-/// claimed.
+/// Makes an instance the current one. A new one starts at 0, an old one goes on where it was; what the one before left is taken up.
 pub(crate) fn adopt_instance(storage: &DieselStorage, instance: &Instance) -> morango::Result<()> {
-    storage.write_locked("adopt the instance", Lock::Setup, |connection| adopt(connection, instance))
+    storage.write_locked("adopt the instance", Lock::Setup, |connection| adopt(connection, instance).map(drop))
 }
 
-/// The same within a write transaction.
-pub(crate) fn adopt(connection: &mut Connection<'_>, instance: &Instance) -> Result<(), Fault> {
+/// The same within a write transaction. Says how many records were saved anew.
+pub(crate) fn adopt(connection: &mut Connection<'_>, instance: &Instance) -> Result<u64, Fault> {
+    // Whoever stamps as the one before is waited for here, so that all it saved is seen below.
+    let former = sql("UPDATE morango_instance SET is_current = 0 WHERE is_current = 1 AND id <> ")
+        .bind(&instance.id)
+        .sql(" RETURNING id, counter, told_counter")
+        .returns::<(Binary, BigInt, BigInt)>()
+        .load::<(InstanceId, i64, i64)>(connection)?;
     let facts = facts_of(instance);
-    let former = sql("SELECT id FROM morango_instance WHERE is_current = 1 AND id <> ").bind(&instance.id);
-    for former in former.returns::<Binary>().load::<InstanceId>(connection)? {
-        // Its own syncs would have claimed all of this in time; now nobody would, and what nobody claims is queued for nobody.
-        counters::claim_saved_by(connection, &former)?;
-        sql("UPDATE morango_instance SET is_current = 0 WHERE id = ").bind(&former).execute(connection)?;
-    }
     sql("INSERT INTO morango_instance (id, counter, is_current, facts) VALUES (")
         .bind(&instance.id)
         .sql(", 0, 1, ")
         .bind(&facts)
         .sql(") ON CONFLICT (id) DO UPDATE SET is_current = 1, facts = excluded.facts WHERE morango_instance.is_current = 0 OR morango_instance.facts <> excluded.facts")
         .execute(connection)?;
-    Ok(())
+    let mut saved_anew = 0;
+    for (instance, counter, told) in former {
+        saved_anew += renewal::succeed(connection, &OwnCounters { instance, counter, told })?;
+    }
+    Ok(saved_anew)
 }
 
 /// Of what was read of the current instance, the one that there must be.

@@ -6,14 +6,15 @@
 use std::collections::BTreeMap;
 
 use chrono::Utc;
-use diesel::sql_types::{BigInt, Binary};
-use morango::counter::{RecordMaxCounters, Stamp};
+use diesel::sql_types::{BigInt, Binary, Text};
+use morango::counter::{DatabaseMaxCounters, RecordMaxCounters, Stamp};
 use morango::id::{DatabaseId, InstanceId};
 use morango::limits;
 use morango::port::{OwnCounters, Renewal, Renewed};
 
 use crate::backend::{self, Lock, Target};
 use crate::connection::Connection;
+use crate::counters;
 use crate::error::Fault;
 use crate::instance::{adopt, draw_id, one_instance};
 use crate::schema::{fact, set_fact};
@@ -145,14 +146,26 @@ pub(crate) fn renew_instance(storage: &Transactions<'_>, renewal: &Renewal<'_>) 
 
 /// The same, whenever it was done last, within a write transaction.
 pub(crate) fn become_another(connection: &mut Connection<'_>, renewal: &Renewal<'_>) -> Result<Renewed, Fault> {
-    let former = own(connection)?;
+    let former = own(connection)?.instance;
     let instance = (renewal.successor)(draw_id(connection)?);
-    adopt(connection, &instance)?;
-    let stamp = raise_counter(connection)?;
-    let restamped = save_anew(connection, &former, stamp)?;
-    move_claims(connection, &former, stamp)?;
+    let restamped = adopt(connection, &instance)?;
     set_fact(connection, RENEWED_FACT, &renewal.now.timestamp_millis().to_string())?;
-    Ok(Renewed { former: former.instance, current: instance.id, restamped })
+    Ok(Renewed { former, current: instance.id, restamped })
+}
+
+/// Takes up, as the current instance, what the former one left: says how many records were saved anew.
+///
+/// What it saved and told nobody of is saved by this one, since somebody else may count in its name, or it may itself go on. What it told
+/// of is claimed, wherever it lies: its own syncs would have claimed that in time, and what nobody claims is queued for nobody.
+pub(crate) fn succeed(connection: &mut Connection<'_>, former: &OwnCounters) -> Result<u64, Fault> {
+    let mut saved_anew = 0;
+    if former.counter > former.told {
+        let stamp = raise_counter(connection)?;
+        saved_anew = save_anew(connection, former, stamp)?;
+        claim_beside(connection, former, stamp)?;
+    }
+    claim_told(connection, former)?;
+    Ok(saved_anew)
 }
 
 /// Saves anew, at this stamp, what the former instance saved and told nobody of. Those numbers are taken out of the records' history,
@@ -193,20 +206,39 @@ fn save_anew(connection: &mut Connection<'_>, former: &OwnCounters, stamp: Stamp
     }
 }
 
-/// Claims of the new instance everything, wherever something of the former is claimed, and of that one what it told of: no more, and no
-/// less either, since nobody raises its entries any more. What it told of is all here, wherever it lies.
-fn move_claims(connection: &mut Connection<'_>, former: &OwnCounters, stamp: Stamp) -> Result<(), Fault> {
+/// Claims of the new instance everything, wherever something of the former is claimed.
+fn claim_beside(connection: &mut Connection<'_>, former: &OwnCounters, stamp: Stamp) -> Result<(), Fault> {
     sql("INSERT INTO morango_database_max_counter (partition, instance, counter) SELECT partition, ")
         .bind(&stamp.instance)
         .sql(", ")
         .bind(stamp.counter)
         .sql(" FROM morango_database_max_counter WHERE instance = ")
         .bind(&former.instance)
+        .sql(" ON CONFLICT (partition, instance) DO UPDATE SET counter = excluded.counter")
         .execute(connection)?;
-    let moved = match former.told {
+    Ok(())
+}
+
+/// Claims of the former instance what it told of: no more than that where something is claimed, and all of it in the other partitions in
+/// which its records lie.
+fn claim_told(connection: &mut Connection<'_>, former: &OwnCounters) -> Result<(), Fault> {
+    let claimed = match former.told {
         0 => sql("DELETE FROM morango_database_max_counter"),
         told => sql("UPDATE morango_database_max_counter SET counter = ").bind(told),
     };
-    moved.sql(" WHERE instance = ").bind(&former.instance).execute(connection)?;
+    claimed.sql(" WHERE instance = ").bind(&former.instance).execute(connection)?;
+    let told = Stamp::new(former.instance, former.told);
+    let mut claims = DatabaseMaxCounters::new();
+    let claimed = sql("SELECT partition FROM morango_database_max_counter WHERE instance = ").bind(&former.instance);
+    for partition in claimed.returns::<Text>().load::<String>(connection)? {
+        claims.raise(&partition, told);
+    }
+    let lies_in =
+        sql("SELECT DISTINCT partition FROM morango_store WHERE last_saved_instance = ").bind(&former.instance);
+    for partition in lies_in.returns::<Text>().load::<String>(connection)? {
+        if !claims.covers(&partition, told) {
+            counters::raise(connection, &partition, told)?;
+        }
+    }
     Ok(())
 }

@@ -114,7 +114,6 @@ impl State {
         for id in &ids {
             self.data.store.remove(id);
         }
-        self.data.forget_claims(&root);
         for session in &sessions {
             self.forget_session(&session.id);
         }
@@ -127,7 +126,7 @@ impl State {
             }
         };
         let renewed = self.renew_instance(&order.renewal)?.expect("nothing is said of when");
-        // What lies elsewhere is claimed where it lies by now, and a place above the root would claim what is gone.
+        // The instance that follows has taken up the claims of the former, which are as untrue of what is gone.
         self.data.forget_claims(&root);
         Ok(Forgotten::new([rows as u64, ids.len() as u64, unsent as u64, certificates], renewed))
     }
@@ -192,8 +191,15 @@ impl Data {
         Ok((rows, with_them.filter(is_lost).count()))
     }
 
-    /// Takes back every claim under the root and above it.
+    /// Takes back every claim under the root and above it. What is claimed above is claimed beside the root where it lies.
     fn forget_claims(&mut self, root: &str) {
+        for (prefix, claim) in self.counters.clone().iter().filter(|(prefix, _)| root.starts_with(prefix)) {
+            for record in self.store.values().map(|held| &held.record) {
+                if record.last_saved.instance == claim.instance && record.partition.starts_with(prefix) {
+                    self.counters.raise(&record.partition, claim);
+                }
+            }
+        }
         for claims in [&mut self.counters, &mut self.unclaimed] {
             let mut left = DatabaseMaxCounters::new();
             for (partition, claim) in claims.iter() {

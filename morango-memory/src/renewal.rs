@@ -15,16 +15,27 @@ impl Data {
         Ok(OwnCounters { instance, counter, told: self.told.get(&instance).copied().unwrap_or(0) })
     }
 
-    /// Becomes an instance. All that the one before saved is claimed where it lies: its own syncs would have done that in time.
-    pub(crate) fn adopt(&mut self, instance: InstanceId) {
+    /// Becomes an instance, and takes up what the one before left. Says how many records were saved anew.
+    pub(crate) fn adopt(&mut self, instance: InstanceId) -> Result<u64> {
+        let former = self.instance.filter(|former| *former != instance).map(|_| self.own_counters()).transpose()?;
         self.instances.entry(instance).or_insert(0);
-        let former = self.instance.replace(instance).filter(|former| *former != instance);
-        let claims = self.counters.clone();
-        for record in self.store.values().map(|held| &held.record) {
-            if Some(record.last_saved.instance) == former && !claims.covers(&record.partition, record.last_saved) {
-                self.counters.raise(&record.partition, record.last_saved);
+        self.instance = Some(instance);
+        former.map_or(Ok(0), |former| self.succeed(&former))
+    }
+
+    fn succeed(&mut self, former: &OwnCounters) -> Result<u64> {
+        let mut saved_anew = 0;
+        if former.counter > former.told {
+            let stamp = self.raise_counter()?;
+            saved_anew = self.save_anew(former, stamp);
+            for (partition, claim) in self.counters.clone().iter() {
+                if claim.instance == former.instance {
+                    self.counters.raise(partition, stamp);
+                }
             }
         }
+        self.claim_told(Stamp::new(former.instance, former.told));
+        Ok(saved_anew)
     }
 
     /// Others may know the current instance up to its counter.
@@ -43,15 +54,12 @@ impl State {
         if self.renewed_at.is_some_and(was_lately) {
             return Ok(None);
         }
-        let former = self.data.own_counters()?;
+        let former = self.data.own_counters()?.instance;
         self.database = DatabaseId::random();
         let current = (renewal.successor)(self.database).id;
-        self.data.adopt(current);
+        let restamped = self.data.adopt(current)?;
         self.renewed_at = Some(renewal.now);
-        let stamp = self.data.raise_counter()?;
-        let restamped = self.data.save_anew(&former, stamp);
-        self.data.move_claims(&former, stamp);
-        Ok(Some(Renewed { former: former.instance, current, restamped }))
+        Ok(Some(Renewed { former, current, restamped }))
     }
 }
 
@@ -71,19 +79,22 @@ impl Data {
         restamped
     }
 
-    /// Claims of the new instance everything, wherever something of the former is claimed, and of that one what it told of.
-    fn move_claims(&mut self, former: &OwnCounters, stamp: Stamp) {
+    /// Claims of a former instance what it told of: no more than that where something is claimed, and all of it in the other partitions
+    /// in which its records lie.
+    fn claim_told(&mut self, told: Stamp) {
         let mut claims = DatabaseMaxCounters::new();
         for (partition, claim) in self.counters.iter() {
-            if claim.instance != former.instance {
+            if claim.instance != told.instance {
                 claims.raise(partition, claim);
-                continue;
-            }
-            claims.raise(partition, stamp);
-            if former.told > 0 {
-                claims.raise(partition, Stamp::new(claim.instance, former.told));
+            } else if told.counter > 0 {
+                claims.raise(partition, told);
             }
         }
-        self.counters = claims;
+        self.counters = claims.clone();
+        for record in self.store.values().map(|held| &held.record) {
+            if record.last_saved.instance == told.instance && !claims.covers(&record.partition, told) {
+                self.counters.raise(&record.partition, told);
+            }
+        }
     }
 }

@@ -195,8 +195,7 @@ impl Storage for MemoryStorage {
     }
 
     fn adopt_instance(&self, instance: &Instance) -> Result<()> {
-        self.state("adopt the instance")?.data.adopt(instance.id);
-        Ok(())
+        self.state("adopt the instance")?.data.adopt(instance.id).map(drop)
     }
 
     fn own_counters(&self) -> Result<OwnCounters> {

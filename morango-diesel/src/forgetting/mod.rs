@@ -13,6 +13,7 @@ use morango::{Error, ErrorKind};
 
 use crate::backend::Lock;
 use crate::connection::Connection;
+use crate::counters;
 use crate::error::Fault;
 use crate::handed_over::HandedOver;
 use crate::models::InstalledModel;
@@ -44,7 +45,6 @@ pub(crate) fn forget(storage: &DieselStorage, order: &Forgetting<'_>) -> morango
         unsent += gone.unserialized;
         check_unsent(order, &operation, unsent)?;
         let records = under(sql("DELETE FROM morango_store"), &place).execute(connection)? as u64;
-        forget_claims(connection, &order.root)?;
         forget_sessions(connection, &order.root)?;
         let certificates = match order.papers {
             Papers::Kept => 0,
@@ -53,7 +53,7 @@ pub(crate) fn forget(storage: &DieselStorage, order: &Forgetting<'_>) -> morango
                 .execute(connection)?,
         };
         let renewed = renewal::become_another(connection, &order.renewal)?;
-        // What lies elsewhere is claimed where it lies by now, and a place above the root would claim what is gone.
+        // The instance that follows has taken up the claims of the former, which are as untrue of what is gone.
         forget_claims(connection, &order.root)?;
         Ok(Forgotten::new([gone.rows, records, unsent, certificates as u64], renewed))
     })
@@ -122,22 +122,47 @@ fn check_unsent(order: &Forgetting<'_>, operation: &str, unsent: u64) -> Result<
         .into())
 }
 
-/// Takes back every claim under the root, and those above it, which would be as untrue: what they claim elsewhere is claimed again
-/// with the next sync there.
+/// Takes back every claim under the root, and those above it, which would be as untrue: what they claim elsewhere is claimed where it lies.
 fn forget_claims(connection: &mut Connection<'_>, root: &CertificateId) -> Result<(), Fault> {
     let root = root.hex();
+    let root = root.as_str();
+    claim_beside(connection, root)?;
     for table in ["DELETE FROM morango_database_max_counter", "DELETE FROM morango_unclaimed"] {
-        let above = (0..root.as_str().len()).map(|end| &root.as_str()[..end]);
         sql(table)
             .sql(" WHERE ")
-            .starts_with("partition", root.as_str())
+            .starts_with("partition", root)
             .sql(" OR partition IN (")
-            .bind_all(above)
+            .bind_all(above(root))
             .sql(")")
             .execute(connection)?;
     }
     // What was handed over above the root was so under it too, and stays true.
-    sql("DELETE FROM morango_handed_over WHERE ").starts_with("partition", root.as_str()).execute(connection)?;
+    sql("DELETE FROM morango_handed_over WHERE ").starts_with("partition", root).execute(connection)?;
+    Ok(())
+}
+
+/// The partitions that begin the root's.
+fn above(root: &str) -> impl Iterator<Item = &str> {
+    (0..root.len()).map(|end| &root[..end])
+}
+
+/// Claims what is claimed above a root, in the partitions beside it in which it lies. Nobody else might: what former instances of this
+/// database saved is claimed by nobody's sync.
+fn claim_beside(connection: &mut Connection<'_>, root: &str) -> Result<(), Fault> {
+    let claims = sql("SELECT partition, instance, counter FROM morango_database_max_counter WHERE partition IN (")
+        .bind_all(above(root))
+        .sql(")");
+    for (prefix, instance, counter) in
+        claims.returns::<(Text, Binary, BigInt)>().load::<(String, InstanceId, i64)>(connection)?
+    {
+        let lies_in = sql("SELECT DISTINCT partition FROM morango_store WHERE last_saved_instance = ")
+            .bind(&instance)
+            .sql(" AND ")
+            .starts_with("partition", &prefix);
+        for partition in lies_in.returns::<Text>().load::<String>(connection)? {
+            counters::raise(connection, &partition, Stamp::new(instance, counter))?;
+        }
+    }
     Ok(())
 }
 

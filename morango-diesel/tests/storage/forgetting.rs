@@ -90,6 +90,19 @@ fn what_lies_elsewhere_stays_claimed_and_nothing_above_the_root_does() {
 }
 
 #[test]
+fn what_an_earlier_instance_saved_elsewhere_stays_claimed() {
+    let (device, ada, bob, _) = device();
+    device.storage.note_told().expect("it is told");
+    device.storage.adopt_instance(&instance("with a card")).expect("adopt another");
+    assert_eq!(device.claims(), [(String::new(), 1)].into());
+
+    forget_with(&device, &ada, Unsent::Lost).expect("it may be lost");
+
+    let places = [format!("{}:notes", bob.id), format!("{}:profile", bob.id)];
+    assert_eq!(device.claims(), places.map(|place| (place, 1)).into());
+}
+
+#[test]
 fn a_note_covers_what_is_below_it_and_is_never_lowered() {
     let (mut device, ada, ..) = device();
     let root = ada.id.to_string();

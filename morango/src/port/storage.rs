@@ -226,8 +226,12 @@ pub trait Storage: Send + Sync + 'static {
     /// What kind of database it is: `sqlite` or `postgresql`.
     fn kind(&self) -> &'static str;
 
-    /// Makes this instance the current one: the owner of the counter. A new one starts at 0, an old one goes on. All that the one
-    /// before it saved is claimed: where no claim covers it, in the partition in which it lies.
+    /// Makes this instance the current one: the owner of the counter. A new one starts at 0, an old one goes on. Where another one was
+    /// current, all of this is one transaction:
+    /// - what that one saved and told nobody of is saved anew by this one, so that it travels;
+    /// - of that one this database claims what it told others of: no more, so that it is sent what it lacks, and all of that, in the
+    ///   partitions where its records lie, too, so that they are passed on;
+    /// - of this one it claims what was saved anew, wherever it claims anything of the other.
     ///
     /// # Errors
     /// The database fails.
@@ -245,11 +249,8 @@ pub trait Storage: Send + Sync + 'static {
     /// The database fails.
     fn note_told(&self) -> Result<()>;
 
-    /// Draws a new id and becomes the instance that goes with it; `None` where that happened too lately. All of it is one
-    /// transaction:
-    /// - what the former instance saved that nobody was told of is saved anew by the new one, so that it travels;
-    /// - of the former instance this database claims no more than it told others of, so that it is sent what it lacks;
-    /// - of the new one it claims everything, wherever it claims anything of the former, as [`adopt_instance`](Self::adopt_instance) leaves it.
+    /// Draws a new id and becomes the instance that goes with it, as by [`adopt_instance`](Self::adopt_instance), in one transaction;
+    /// `None` where that happened too lately.
     ///
     /// # Errors
     /// The database fails.
