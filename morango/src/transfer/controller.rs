@@ -66,7 +66,15 @@ fn open<'a>(home: &'a Home, peer: &dyn Peer, order: &Order<'a>) -> Result<Contex
     };
     let answer = peer.create_transfer_session(&request)?;
     order.check_answer(&request.filter, &answer.filter)?;
-    check_queue_is_known(peer, order.sync_session.id, order.direction, None, &answer)?;
+    // An earlier try whose opening is lost here may have sent all that it had.
+    if order.direction == Direction::Push
+        && let Err(error) = check_takes_records(peer, order.sync_session.id, &answer)
+    {
+        if let Err(error) = peer.close_transfer_session(&answer.id) {
+            tracing::warn!(transfer_session = %answer.id, error = %error.report(), "could not close the transfer session there");
+        }
+        return Err(error);
+    }
     let new = initialize::NewTransfer {
         id: answer.id,
         sync_session: order.sync_session,
@@ -111,11 +119,13 @@ fn take_up<'a>(
         Err(lease::gone(&begun.sync_session, "what the peer said when its transfer was opened is lost"))
     } else {
         find(peer, begun).and_then(|found| {
-            let there = found.records_transferred.min(begun.records_total.unwrap_or(0));
-            let is_sending = begun.direction == Direction::Push && begun.stage <= Stage::Transferring;
-            if is_sending && there != begun.records_transferred {
-                // The receiver knows best what it has.
-                context.update(|session| session.records_transferred = there)?;
+            if begun.direction == Direction::Push && begun.stage <= Stage::Transferring {
+                // The receiver knows best what it has of the queue; of one that is made anew it has nothing.
+                let total = begun.records_total.filter(|_| has_queued(begun)).unwrap_or(0);
+                let there = found.records_transferred.min(total);
+                if there != begun.records_transferred {
+                    context.update(|session| session.records_transferred = there)?;
+                }
             }
             context.found = Some(found);
             Ok(())
@@ -147,29 +157,29 @@ fn find(peer: &dyn Peer, begun: &TransferSession) -> Result<RemoteTransfer> {
         return Err(gone("has another filter for its transfer"));
     }
     // A peer that lost power may have fallen back behind what it told us; what was counted since no longer holds.
-    let has_queued = !stages::ahead(begun, Stage::Cleanup).contains(&Stage::Queuing);
-    if has_queued && found.stage.is_some_and(|stage| stage < Stage::Queuing) {
+    let is_queuing_done = !stages::ahead(begun, Stage::Cleanup).contains(&Stage::Queuing);
+    if is_queuing_done && found.stage.is_some_and(|stage| stage < Stage::Queuing) {
         return Err(gone("has fallen back behind what it had done"));
     }
-    check_queue_is_known(peer, begun.sync_session, begun.direction, begun.records_total, &found)?;
+    if begun.direction == Direction::Push && !has_queued(begun) {
+        check_takes_records(peer, begun.sync_session, &found)?;
+    }
     Ok(found)
 }
 
-/// Looks whether this side lost power and fell back behind what it had queued, where all of that is with the peer: what would be queued
-/// now may be others, and the peer takes no more.
-fn check_queue_is_known(
-    peer: &dyn Peer,
-    sync_session: SyncSessionId,
-    direction: Direction,
-    queued: Option<u64>,
-    found: &RemoteTransfer,
-) -> Result<()> {
-    let is_sent = found.stage.is_some_and(|stage| stage > Stage::Transferring);
-    if direction == Direction::Push && queued.is_none() && is_sent {
-        let why = format!("{} has what was queued here, and nobody here knows of that any more", peer.location());
-        return Err(lease::gone(&sync_session, &why));
+/// Whether this side's part of queuing is done, so that the queue stays what it is.
+fn has_queued(begun: &TransferSession) -> bool {
+    begun.is_beyond(Stage::Queuing, StageStatus::Pending)
+}
+
+/// Refuses to queue for a peer that takes no more records: what it was sent was queued here, and nobody here knows of that any more.
+/// What would be queued now may be others.
+fn check_takes_records(peer: &dyn Peer, sync_session: SyncSessionId, found: &RemoteTransfer) -> Result<()> {
+    if found.stage.is_none_or(|stage| stage <= Stage::Transferring) {
+        return Ok(());
     }
-    Ok(())
+    let why = format!("{} has what was queued here, and nobody here knows of that any more", peer.location());
+    Err(lease::gone(&sync_session, &why))
 }
 
 /// Takes both sides through the stages that are ahead.

@@ -39,7 +39,7 @@ pub(crate) struct BrokenLine {
     before_calling: Option<Watch<Called>>,
 }
 
-/// Whoever is told something before it is done.
+/// Whoever is told of a call before it is made.
 struct Watch<F: ?Sized>(Box<F>);
 
 /// Told of which transfer, and from which record on, a chunk is fetched.

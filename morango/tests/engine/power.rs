@@ -143,6 +143,10 @@ fn a_client_that_lost_what_it_did_since_any_call_goes_on_or_says_that_the_sync_i
             let copy = copy.lock().expect("nobody panics with it").take().expect("it was copied");
             pair.phone.fall_back_to(&copy);
             let case = format!("falls back to {falls_back_to}, breaks at {breaks_at}");
+            if breaks_at % 2 == 1 {
+                pair.phone.save(&pair.notes(), "l0", "what is queued anew is another");
+                pair.phone.save(&pair.notes(), "p10", "and there is more of it");
+            }
             if let Some(id) = error.sync_session() {
                 match pair.engine.resume(&pair.peer(), id, options()) {
                     Ok(_) => went_on += 1,

@@ -13,6 +13,7 @@ use crate::limits;
 use crate::port::{Peer, ProceedRequest, RemoteTransfer};
 use crate::session::{Direction, FsicForm, Stage, StageStatus};
 use crate::transfer::context::Context;
+use crate::transfer::lease;
 use crate::transfer::order::BreakingOff;
 use crate::transfer::pauses;
 use crate::{Error, ErrorKind, Result};
@@ -33,8 +34,16 @@ pub(super) fn perform(context: &mut Context<'_>, peer: &dyn Peer, stage: Stage) 
             Ok(())
         }
         (Stage::Queuing, Direction::Push) => {
+            let sync_session = session.sync_session;
             let request = ProceedRequest { records_total: session.records_total, ..ProceedRequest::default() };
-            drive(context, peer, stage, request).map(drop)
+            drive(context, peer, stage, request).map(drop).map_err(|error| match error.kind() {
+                // It has records of another queue, which this side made and lost.
+                ErrorKind::SessionConflict => {
+                    let why = format!("{} was sent what nobody here knows of any more", peer.location());
+                    lease::gone(&sync_session, &why).with_source(error)
+                }
+                _ => error,
+            })
         }
         // Where nothing was sent one call takes the peer here; records that an earlier sync left waiting get their turn.
         (Stage::Dequeuing | Stage::Deserializing, Direction::Push) => {
