@@ -1,6 +1,7 @@
 //! What happens to one device by itself: it works apart from a sync, decides a conflict, or has a backup put back.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, PoisonError};
 
 use morango::engine::Engine;
 use morango::id::SyncId;
@@ -8,7 +9,7 @@ use morango::record::{Conflict, Resolution};
 use morango::scope::Filter;
 use morango_examples::school::PROFILE;
 
-use crate::ledger::{Event, Seen, What, events_in};
+use crate::ledger::{Event, History, Seen, What, events_in};
 use crate::plan::Restoring;
 use crate::world::{HOME, World};
 
@@ -80,11 +81,12 @@ impl World {
             Restoring::AsNewFile => "a backup put back, noticed",
             Restoring::Told => "a backup put back, told",
         });
-        self.memory.forget(node);
         let rows = self.rows_of(node);
         let records = self.records(node);
-        let mut ledger = self.ledger();
+        let ledger = Arc::clone(&self.ledger);
+        let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
         ledger.seen[node] = records.into_iter().map(|record| (record.id, Seen::of(record))).collect();
+        self.memory.forget(node, &ledger.seen);
         let there: BTreeSet<SyncId> = rows.iter().map(|(id, _)| *id).collect();
         let mut last = HashMap::new();
         for (id, event) in rows.iter().flat_map(|(id, text)| events_in(text).into_iter().map(move |event| (*id, event)))
@@ -149,11 +151,12 @@ impl World {
         }
         let known = ledger.known_by(held);
         // Another deletion of the same record may be of an earlier state.
-        let is_kept = |id: &SyncId, deletion: &Event| {
+        let is_kept = |id: &SyncId, history: &History, deletion: &Event| {
+            let has_texts = history.kind.is_some_and(|kind| kind.text_column().is_some());
             let mut records = deleted.get(id).into_iter().flatten();
             records.any(|seen| {
                 let texts = ledger.known_by(seen.texts.iter().copied());
-                let is_of_that_state = deletion.knew.iter().all(|event| texts.contains(event));
+                let is_of_that_state = !has_texts || deletion.knew.iter().all(|event| texts.contains(event));
                 seen.record.hard_deleted || deletion.what == What::Deleted && is_of_that_state
             })
         };
@@ -163,7 +166,7 @@ impl World {
                 let event = &ledger.events[*number as usize];
                 lost[*number as usize] = match event.what {
                     What::Saved => !known.contains(number),
-                    What::Deleted | What::DeletedForGood => event.node == restored && !is_kept(id, event),
+                    What::Deleted | What::DeletedForGood => event.node == restored && !is_kept(id, history, event),
                 };
             }
         }

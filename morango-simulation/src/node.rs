@@ -59,6 +59,8 @@ pub(crate) struct Node {
     pub(crate) scope: Filter,
     desk: Arc<Mutex<Desk>>,
     home: Home,
+    /// Whether a network card is plugged in, which makes it another instance when it is switched on the next time.
+    pub(crate) has_card: bool,
     backup: Option<Home>,
     backups: usize,
 }
@@ -133,7 +135,7 @@ impl Node {
             }
         };
         let clock = NodeClock::new(time.clone(), character.drift);
-        let open = Open::new(&home, &character, &clock);
+        let open = Open::new(&home, &character, &clock, false);
         if character.number == 0 {
             papers::found(&*open.storage);
         }
@@ -156,6 +158,7 @@ impl Node {
             scope,
             desk,
             home,
+            has_card: false,
             backup: None,
             backups: 0,
         }
@@ -182,9 +185,11 @@ impl Node {
         }
     }
 
-    /// The device is switched off at once, and on again: what was committed is there.
-    pub(crate) fn restart(&mut self) {
-        self.open(Open::new(&self.home, &self.character, &self.clock));
+    /// The device is switched off at once, and on again: what was committed is there. Says whether it is another instance than before.
+    pub(crate) fn restart(&mut self) -> bool {
+        let before = self.engine.instance().id;
+        self.open(Open::new(&self.home, &self.character, &self.clock, self.has_card));
+        self.engine.instance().id != before
     }
 
     fn open(&mut self, open: Open) {
@@ -256,7 +261,7 @@ impl Node {
             (Home::File(_) | Home::Memory(_) | Home::Server(_), _) => return false,
         }
         self.backup = Some(backup);
-        self.open(Open::new(&self.home, &self.character, &self.clock));
+        self.open(Open::new(&self.home, &self.character, &self.clock, self.has_card));
         let is_seen = manner == Restoring::AsNewFile && matches!(self.home, Home::File(_));
         if !is_seen {
             self.engine.renew_database_id().expect("it becomes another instance");
@@ -321,7 +326,7 @@ struct Open {
 }
 
 impl Open {
-    fn new(home: &Home, character: &Character, clock: &NodeClock) -> Self {
+    fn new(home: &Home, character: &Character, clock: &NodeClock, has_card: bool) -> Self {
         let (storage, access): (Arc<dyn Storage>, Access) = match home {
             Home::File(path) => {
                 let storage = SqliteStorage::open(path).expect("a database file");
@@ -338,7 +343,8 @@ impl Open {
         let power = Arc::new(Power::default());
         let faulty = Faulty { inner: Arc::clone(&storage), power: Arc::clone(&power) };
         let name = format!("node {}", character.number);
-        let facts = SystemFacts { hostname: name.clone(), system_id: name, ..SystemFacts::default() };
+        let node_id = if has_card { "5e005301" } else { "" }.to_owned();
+        let facts = SystemFacts { hostname: name.clone(), system_id: name, node_id, ..SystemFacts::default() };
         let builder = Engine::builder(faulty).registry(character.version.registry()).clock(clock.clone());
         let engine = builder.system_facts(facts).build().expect("an engine");
         let responder = engine.responder(NoAccounts);
@@ -348,6 +354,6 @@ impl Open {
     /// A device that has nothing open.
     fn nowhere(character: &Character, clock: &NodeClock) -> Self {
         let memory = MemoryStorage::new(memory_models(character.version, character.strictness));
-        Self::new(&Home::Memory(memory), character, clock)
+        Self::new(&Home::Memory(memory), character, clock, false)
     }
 }

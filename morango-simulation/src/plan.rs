@@ -64,6 +64,9 @@ pub enum Act {
     Restart {
         /// Which one.
         node: usize,
+        /// Whether a network card is plugged in, with which it is another instance.
+        #[serde(default)]
+        has_card: bool,
     },
     /// A copy of a device's database is put aside.
     BackUp {
@@ -282,7 +285,7 @@ impl Act {
         match dice.below(18) {
             0..3 => Self::Pause { seconds: dice.one(&[10, 600, 4_000, 90_000, 3_000_000]) },
             3..5 => Self::SetClock { node, seconds: dice.one(&[-86_400, -3_000, -70, 0, 0, 65, 4_000, 90_000]) },
-            5..8 => Self::Restart { node },
+            5..8 => Self::Restart { node, has_card: dice.happens(300) },
             8..10 => Self::BackUp { node },
             10..12 => Self::Restore { node, manner: dice.one(&[Restoring::AsNewFile, Restoring::Told]) },
             16..18 => Self::Copy { from: dice.below(nodes), to: node },

@@ -171,8 +171,11 @@ impl World {
                 self.nodes[*node].clock.set_by((*seconds).into());
                 String::new()
             }
-            Act::Restart { node } => {
-                self.nodes[*node].restart();
+            Act::Restart { node, has_card } => {
+                self.nodes[*node].has_card = *has_card;
+                if self.nodes[*node].restart() {
+                    self.report.add("a device that is another instance with a network card, or without it");
+                }
                 self.look_at(*node)?
             }
             Act::BackUp { node } => {

@@ -22,6 +22,8 @@ pub(crate) struct Memory {
     saved: BTreeMap<InstanceId, BTreeMap<SyncId, (String, BTreeSet<i64>)>>,
     /// Which instances each device was.
     was: Vec<BTreeSet<InstanceId>>,
+    /// Under which stamps others hold what a device saved and has no more.
+    orphans: BTreeSet<Stamp>,
     /// What each device claimed, and as whom, when it was last looked at.
     before: Vec<Option<(OwnCounters, Vec<Claim>)>>,
 }
@@ -33,13 +35,27 @@ impl Memory {
             states: HashMap::new(),
             saved: BTreeMap::new(),
             was: vec![BTreeSet::new(); nodes],
+            orphans: BTreeSet::new(),
             before: vec![None; nodes],
         }
     }
 
-    /// A device is another one now: it is held against nothing that it was.
-    pub(crate) fn forget(&mut self, node: usize) {
+    /// A device is another one now: it is held against nothing that it was. What others have of it, be it a part of what it saved, nobody
+    /// can claim who does not have all of it: it goes from device to device with every sync.
+    pub(crate) fn forget(&mut self, node: usize, seen: &[BTreeMap<SyncId, Seen>]) {
         self.before[node] = None;
+        for record in seen.iter().flat_map(BTreeMap::values).map(|seen| &seen.record) {
+            let saved = record.last_saved;
+            let is_here = || seen[node].get(&record.id).is_some_and(|seen| seen.record.counters.covers(&saved));
+            if self.was[node].contains(&saved.instance) && !is_here() {
+                self.orphans.insert(saved);
+            }
+        }
+    }
+
+    /// Whether a device that was set back saved something under this stamp that only others have.
+    pub(super) fn is_orphan(&self, stamp: Stamp) -> bool {
+        self.orphans.contains(&stamp)
     }
 
     /// A stamp stands for one state, on whichever device the record is. What a device saved and told nobody of it may save anew.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use morango::counter::{DatabaseMaxCounters, Stamp};
 use morango::id::SyncId;
 use morango::port::NoAccounts;
 use morango::record::StoreRecord;
@@ -50,6 +51,7 @@ impl World {
 
     /// All sync with the first, which sees everything, until nothing travels any more.
     fn sync_all(&mut self) -> Result<usize, String> {
+        let mut before = Vec::new();
         for round in 0..ROUNDS_MAX {
             let mut travelled = 0;
             for node in 1..self.nodes.len() {
@@ -66,8 +68,29 @@ impl World {
             if travelled == 0 {
                 return Ok(round);
             }
+            let now = self.ledger().seen.clone();
+            if now == before && self.is_all_claimed_but_orphans() {
+                self.report.add("a rest at which records travel that nobody can claim");
+                return Ok(round);
+            }
+            before = now;
         }
         Err(format!("no rest: after {ROUNDS_MAX} rounds records travel still"))
+    }
+
+    /// Whether every device claims all that it holds, but for what nobody can claim.
+    fn is_all_claimed_but_orphans(&self) -> bool {
+        let ledger = self.ledger();
+        self.nodes.iter().zip(&ledger.seen).all(|(node, seen)| {
+            let mut claims = DatabaseMaxCounters::new();
+            for claim in node.claims() {
+                claims.raise(&claim.partition, Stamp::new(claim.instance, claim.counter));
+            }
+            let mut records = seen.values().map(|seen| &seen.record);
+            records.all(|record| {
+                claims.covers(&record.partition, record.last_saved) || self.memory.is_orphan(record.last_saved)
+            })
+        })
     }
 
     /// A device holds what the first one holds, of what it may read.
@@ -90,13 +113,15 @@ impl World {
         for id in ids {
             let (ours, theirs) = (ours.get(id), theirs.get(id));
             let is_stuck = |ours: &StoreRecord| {
-                let is_beyond = theirs.is_some_and(|theirs| knows_more(ours, theirs));
+                let is_of_gone = || theirs.is_some_and(|theirs| self.knows_of_gone(node, ours, theirs));
                 !here.character.reach.may_write(&ours.partition)
-                    && (ours.deleted && is_beyond || is_stuck(&ledger, &self.memory, node, ours))
+                    && (ours.deleted && is_of_gone() || is_stuck(&ledger, &self.memory, node, ours))
             };
             let is_equal = match (ours, theirs) {
                 (Some(ours), Some(theirs)) => match &here.character.reach {
                     Reach::School => ours == theirs,
+                    // What is deleted for good has no content, however that is spelled.
+                    Reach::Learner(_) if ours.hard_deleted && theirs.hard_deleted => true,
                     Reach::Learner(_) => {
                         (ours.deleted, &ours.serialized) == (theirs.deleted, &theirs.serialized) || is_stuck(ours)
                     }
@@ -111,12 +136,14 @@ impl World {
         }
         Ok(())
     }
-}
 
-/// Whether a device has of a record what the other one never heard of. At rest that is what went with the device that saved it: had
-/// another one kept it, which may write it, then that one would not be equal either.
-fn knows_more(ours: &StoreRecord, theirs: &StoreRecord) -> bool {
-    ours.counters.iter().any(|stamp| !theirs.counters.covers(&stamp))
+    /// Whether a device has of a record what the other never heard of, saved by an instance that no device is any more and that this one
+    /// never was: it went with its device, which was set back.
+    fn knows_of_gone(&self, node: usize, ours: &StoreRecord, theirs: &StoreRecord) -> bool {
+        let is_gone = |instance| self.nodes.iter().all(|node| node.engine.instance().id != instance);
+        let mut beyond = ours.counters.iter().filter(|stamp| !theirs.counters.covers(stamp));
+        beyond.any(|stamp| is_gone(stamp.instance) && !self.memory.was(node, stamp.instance))
+    }
 }
 
 /// Whether a record that a device may not write stays as it is there, until somebody who may changes it: what its application changed
