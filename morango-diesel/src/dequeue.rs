@@ -33,6 +33,7 @@ use crate::connection::Connection;
 use crate::counters;
 use crate::error::Fault;
 use crate::incoming;
+use crate::instance;
 use crate::models::InstalledModels;
 use crate::receive::Rejections;
 use crate::received::{Replacement, insert_new, replace_all};
@@ -222,7 +223,8 @@ impl Merging<'_, '_> {
                 self.report.conflicts += 1;
                 let ours_whole = wholes.take(connection, &head.id)?;
                 if !self.writable.contains(&theirs.partition) {
-                    let record = Cow::Owned(record::give_way(&ours_whole, theirs, self.saved.instance));
+                    let is_own = instance::is_or_was(connection, &ours_whole.last_saved.instance)?;
+                    let record = Cow::Owned(record::give_way(&ours_whole, theirs, is_own));
                     return Ok(Some(Replacement { sequence, record, counters }));
                 }
                 let model = self.models.of_name(&theirs.profile, &theirs.model_name);

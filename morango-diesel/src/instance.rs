@@ -61,6 +61,12 @@ pub(crate) fn adopt(connection: &mut Connection<'_>, instance: &Instance) -> Res
     Ok(saved_anew)
 }
 
+/// Whether this database is an instance, or was it before.
+pub(crate) fn is_or_was(connection: &mut Connection<'_>, instance: &InstanceId) -> Result<bool, Fault> {
+    let found = sql("SELECT count(*) FROM morango_instance WHERE id = ").bind(instance).returns::<BigInt>();
+    Ok(found.get_result::<i64>(connection)? == 1)
+}
+
 /// Of what was read of the current instance, the one that there must be.
 pub(crate) fn one_instance<T: Copy>(found: &[T]) -> Result<T, Fault> {
     match found {

@@ -76,7 +76,9 @@ impl State {
                 record.counters.merge_max(&ours.counters);
                 record
             }
-            Relation::Conflict if !writable.contains(&theirs.partition) => give_way(&ours, theirs, saved.instance),
+            Relation::Conflict if !writable.contains(&theirs.partition) => {
+                give_way(&ours, theirs, self.data.instances.contains_key(&ours.last_saved.instance))
+            }
             Relation::Conflict => merge(self.data.definition(&ours), &ours, theirs, saved).record,
         };
         let held = self.data.store.get_mut(&theirs.id).expect("it was there");

@@ -9,6 +9,7 @@ use morango::scope::{Filter, Reach};
 use morango::session::TransferSession;
 
 use super::library::{Device, changed, everything, foreign, foreign_shelf, go_on, stamp, time};
+use super::notebook::instance;
 
 fn note(text: &str, stamps: &[Stamp]) -> StoreRecord {
     foreign("note", "lib:notes", "1", text, stamps)
@@ -82,6 +83,30 @@ fn what_may_not_be_written_here_is_not_saved_anew_in_a_conflict() {
     // Whoever may write merges the two in the end, and is followed.
     let merged = note("one", &[stamp("a", 2), stamp("b", 4)]);
     assert_eq!(device.dequeue(vec![merged]).fast_forwarded, 1);
+}
+
+#[test]
+fn what_was_deleted_here_without_a_right_comes_back_whichever_instance_this_was_then() {
+    for is_another in [false, true] {
+        let device = Device::new("tablet");
+        device.dequeue(vec![note("one", &[stamp("a", 1)])]);
+        let deleted = StoreRecord { deleted: true, ..note("one", &[stamp("b", 4)]) };
+        device.dequeue(vec![deleted]);
+        let record = device.records().remove(0);
+        assert!(record.deleted && record.last_saved.instance == device.instance, "it is as if deleted here");
+        device.storage.note_told().expect("it is told");
+        if is_another {
+            device.storage.adopt_instance(&instance("a tablet with a card")).expect("adopt another");
+        }
+        let session = device.receiving(&everything());
+        device.take(&session, vec![note("another", &[stamp("c", 2)])]);
+
+        let readable_only = Reach::Within(Filter::new(["lib:books"]).expect("a prefix"));
+        device.storage.dequeue(&session, &readable_only, &go_on).expect("it dequeues");
+
+        let record = device.records().remove(0);
+        assert_eq!((record.deleted, record.serialized.as_str()), (false, "another"), "is another: {is_another}");
+    }
 }
 
 #[test]

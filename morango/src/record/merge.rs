@@ -9,7 +9,7 @@ use super::StoreRecord;
 use super::contents::{Content, MergedContent, merge_contents};
 use super::length::{is_longer_in_json, length_in_json};
 use crate::counter::{RecordMaxCounters, Stamp};
-use crate::id::{InstanceId, SyncId};
+use crate::id::SyncId;
 use crate::limits;
 use crate::model::ModelDefinition;
 
@@ -97,7 +97,8 @@ pub fn merge(definition: Option<&ModelDefinition>, ours: &StoreRecord, theirs: &
     Merged { record, failure }
 }
 
-/// Our record after a conflict with theirs where this instance (`own`) may not write: theirs, as it was saved.
+/// Our record after a conflict with theirs where this instance may not write: theirs, as it was saved. `is_own` is whether ours was
+/// saved last by this instance, or by one that this database was before.
 ///
 /// Were the merged record saved anew here, that version could never leave: to everybody else it would not exist, and every later
 /// change of theirs would be a conflict again, in which what is oldest stays. So this instance follows those who may write. The
@@ -105,10 +106,10 @@ pub fn merge(definition: Option<&ModelDefinition>, ours: &StoreRecord, theirs: &
 ///
 /// Another's deletion holds until somebody who may write has merged the two. What was only deleted here, where nobody had the
 /// right to, comes back.
-pub fn give_way(ours: &StoreRecord, theirs: &StoreRecord, own: InstanceId) -> StoreRecord {
+pub fn give_way(ours: &StoreRecord, theirs: &StoreRecord, is_own: bool) -> StoreRecord {
     let mut record = theirs.clone();
     record.counters.merge_max(&ours.counters);
-    if ours.last_saved.instance != own {
+    if !is_own {
         record.deleted |= ours.deleted;
         record.hard_deleted |= ours.hard_deleted;
     }

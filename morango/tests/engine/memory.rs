@@ -616,7 +616,7 @@ impl Storage for Memory {
                     let kept = if writable.contains(&theirs.partition) {
                         merge(state.definition(ours), ours, &theirs, stamp).record
                     } else {
-                        give_way(ours, &theirs, stamp.instance)
+                        give_way(ours, &theirs, ours.last_saved.instance == stamp.instance)
                     };
                     (&mut report.conflicts, Some(kept))
                 }

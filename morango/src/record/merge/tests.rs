@@ -75,7 +75,7 @@ fn who_may_not_write_takes_theirs_as_it_was_saved_and_keeps_what_ours_said() {
     ours.conflicting_serialized_data = "of ours\nof both\n".to_owned();
     let mut theirs = record("theirs", &[stamp(2, 5), stamp(3, 2)]);
     theirs.conflicting_serialized_data = "of both\n".to_owned();
-    let kept = give_way(&ours, &theirs, InstanceId::from_bytes([9; 16]));
+    let kept = give_way(&ours, &theirs, false);
     assert_eq!((kept.serialized.as_str(), kept.last_saved), ("theirs", stamp(2, 5)));
     assert_eq!(kept.conflicting_serialized_data, "ours\nof ours\nof both\n");
     assert_eq!(kept.counters.iter().collect::<Vec<_>>(), [stamp(1, 3), stamp(2, 5), stamp(3, 2)]);
@@ -86,10 +86,7 @@ fn who_may_not_write_takes_theirs_as_it_was_saved_and_keeps_what_ours_said() {
     assert_eq!((relate(&ours), relate(&theirs)), (Relation::AlreadySeen, Relation::AlreadySeen));
     assert_eq!(relate(&merge(None, &ours, &theirs, stamp(1, 9)).record), Relation::FastForward);
     // A text that is kept already is not kept twice.
-    assert_eq!(
-        give_way(&record("of both", &[stamp(1, 3)]), &theirs, stamp(9, 1).instance).conflicting_serialized_data,
-        "of both\n"
-    );
+    assert_eq!(give_way(&record("of both", &[stamp(1, 3)]), &theirs, false).conflicting_serialized_data, "of both\n");
 }
 
 #[test]
@@ -97,10 +94,10 @@ fn who_may_not_write_believes_the_deletions_of_others_and_not_its_own() {
     let mut ours = record("ours", &[stamp(1, 3)]);
     let theirs = record("theirs", &[stamp(2, 5)]);
     ours.deleted = true;
-    assert!(give_way(&ours, &theirs, stamp(9, 1).instance).deleted);
-    assert!(!give_way(&ours, &theirs, stamp(1, 1).instance).deleted);
+    assert!(give_way(&ours, &theirs, false).deleted);
+    assert!(!give_way(&ours, &theirs, true).deleted);
     ours.hard_deleted = true;
-    let gone = give_way(&ours, &theirs, stamp(9, 1).instance);
+    let gone = give_way(&ours, &theirs, false);
     assert!(gone.deleted && gone.hard_deleted);
     assert_eq!((gone.serialized.as_str(), gone.conflicting_serialized_data.as_str()), ("", ""));
 }
@@ -132,13 +129,12 @@ fn a_hard_deletion_on_either_side_empties_both_texts() {
 fn what_both_deleted_is_deleted_whoever_merges() {
     let mut ours = record("ours", &[stamp(1, 3)]);
     let mut theirs = record("theirs", &[stamp(2, 5)]);
-    let another = stamp(9, 1).instance;
     (ours.deleted, theirs.deleted) = (true, true);
     assert!(merge(None, &ours, &theirs, stamp(1, 9)).record.deleted);
-    assert!(give_way(&ours, &theirs, another).deleted);
+    assert!(give_way(&ours, &theirs, false).deleted);
     (ours.hard_deleted, theirs.hard_deleted) = (true, true);
     assert!(merge(None, &ours, &theirs, stamp(1, 9)).record.hard_deleted);
-    assert!(give_way(&ours, &theirs, another).hard_deleted);
+    assert!(give_way(&ours, &theirs, false).hard_deleted);
 }
 
 #[test]
@@ -146,7 +142,7 @@ fn who_may_not_write_keeps_no_text_where_ours_says_nothing_or_the_same() {
     let mut theirs = record("theirs", &[stamp(2, 5)]);
     theirs.conflicting_serialized_data = "earlier\n".to_owned();
     for text in ["", "theirs"] {
-        let kept = give_way(&record(text, &[stamp(1, 3)]), &theirs, stamp(9, 1).instance);
+        let kept = give_way(&record(text, &[stamp(1, 3)]), &theirs, false);
         assert_eq!((kept.serialized.as_str(), kept.conflicting_serialized_data.as_str()), ("theirs", "earlier\n"));
     }
 }
