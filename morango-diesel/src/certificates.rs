@@ -59,7 +59,7 @@ pub(crate) fn private_key(storage: &DieselStorage, id: &CertificateId) -> morang
         let Some(pem) = found.get_result::<Option<String>>(connection).optional()?.flatten() else {
             return Ok(None);
         };
-        PrivateKey::from_pkcs1_pem(&pem)
+        PrivateKey::from_store(&pem)
             .map(Some)
             .map_err(|error| damaged(format!("read the private key of the certificate {id}"), error))
     })
@@ -87,9 +87,8 @@ pub(crate) fn keep_shared_key(storage: &DieselStorage, key: &PrivateKey) -> mora
 }
 
 fn load_shared_key(connection: &mut Connection<'_>) -> Result<Option<PrivateKey>, Fault> {
-    let read = |pem: String| {
-        PrivateKey::from_pkcs1_pem(&pem).map_err(|error| damaged("read the shared key".to_owned(), error))
-    };
+    let read =
+        |pem: String| PrivateKey::from_store(&pem).map_err(|error| damaged("read the shared key".to_owned(), error));
     fact(connection, SHARED_KEY_FACT)?.map(read).transpose()
 }
 

@@ -96,6 +96,15 @@ impl MemoryStorage {
         Ok(done)
     }
 
+    /// Runs work that reads the application's rows as they were last committed.
+    ///
+    /// # Errors
+    /// It is called from within a transaction.
+    pub fn read_rows<R>(&self, work: impl FnOnce(&Application) -> R) -> Result<R> {
+        let _turn = self.turn("read the rows")?;
+        Ok(work(&self.committed().data.application))
+    }
+
     /// The storage as it is now, apart from it: as after a backup was restored elsewhere.
     ///
     /// # Errors

@@ -119,6 +119,7 @@ impl World {
         if let Ok([from, to]) = self.nodes.get_disjoint_mut([from, to]) {
             from.hand_copy_to(to);
         }
+        self.memory.is_copy(to, from);
         self.report.add("a device that begins as a copy");
         self.restore(to, Restoring::AsNewFile)
     }

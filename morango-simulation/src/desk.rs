@@ -1,14 +1,19 @@
 //! The application at work on a device: its own connection to its own tables.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use morango::id::SyncId;
 use morango::model::{Fields, Model, ObjectWriter};
+use morango::port::Storage;
+use morango::record::StoreRecord;
+use morango::scope::Filter;
 use morango::{Error, ErrorKind, Result};
 use morango_diesel::{RecordConnection, Rows, Syncable as _};
+use morango_examples::school::PROFILE;
 use morango_memory::{Application, MemoryStorage};
 
 use crate::plan::Kind;
@@ -20,6 +25,7 @@ pub(crate) type AllRows = BTreeMap<(Kind, SyncId), String>;
 /// The application's way to its tables.
 pub(crate) struct Desk {
     pub(crate) version: Version,
+    pub(crate) store: Arc<dyn Storage>,
     pub(crate) access: Access,
 }
 
@@ -48,12 +54,25 @@ struct Id {
 }
 
 impl Desk {
+    /// The record of this id, as the device's store holds it now.
+    pub(crate) fn record(&self, id: SyncId) -> Result<Option<StoreRecord>> {
+        let mut found = None;
+        let mut keep = |record: StoreRecord| {
+            if record.id == id {
+                found = Some(record);
+            }
+            Ok(())
+        };
+        self.store.for_each_record(PROFILE, &Filter::everything(), &mut keep)?;
+        Ok(found)
+    }
+
     /// The row of this id, as the text of a JSON object.
     pub(crate) fn row(&mut self, kind: Kind, id: SyncId) -> Result<Option<String>> {
         let found = with_model!(kind, self.version, M => over!(
             &mut self.access,
             connection => load::<M, _>(connection, &[id])?,
-            memory => memory.with_rows(|rows| Ok(rows.get::<M>(id).iter().map(text).collect()))?
+            memory => memory.read_rows(|rows| rows.get::<M>(id).iter().map(text).collect())?
         ));
         Ok(found.into_iter().next().map(|(_, text)| text))
     }
@@ -71,7 +90,7 @@ impl Desk {
                         .map_err(|error| failed("read the ids", error))?;
                     load::<M, _>(connection, &ids.into_iter().map(|row| row.id).collect::<Vec<_>>())?
                 },
-                memory => memory.with_rows(|rows| Ok(rows.all::<M>().iter().map(text).collect()))?
+                memory => memory.read_rows(|rows| rows.all::<M>().iter().map(text).collect())?
             ));
             all.extend(found.into_iter().map(|(id, text)| ((kind, id), text)));
         }

@@ -48,7 +48,7 @@ pub(crate) struct History {
 /// A record as a device's store held it when it was last looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
-    /// The events whose texts it holds: the content's first, then those that lost.
+    /// The events whose texts it holds, as [`texts_of`] finds them.
     pub(crate) texts: Vec<EventId>,
     pub(crate) record: StoreRecord,
 }
@@ -100,10 +100,10 @@ impl Ledger {
         self.events.push(event);
     }
 
-    /// What a device that has no row of a record knows of it all the same.
-    pub(crate) fn known_without_row(&self, node: usize, id: SyncId) -> Vec<EventId> {
+    /// What a device that has no row of a record knows of it all the same: what it did last itself, and what its store holds.
+    pub(crate) fn known_without_row(&self, node: usize, id: SyncId, held: Option<&StoreRecord>) -> Vec<EventId> {
         let mut known: Vec<EventId> = self.last[node].get(&id).copied().into_iter().collect();
-        known.extend(self.seen[node].get(&id).iter().flat_map(|seen| seen.texts.iter().copied()));
+        known.extend(held.into_iter().flat_map(texts_of));
         known
     }
 
@@ -142,10 +142,15 @@ impl Ledger {
 
 impl Seen {
     pub(crate) fn of(record: StoreRecord) -> Self {
-        let mut texts = events_in(&record.serialized);
-        texts.extend(events_in(&record.conflicting_serialized_data));
-        Self { texts, record }
+        Self { texts: texts_of(&record), record }
     }
+}
+
+/// The events whose texts a record holds: the content's first, then those that lost.
+fn texts_of(record: &StoreRecord) -> Vec<EventId> {
+    let mut texts = events_in(&record.serialized);
+    texts.extend(events_in(&record.conflicting_serialized_data));
+    texts
 }
 
 /// A record in a few words: what it is, the changes whose texts it holds, and who knows it.

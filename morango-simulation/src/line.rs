@@ -21,6 +21,7 @@ use morango::{Error, ErrorKind, Result};
 
 use crate::clock::Time;
 use crate::faults::Power;
+use crate::papers::Reach;
 use crate::plan::Mishap;
 
 /// A request that comes later, when nobody waits for its answer any more.
@@ -39,6 +40,8 @@ pub(crate) struct Course {
     /// What both sides can do at most.
     pub(crate) capabilities: Capabilities,
     pub(crate) meanwhile: Meanwhile,
+    /// What each of the two may see.
+    pub(crate) reaches: [Reach; 2],
 }
 
 /// A line, for one sync.
@@ -48,6 +51,8 @@ pub(crate) struct Line {
     server: Arc<Power>,
     time: Time,
     capabilities: Capabilities,
+    /// Of the client and of the server.
+    reaches: [Reach; 2],
     state: Mutex<State>,
 }
 
@@ -58,6 +63,17 @@ struct State {
     late: Vec<(u16, Late)>,
     happened: Vec<(&'static str, Mishap)>,
     meanwhile: Meanwhile,
+    wrongs: Vec<String>,
+}
+
+/// What came of a line.
+pub(crate) struct Ended {
+    pub(crate) happened: Vec<(&'static str, Mishap)>,
+    pub(crate) calls: u16,
+    /// What is still under way.
+    pub(crate) late: Vec<Late>,
+    /// What went over, or was answered, that never may.
+    pub(crate) wrongs: Vec<String>,
 }
 
 /// Polls of a server that is still at work.
@@ -67,16 +83,26 @@ const POLL_PAUSE: Duration = Duration::from_millis(1);
 impl Line {
     /// A line on which this course is taken.
     pub(crate) fn new(course: Course) -> Self {
-        let Course { responder, client, server, time, mishaps, capabilities, meanwhile } = course;
-        let state = State { calls: 0, mishaps, is_cut: false, late: Vec::new(), happened: Vec::new(), meanwhile };
+        let Course { responder, client, server, time, mishaps, capabilities, meanwhile, reaches } = course;
+        let (late, happened, wrongs) = (Vec::new(), Vec::new(), Vec::new());
+        let state = State { calls: 0, mishaps, is_cut: false, late, happened, meanwhile, wrongs };
         let peer = Arc::new(LocalPeer::new(responder));
-        Self { peer, client, server, time, capabilities, state: Mutex::new(state) }
+        Self { peer, client, server, time, capabilities, reaches, state: Mutex::new(state) }
     }
 
-    /// What happened on the line, how many calls were made, and what is still under way.
-    pub(crate) fn end(self) -> (Vec<(&'static str, Mishap)>, u16, Vec<Late>) {
-        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        (state.happened, state.calls, state.late.into_iter().map(|(_, late)| late).collect())
+    /// What came of it.
+    pub(crate) fn end(self) -> Ended {
+        let State { calls, late, happened, wrongs, .. } =
+            self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ended { happened, calls, late: late.into_iter().map(|(_, late)| late).collect(), wrongs }
+    }
+
+    /// Notes a record that goes where its sender may not write or its receiver may not read.
+    fn check(&self, partition: &str, [sender, receiver]: [&Reach; 2]) {
+        if !sender.may_write(partition) || !receiver.may_read(partition) {
+            let wrong = format!("a record under {partition} goes from {sender:?} to {receiver:?}");
+            self.state().wrongs.push(wrong);
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -149,6 +175,11 @@ impl Line {
         };
         if self.client.is_off() || self.server.is_off() {
             return Err(lost(name));
+        }
+        if let Err(error) = &answer
+            && matches!(error.kind(), ErrorKind::Internal | ErrorKind::StorageCorrupt)
+        {
+            self.state().wrongs.push(format!("the server answers {name} with a fault of its own: {}", error.report()));
         }
         answer.map_err(as_heard)
     }
@@ -282,6 +313,10 @@ impl Peer for Line {
     }
 
     fn send_chunk(&self, id: &TransferSessionId, offset: u64, records: &[StoreRecord]) -> Result<()> {
+        let [client, server] = &self.reaches;
+        for record in records {
+            self.check(&record.partition, [client, server]);
+        }
         let (id, records) = (*id, records.to_vec());
         let end = offset + records.len() as u64;
         let sent = self.call("send_chunk", move |peer| peer.send_chunk(&id, offset, &records));
@@ -296,7 +331,17 @@ impl Peer for Line {
         if !self.client.turnstile.wait(id, offset) {
             return Err(lost("fetch_chunk"));
         }
-        self.call("fetch_chunk", move |peer| peer.fetch_chunk(&id, offset, limit))
+        let records = self.call("fetch_chunk", move |peer| peer.fetch_chunk(&id, offset, limit))?;
+        let [client, server] = &self.reaches;
+        for record in &records {
+            match record {
+                ReceivedRecord::Readable(record) => self.check(&record.partition, [server, client]),
+                ReceivedRecord::Unreadable { reason, .. } => {
+                    self.state().wrongs.push(format!("a record goes over that cannot be read: {reason}"));
+                }
+            }
+        }
+        Ok(records)
     }
 
     fn traffic(&self) -> Traffic {

@@ -4,7 +4,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant, SystemTime};
 
 use morango_simulation::{Failure, Plan, Report, shrink};
@@ -22,6 +22,12 @@ const PLAN_STEPS: u64 = 2_000;
 
 /// Steps after which every rare thing must have happened.
 const LONG_ENOUGH_STEPS: u64 = 60_000;
+
+/// How long no plan takes, be the machine ever so busy.
+const PLAN_TIME_MAX: Duration = Duration::from_secs(20 * 60);
+
+/// How often it is looked whether a process hangs.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How long a failing plan is shrunk.
 const SHRINKING: Duration = Duration::from_secs(10 * 60);
@@ -141,7 +147,7 @@ impl Workers {
         let (sender, told) = channel();
         let mut children = Vec::new();
         for job in 0..order.jobs {
-            let steps = if order.steps == u64::MAX { u64::MAX } else { order.steps.div_ceil(order.jobs) };
+            let steps = if order.steps == u64::MAX { u64::MAX } else { share(order.steps, job, order.jobs) };
             let numbers = [order.seed + job, steps, order.nodes as u64, order.jobs];
             let mut command = Command::new(&program);
             command.arg("--worker");
@@ -166,6 +172,14 @@ impl Workers {
     }
 }
 
+/// How many of the steps a process does: whole plans, so that the same plans are run however many processes there are.
+fn share(steps: u64, job: u64, jobs: u64) -> u64 {
+    let plans = steps.div_ceil(PLAN_STEPS);
+    let own = plans / jobs + u64::from(job < plans % jobs);
+    let has_last = plans > 0 && job == (plans - 1) % jobs;
+    own * PLAN_STEPS - if has_last { plans * PLAN_STEPS - steps } else { 0 }
+}
+
 impl Drop for Workers {
     fn drop(&mut self) {
         for child in &mut self.children {
@@ -181,9 +195,26 @@ fn lead(order: &Order) -> Result<(), String> {
     let began = Instant::now();
     let (mut report, mut steps, mut plans) = (Report::default(), 0, 0_u64);
     let workers = Workers::start(order)?;
+    let mut last_told = vec![began; usize::try_from(order.jobs).map_err(|error| error.to_string())?];
     loop {
-        let left = order.time.map_or(Duration::from_secs(3_600), |time| time.saturating_sub(began.elapsed()));
-        let Ok(done) = workers.told.recv_timeout(left) else { break };
+        let left = order.time.map(|time| time.saturating_sub(began.elapsed()));
+        let done = match workers.told.recv_timeout(left.unwrap_or(LOOK_EVERY).min(LOOK_EVERY)) {
+            Ok(done) => done,
+            Err(RecvTimeoutError::Timeout) if left.is_some_and(|left| left.is_zero()) => break,
+            Err(RecvTimeoutError::Timeout) => match last_told.iter().position(|told| told.elapsed() > PLAN_TIME_MAX) {
+                // One that has told all that it had to tell would have ended.
+                Some(job) if steps < order.steps => return Err(format!("process {job} tells nothing any more")),
+                _ => continue,
+            },
+            // All have ended: in a run of so many steps, because they are done.
+            Err(RecvTimeoutError::Disconnected) if steps == order.steps => break,
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(format!("the processes ended after {steps} steps: one of them broke down"));
+            }
+        };
+        if let Some(told) = last_told.get_mut(usize::try_from((done.seed - order.seed) % order.jobs).unwrap_or(0)) {
+            *told = Instant::now();
+        }
         steps += done.steps;
         plans += 1;
         report.merge(&done.report);

@@ -9,7 +9,7 @@ use morango::session::{Capabilities, Capability, Stage};
 use morango::{Error, ErrorKind};
 
 use crate::faults::Struck;
-use crate::line::{Course, Line, Meanwhile};
+use crate::line::{Course, Ended, Line, Meanwhile};
 use crate::papers::Reach;
 use crate::plan::{Blow, Edit, End, Mishap, Sync, Ways};
 use crate::work;
@@ -30,6 +30,7 @@ impl World {
             mishaps: sync.line.clone(),
             capabilities: capabilities(sync),
             meanwhile: self.meanwhile(sync, &edits),
+            reaches: [client.character.reach.clone(), server.character.reach.clone()],
         };
         let left_open = if sync.resumes { self.left_open(sync) } else { None };
         let line = Line::new(course);
@@ -38,7 +39,7 @@ impl World {
         client.power.turnstile.set_client(true);
         let outcome = client.engine.sync(&line, client.certificate, options(sync));
         client.power.turnstile.set_client(false);
-        let (happened, calls, late) = line.end();
+        let Ended { happened, calls, late, wrongs } = line.end();
         let struck = [sync.client, sync.server].map(|node| self.nodes[node].power.disarm());
         self.keep_late(step, sync.server, late);
         self.count(sync, &happened, &struck, left_open, &outcome);
@@ -46,10 +47,16 @@ impl World {
             self.report.add(format!("an edit during a sync: {what:?}"));
             self.report.add("an edit during a sync");
         }
-        if let Err(error) = &outcome
-            && let Some(wrong) = fault_of_ours(error)
-        {
-            return Err(format!("a sync fails by a fault of ours: {wrong}"));
+        if let Some(wrong) = wrongs.first() {
+            return Err(wrong.clone());
+        }
+        if let Err(error) = &outcome {
+            if let Some(wrong) = fault_of_ours(error) {
+                return Err(format!("a sync fails by a fault of ours: {wrong}"));
+            }
+            if sync.line.is_empty() && sync.storage.is_empty() {
+                return Err(format!("a sync fails that nothing disturbed: {}", error.report()));
+            }
         }
         let mut told = tell(&outcome);
         for node in [sync.client, sync.server] {
@@ -63,11 +70,11 @@ impl World {
         Ok(told)
     }
 
-    /// Two learners' devices have nothing that both may see and one may write: the one meets a school device instead.
+    /// The devices of two learners have nothing that both may see and one may write: the one meets a school device instead.
     fn with_whom_it_can(&self, sync: &Sync) -> Option<Sync> {
-        let is_learner = |node: usize| matches!(self.nodes[node].character.reach, Reach::Learner(_));
+        let [client, server] = [sync.client, sync.server].map(|node| &self.nodes[node].character.reach);
         let mut sync = sync.clone();
-        if is_learner(sync.client) && is_learner(sync.server) {
+        if matches!((client, server), (Reach::Learner(ours), Reach::Learner(theirs)) if ours != theirs) {
             sync.server = HOME;
         }
         (sync.client != sync.server).then_some(sync)

@@ -348,7 +348,8 @@ impl Open {
         let builder = Engine::builder(faulty).registry(character.version.registry()).clock(clock.clone());
         let engine = builder.system_facts(facts).build().expect("an engine");
         let responder = engine.responder(NoAccounts);
-        Self { engine, responder, power, storage, desk: Desk { version: character.version, access } }
+        let desk = Desk { version: character.version, store: Arc::clone(&storage), access };
+        Self { engine, responder, power, storage, desk }
     }
 
     /// A device that has nothing open.

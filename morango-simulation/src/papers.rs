@@ -35,11 +35,24 @@ pub(crate) enum Reach {
 }
 
 impl Reach {
+    /// Whether a device may read there, so that others may let it have what they hold.
+    pub(crate) fn may_read(&self, partition: &str) -> bool {
+        match self {
+            Self::School => true,
+            Self::Learner(id) => {
+                ["user-ro", "user-rw"].iter().any(|part| partition.ends_with(&format!(":{part}:{id}")))
+                    || partition.ends_with(":allusers-ro")
+            }
+        }
+    }
+
     /// Whether a device may write there, so that what it saves can leave it.
     pub(crate) fn may_write(&self, partition: &str) -> bool {
         match self {
             Self::School => true,
-            Self::Learner(_) => partition.contains(":user-rw:") || partition.contains(":user-wo:"),
+            Self::Learner(id) => {
+                ["user-rw", "user-wo"].iter().any(|part| partition.ends_with(&format!(":{part}:{id}")))
+            }
         }
     }
 }

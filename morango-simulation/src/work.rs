@@ -147,15 +147,15 @@ fn save(worker: &Worker, desk: &mut Desk, ledger: &mut Ledger, edit: &Edit) -> R
         }
         (Some(id), None) if edit.kind != Kind::Membership => {
             // Only a device that knows the record can put its row back: another one would make another record.
-            let is_known = ledger.seen[worker.node].get(&id).is_some_and(|seen| seen.record.deleted);
-            if !is_known {
-                return Ok(Outcome::Nothing);
-            }
-            let knew = ledger.known_without_row(worker.node, id);
+            let Some(held) = desk.record(id)?.filter(|record| record.deleted) else { return Ok(Outcome::Nothing) };
+            let knew = ledger.known_without_row(worker.node, id, Some(&held));
             (id, knew, desk.put_back(edit.kind, id, &written).map(|()| Outcome::PutBack))
         }
         (known, _) => {
-            let knew = known.map(|id| ledger.known_without_row(worker.node, id)).unwrap_or_default();
+            let knew = match known {
+                Some(id) => ledger.known_without_row(worker.node, id, desk.record(id)?.as_ref()),
+                None => Vec::new(),
+            };
             match desk.create(edit.kind, &written) {
                 Ok(id) => (id, knew, Ok(Outcome::Created)),
                 Err(error) => (SyncId::unset(), knew, Err(error)),

@@ -69,7 +69,15 @@ pub(crate) struct World {
 impl Plan {
     /// Lives through the plan.
     pub fn run(&self) -> Run {
-        let mut world = World::new(self.seed, self.nodes);
+        let begun = catch_unwind(AssertUnwindSafe(|| World::new(self.seed, self.nodes)));
+        let mut world = match begun {
+            Ok(world) => world,
+            Err(panic) => {
+                let message = format!("a panic before the first step: {}", text_of_panic(&*panic));
+                let failure = Some(Failure { step: 0, message });
+                return Run { log: String::new(), report: Report::default(), failure };
+            }
+        };
         let mut failure = None;
         for step in &self.steps {
             let lived = catch_unwind(AssertUnwindSafe(|| world.live(step)));
@@ -172,7 +180,9 @@ impl World {
                 String::new()
             }
             Act::Restart { node, has_card } => {
-                self.nodes[*node].has_card = *has_card;
+                if std::mem::replace(&mut self.nodes[*node].has_card, *has_card) != *has_card {
+                    self.memory.let_be_another(*node);
+                }
                 if self.nodes[*node].restart() {
                     self.report.add("a device that is another instance with a network card, or without it");
                 }

@@ -35,7 +35,7 @@ fn a_chain_is_found_from_the_key_that_is_ours() {
     assert_eq!((&stored.certificate, stored.has_private_key), (root, false));
     assert!(storage.private_key(&root.id()).expect("read").is_none());
     let key = storage.private_key(&leaf.id()).expect("read").expect("it is here");
-    assert_eq!(key.sign("a"), keys[2].sign("a"));
+    assert_eq!(key.sign("a").expect("a sound key signs"), keys[2].sign("a").expect("a sound key signs"));
 
     // And: saving the same again adds the key of another and takes away none.
     storage.save_certificates(&chain, Some((&root.id(), &keys[0]))).expect("save");
@@ -48,9 +48,15 @@ fn a_chain_is_found_from_the_key_that_is_ours() {
     // And: the key that is shared is no certificate's, and the first one stays.
     assert!(storage.shared_key().expect("read").is_none());
     for key in &keys[..2] {
-        assert_eq!(storage.keep_shared_key(key).expect("keep").sign("a"), keys[0].sign("a"));
+        assert_eq!(
+            storage.keep_shared_key(key).expect("keep").sign("a").expect("a sound key signs"),
+            keys[0].sign("a").expect("a sound key signs")
+        );
     }
-    assert_eq!(storage.shared_key().expect("read").expect("it is here").sign("a"), keys[0].sign("a"));
+    assert_eq!(
+        storage.shared_key().expect("read").expect("it is here").sign("a").expect("a sound key signs"),
+        keys[0].sign("a").expect("a sound key signs")
+    );
     assert_eq!(ids(CertificateQuery::Owned { profile: none() }), both);
 }
 

@@ -7,8 +7,9 @@ use morango::id::{InstanceId, SyncId};
 use morango::port::OwnCounters;
 use morango::record::StoreRecord;
 
-use crate::ledger::{Seen, brief};
+use crate::ledger::{Brief, Seen, brief};
 use crate::node::Claim;
+use crate::papers::Reach;
 
 /// What a state is, as far as a stamp stands for it.
 type State = (String, String, bool, bool);
@@ -24,6 +25,10 @@ pub(crate) struct Memory {
     was: Vec<BTreeSet<InstanceId>>,
     /// Under which stamps others hold what a device saved and has no more.
     orphans: BTreeSet<Stamp>,
+    /// Devices of whose databases each one's began as a copy.
+    copies_of: Vec<BTreeSet<usize>>,
+    /// Devices that may be another instance when they are looked at the next time.
+    may_be_another: BTreeSet<usize>,
     /// What each device claimed, and as whom, when it was last looked at.
     before: Vec<Option<(OwnCounters, Vec<Claim>)>>,
 }
@@ -36,6 +41,8 @@ impl Memory {
             saved: BTreeMap::new(),
             was: vec![BTreeSet::new(); nodes],
             orphans: BTreeSet::new(),
+            copies_of: vec![BTreeSet::new(); nodes],
+            may_be_another: BTreeSet::new(),
             before: vec![None; nodes],
         }
     }
@@ -51,6 +58,27 @@ impl Memory {
                 self.orphans.insert(saved);
             }
         }
+    }
+
+    /// A device's database is a copy of another's from now on.
+    pub(crate) fn is_copy(&mut self, node: usize, from: usize) {
+        let mut origins = self.copies_of[from].clone();
+        origins.insert(from);
+        self.copies_of[node].extend(origins);
+    }
+
+    /// A device is switched on with what makes it another instance.
+    pub(crate) fn let_be_another(&mut self, node: usize) {
+        self.may_be_another.insert(node);
+    }
+
+    /// What a learner's device may write and not read never comes to it: what is there it saved itself, or began with.
+    pub(super) fn check_own(&self, node: usize, reach: &Reach, record: &StoreRecord) -> Result<(), String> {
+        let mut selves = self.copies_of[node].iter().copied().chain([node]);
+        if reach.may_read(&record.partition) || selves.any(|node| self.was(node, record.last_saved.instance)) {
+            return Ok(());
+        }
+        Err(format!("node {node} holds what it may not read, {}", Brief(record)))
     }
 
     /// Whether a device that was set back saved something under this stamp that only others have.
@@ -114,6 +142,11 @@ impl Memory {
                 if own.counter < before.counter || own.told < before.told {
                     return Err(format!("node {node}: a counter goes back, from {before:?} to {own:?}"));
                 }
+            }
+            Some((before, _)) if !self.may_be_another.remove(&node) => {
+                return Err(format!(
+                    "node {node} became another instance for no cause: it was {before:?} and is {own:?}"
+                ));
             }
             Some(_) | None => {}
         }

@@ -35,6 +35,7 @@ impl World {
                     let may_write = here.character.reach.may_write(&seen.record.partition);
                     check_change(&ledger, (&here.scope, may_write), known, &seen)?;
                     check_right(&ledger, &here.character.reach, &seen)?;
+                    self.memory.check_own(node, &here.character.reach, &seen.record)?;
                     self.memory.check_stamp(node, &own, &seen.record, may_write)?;
                     if let Some(known) = known {
                         count_change(&mut self.report, known, &seen);
@@ -99,6 +100,10 @@ fn check_change(
     let record = &now.record;
     if !scope.contains(&record.partition) {
         return Err(format!("a device holds {}, which lies outside its scope {scope}", Brief(record)));
+    }
+    let content = [&record.serialized, &record.conflicting_serialized_data];
+    if record.hard_deleted && content.iter().any(|text| !matches!(text.as_str(), "" | "{}")) {
+        return Err(format!("what was deleted for good has content still, {content:?}: {}", Brief(record)));
     }
     let Some(before) = before else { return Ok(()) };
     if before.record.hard_deleted && !record.hard_deleted && record.serialized == before.record.serialized {

@@ -9,5 +9,6 @@ mod rest;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 pub(crate) use claims::Memory;

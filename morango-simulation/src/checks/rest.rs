@@ -62,8 +62,11 @@ impl World {
                 let report = client.engine.sync(&peer, client.certificate, options);
                 let report = report.map_err(|error| format!("at rest node {node} cannot sync: {}", error.report()))?;
                 travelled += report.records_transferred();
-                self.look_at(node)?;
-                self.look_at(0)?;
+                // All are looked at once more when nothing travels any longer.
+                if report.records_transferred() > 0 {
+                    self.look_at(node)?;
+                    self.look_at(0)?;
+                }
             }
             if travelled == 0 {
                 return Ok(round);

@@ -1,13 +1,14 @@
 //! The application's tables: foreign keys hold, what was committed there is known there, and each record that is not a row waits in the
 //! open.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use morango::id::SyncId;
 use morango::port::{WaitingKind, WaitingRecords};
 use morango_examples::school::PROFILE;
 use serde_json::Value;
 
+use super::waiting::{FOREIGN_KEYS, Holding};
 use crate::desk::AllRows;
 use crate::ledger::{Brief, What, brief, events_in};
 use crate::plan::Kind;
@@ -81,36 +82,39 @@ impl World {
 
     /// At rest a row is what its record says.
     pub(super) fn check_rows_at_rest(&self, node: usize) -> Result<(), String> {
-        let (mut rows, waiting) = (self.rows(node), self.waiting(node, true));
-        let version = self.nodes[node].character.version;
+        let (rows, waiting) = (self.rows(node), self.waiting(node, true));
+        let character = &self.nodes[node].character;
         let ledger = self.ledger();
+        let holding = Holding { character, rows: &rows, waiting: &waiting, records: &ledger.seen[node] };
+        let mut without_record: BTreeSet<_> = rows.keys().collect();
         for (id, seen) in &ledger.seen[node] {
             let record = &seen.record;
             let Some(kind) = kind_of(&record.model_name) else { continue };
-            let row = rows.remove(&(kind, *id));
-            match waiting.get(id) {
-                Some(WaitingKind::NotTried) => {
-                    return Err(format!("node {node}: {} waits and was never tried", Brief(record)));
+            without_record.remove(&(kind, *id));
+            if let Some(reason) = waiting.get(id) {
+                if !holding.has_reason(record, *reason) {
+                    let text = &record.serialized;
+                    return Err(format!("node {node}: {} waits, and {reason} is no reason: {text}", Brief(record)));
                 }
-                Some(_) => continue,
-                None => {}
+                continue;
             }
-            let is_right = match &row {
-                None => record.deleted || !version.has(kind),
+            let row = rows.get(&(kind, *id));
+            let is_right = match row {
+                None => record.deleted || !character.version.has(kind),
                 Some(row) => !record.deleted && says_the_same(row, &record.serialized),
             };
             if !is_right {
                 return Err(format!("node {node}: the row {row:?} is not what its record says, {}", Brief(record)));
             }
         }
-        match rows.first_key_value() {
-            Some((place, row)) => Err(format!("node {node}: the row {place:?} {row} has no record")),
+        match without_record.first() {
+            Some(place) => Err(format!("node {node}: the row {place:?} {} has no record", rows[place])),
             None => Ok(()),
         }
     }
 }
 
-fn kind_of(model: &str) -> Option<Kind> {
+pub(super) fn kind_of(model: &str) -> Option<Kind> {
     Kind::ALL.into_iter().find(|kind| kind.name() == model)
 }
 
@@ -123,15 +127,9 @@ fn says_the_same(row: &str, serialized: &str) -> bool {
 }
 
 fn check_foreign_keys(node: usize, rows: &AllRows) -> Result<(), String> {
-    const KEYS: [(&str, Kind); 4] = [
-        ("facility_id", Kind::Facility),
-        ("parent_id", Kind::Classroom),
-        ("user_id", Kind::User),
-        ("classroom_id", Kind::Classroom),
-    ];
     for (place, row) in rows {
         let Ok(Value::Object(fields)) = serde_json::from_str(row) else { continue };
-        for (name, kind) in KEYS {
+        for (name, kind) in FOREIGN_KEYS {
             let target = fields.get(name).and_then(Value::as_str).and_then(|text| text.parse::<SyncId>().ok());
             if target.is_some_and(|target| !rows.contains_key(&(kind, target))) {
                 return Err(format!("node {node}: {name} of {place:?} points at no row: {row}"));

@@ -324,7 +324,7 @@ fn introduce(
         nonce,
         client_ip: String::new(),
         server_ip: String::new(),
-        signature: client.key.sign(&challenge),
+        signature: client.key.sign(&challenge)?,
     };
     Ok((request, challenge))
 }

@@ -68,7 +68,7 @@ impl Certificate {
             scope_params: ScopeParams::new(pairs)?.as_json().to_owned(),
             public_key: key.public_key().clone(),
         };
-        sign(&request, None, salt, key).verify(None, definition)
+        sign(&request, None, salt, key)?.verify(None, definition)
     }
 
     /// A new certificate below this one, signed with this one's private key.
@@ -88,7 +88,7 @@ impl Certificate {
         if key.public_key() != &self.public_key {
             return Err(IdentityError::KeyOfAnother { certificate: self.id() });
         }
-        sign(request, Some(self.id()), salt, key).verify(Some(self), definitions)
+        sign(request, Some(self.id()), salt, key)?.verify(Some(self), definitions)
     }
 
     /// A certificate that was verified before it was stored. This checks that it can be read, and nothing else: never give it what
@@ -200,7 +200,7 @@ fn sign(
     parent_id: Option<CertificateId>,
     salt: Option<&str>,
     key: &PrivateKey,
-) -> UnverifiedCertificate {
+) -> Result<UnverifiedCertificate, IdentityError> {
     let body = CertificateBody {
         id: certificate_id(&request.public_key, &request.profile, salt),
         parent_id,
@@ -212,6 +212,6 @@ fn sign(
         public_key_string: request.public_key.as_str().to_owned(),
     };
     let serialized = serde_json::to_string(&body).expect("texts and numbers are JSON");
-    let signature = key.sign(&serialized);
-    UnverifiedCertificate { serialized, signature }
+    let signature = key.sign(&serialized)?;
+    Ok(UnverifiedCertificate { serialized, signature })
 }

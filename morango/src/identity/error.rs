@@ -17,6 +17,8 @@ pub enum IdentityError {
     },
     /// A new key could not be made.
     KeyGeneration,
+    /// A private key does not sign: its numbers are those of no key.
+    KeyUnsound,
     /// A private key is not that of the certificate in whose name it is to sign.
     KeyOfAnother {
         /// The certificate.
@@ -91,7 +93,7 @@ impl IdentityError {
             Self::KeyMalformed { .. } | Self::KeyOfAnother { .. } | Self::NoRootDefinition { .. } => {
                 ErrorKind::InvalidInput
             }
-            Self::KeyGeneration => ErrorKind::Internal,
+            Self::KeyGeneration | Self::KeyUnsound => ErrorKind::Internal,
             Self::TooLong { .. } => ErrorKind::LimitExceeded,
             Self::Signature { .. } => ErrorKind::SignatureInvalid,
             Self::ExceedsParent { .. } => ErrorKind::CertificateExceedsParent,
@@ -121,6 +123,7 @@ impl fmt::Display for IdentityError {
         match self {
             Self::KeyMalformed { problem } => write!(formatter, "read an RSA key: {problem}"),
             Self::KeyGeneration => formatter.write_str("make a new RSA key"),
+            Self::KeyUnsound => formatter.write_str("sign with an RSA key: its numbers do not fit each other"),
             Self::KeyOfAnother { certificate } => {
                 write!(formatter, "sign as the certificate {certificate}: the private key is not its own")
             }

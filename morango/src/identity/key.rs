@@ -55,12 +55,17 @@ impl PrivateKey {
     /// # Errors
     /// [`IdentityError::KeyMalformed`] for anything else, for a key of fewer than 2048 bits, and for one whose numbers do not fit.
     pub fn from_pkcs1_der(der: &[u8]) -> Result<Self, IdentityError> {
+        let key = Self::read(der)?;
+        key.sign("").map_err(|_| IdentityError::KeyMalformed { problem: "it does not sign" })?;
+        Ok(key)
+    }
+
+    /// Reads a key without trying it out: signing costs more than all else of it.
+    fn read(der: &[u8]) -> Result<Self, IdentityError> {
         let malformed = |problem| IdentityError::KeyMalformed { problem };
         let pair = RsaKeyPair::from_der(der).map_err(|_| malformed("it is not a sound PKCS#1 private key"))?;
         let public = PublicKey::from_pkcs1_der(pair.public_key().as_ref())?;
-        let key = Self(Arc::new(Inner { pair, public, pkcs1_der: Zeroizing::new(der.to_vec()) }));
-        key.try_sign("").ok_or(malformed("it does not sign"))?;
-        Ok(key)
+        Ok(Self(Arc::new(Inner { pair, public, pkcs1_der: Zeroizing::new(der.to_vec()) })))
     }
 
     /// Reads a PKCS#1 key in PEM, as [`to_pkcs1_pem`](Self::to_pkcs1_pem) and Python peers write it.
@@ -68,8 +73,16 @@ impl PrivateKey {
     /// # Errors
     /// As [`from_pkcs1_der`](Self::from_pkcs1_der).
     pub fn from_pkcs1_pem(text: &str) -> Result<Self, IdentityError> {
-        let der = pem::decode(text).ok_or(IdentityError::KeyMalformed { problem: "the text is not PEM" })?;
-        Self::from_pkcs1_der(&der)
+        Self::from_pkcs1_der(&der_of(text)?)
+    }
+
+    /// A key that was tried out before it was stored, in the PEM of [`to_pkcs1_pem`](Self::to_pkcs1_pem). This checks that it can be
+    /// read, and leaves it to [`sign`](Self::sign) to find out that it was damaged since.
+    ///
+    /// # Errors
+    /// [`IdentityError::KeyMalformed`] where the stored text is damaged.
+    pub fn from_store(text: &str) -> Result<Self, IdentityError> {
+        Self::read(&der_of(text)?)
     }
 
     /// The key as PKCS#1 in PEM: it begins `-----BEGIN RSA PRIVATE KEY-----`.
@@ -83,16 +96,22 @@ impl PrivateKey {
     }
 
     /// The signature of a text: PKCS#1 v1.5 over SHA-256, in standard base64 on one line.
-    pub fn sign(&self, text: &str) -> String {
-        self.try_sign(text).expect("a key that was tried out when it was read signs")
-    }
-
-    fn try_sign(&self, text: &str) -> Option<String> {
+    ///
+    /// # Errors
+    /// [`IdentityError::KeyUnsound`] where the numbers of the key do not fit each other, so that nobody could verify what it signs.
+    pub fn sign(&self, text: &str) -> Result<String, IdentityError> {
         let mut signature = vec![0; self.0.pair.public().modulus_len()];
         let random = SystemRandom::new();
-        self.0.pair.sign(&RSA_PKCS1_SHA256, &random, text.as_bytes(), &mut signature).ok()?;
-        Some(STANDARD.encode(signature))
+        self.0
+            .pair
+            .sign(&RSA_PKCS1_SHA256, &random, text.as_bytes(), &mut signature)
+            .map_err(|_| IdentityError::KeyUnsound)?;
+        Ok(STANDARD.encode(signature))
     }
+}
+
+fn der_of(text: &str) -> Result<Zeroizing<Vec<u8>>, IdentityError> {
+    pem::decode(text).ok_or(IdentityError::KeyMalformed { problem: "the text is not PEM" })
 }
 
 impl fmt::Debug for PrivateKey {

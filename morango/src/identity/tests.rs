@@ -99,7 +99,7 @@ fn a_new_key_is_read_back_and_signs_what_it_verifies() {
     assert!(key.public_key().as_str().starts_with("MIIBCgKCAQEA") && key.public_key().as_str().ends_with("IDAQAB"));
     let again = PrivateKey::from_pkcs1_pem(&key.to_pkcs1_pem()).expect("what was written is read");
     assert_eq!(again.public_key(), key.public_key());
-    let signature = key.sign("größer");
+    let signature = key.sign("größer").expect("a sound key signs");
     assert!(again.public_key().verify("größer", &signature));
     assert!(!again.public_key().verify("grösser", &signature));
     assert!(!again.public_key().verify("größer", "no base64!") && !again.public_key().verify("größer", ""));
@@ -162,12 +162,42 @@ fn what_is_no_key_is_refused() {
 }
 
 #[test]
+fn a_stored_key_that_was_damaged_signs_as_it_did_or_not_at_all() {
+    let golden = golden();
+    let good = key(&golden, "root");
+    let pem = good.to_pkcs1_pem();
+    let signature = good.sign("a nonce").expect("a sound key signs");
+    let (mut unreadable, mut unsound) = (0, 0);
+    for at in (40..pem.len() - 40).step_by(23).filter(|at| pem.is_char_boundary(*at) && &pem[*at..=*at] != "\n") {
+        let other = if &pem[at..=at] == "A" { "B" } else { "A" };
+        let bent = [&pem[..at], other, &pem[at + 1..]].concat();
+        match PrivateKey::from_store(&bent).map(|key| key.sign("a nonce")) {
+            Ok(Ok(signed)) => assert_eq!(signed, signature, "what was damaged at {at} is no part of a signature"),
+            Ok(Err(error)) => {
+                assert_eq!(error, IdentityError::KeyUnsound);
+                assert!(PrivateKey::from_pkcs1_pem(&bent).is_err(), "whoever brings a key is told at once");
+                unsound += 1;
+            }
+            Err(error) => {
+                assert!(matches!(error, IdentityError::KeyMalformed { .. }), "{error}");
+                unreadable += 1;
+            }
+        }
+    }
+    assert!(unreadable > 0 && unsound > 0, "{unreadable} could not be read, {unsound} did not sign");
+}
+
+#[test]
 fn signatures_are_those_of_python() {
     let golden = golden();
     for case in list(&golden, "signatures") {
         let key = key(&golden, text(case, "key"));
         let (signed, signature) = (text(case, "text"), text(case, "signature"));
-        assert_eq!(key.sign(signed), signature, "PKCS#1 v1.5 has one signature for one text");
+        assert_eq!(
+            key.sign(signed).expect("a sound key signs"),
+            signature,
+            "PKCS#1 v1.5 has one signature for one text"
+        );
         assert!(key.public_key().verify(signed, signature));
         assert!(!key.public_key().verify(&format!("{signed}."), signature));
     }
@@ -294,7 +324,7 @@ fn a_chain_of_the_greatest_length_holds_and_one_more_does_not() {
 fn only_its_owner_signs_for_a_certificate() {
     let golden = golden();
     let child = &family(&golden)[1];
-    let signed_by = |name| key(&golden, name).sign("a nonce");
+    let signed_by = |name| key(&golden, name).sign("a nonce").expect("a sound key signs");
     assert!(child.verify("a nonce", &signed_by("child")));
     assert!(!child.verify("another nonce", &signed_by("child")));
     for other in ["root", "grandchild", "stranger"] {

@@ -167,7 +167,7 @@ impl Pair {
             nonce: nonce.id.to_string(),
             client_ip: String::new(),
             server_ip: String::new(),
-            signature: key.sign(&format!("{}:{id}", nonce.id)),
+            signature: key.sign(&format!("{}:{id}", nonce.id)).expect("a sound key signs"),
         }
     }
 

@@ -16,7 +16,7 @@ type Forgery = fn(&mut SyncSessionRequest);
 /// Signs a request with the key of the certificate that it is made for, which is in this storage.
 fn sign(request: &mut SyncSessionRequest, storage: &dyn Storage) {
     let key = storage.private_key(&request.client_certificate).expect("the storage works").expect("its key");
-    request.signature = key.sign(&format!("{}:{}", request.nonce, request.id));
+    request.signature = key.sign(&format!("{}:{}", request.nonce, request.id)).expect("a sound key signs");
 }
 
 impl Pair {

@@ -92,7 +92,10 @@ fn broken_chains() -> Vec<Broken> {
         let long = with_link(link, |body| body.scope_params = json!({ "x": "y".repeat(20_000) }).to_string());
         chains.push(broken("parameters without end", long, "limit-exceeded"));
 
-        let stranger = with_signature(link, keys().stranger.sign(&Papers::learner("ada").chain[link].serialized));
+        let stranger = with_signature(
+            link,
+            keys().stranger.sign(&Papers::learner("ada").chain[link].serialized).expect("a sound key signs"),
+        );
         chains.push(broken("a stranger's signature", stranger, "signature-invalid"));
         chains.push(broken("no signature", with_signature(link, String::new()), "signature-invalid"));
         chains.push(broken("a signature without end", with_signature(link, "A".repeat(70_000)), "limit-exceeded"));

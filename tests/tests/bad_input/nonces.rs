@@ -20,7 +20,7 @@ fn request_with(visitor: &Visitor, nonce: &str) -> Value {
     let mut request = visitor.session_request();
     let challenge = format!("{nonce}:{}", request["id"].as_str().expect("a text"));
     request["nonce"] = json!(nonce);
-    request["signature"] = json!(visitor.papers.key.sign(&challenge));
+    request["signature"] = json!(visitor.papers.key.sign(&challenge).expect("a sound key signs"));
     request
 }
 
@@ -109,10 +109,10 @@ fn a_signature_by_another_key_or_over_another_text_opens_nothing_and_leaves_the_
     let (nonce, id) = (good["nonce"].as_str().expect("a text"), good["id"].as_str().expect("a text"));
     let other = SyncSessionId::random();
     for signature in [
-        keys().stranger.sign(&format!("{nonce}:{id}")),
-        visitor.papers.key.sign(&format!("{nonce}:{other}")),
-        visitor.papers.key.sign(&format!("{id}:{nonce}")),
-        visitor.papers.key.sign(nonce),
+        keys().stranger.sign(&format!("{nonce}:{id}")).expect("a sound key signs"),
+        visitor.papers.key.sign(&format!("{nonce}:{other}")).expect("a sound key signs"),
+        visitor.papers.key.sign(&format!("{id}:{nonce}")).expect("a sound key signs"),
+        visitor.papers.key.sign(nonce).expect("a sound key signs"),
         String::new(),
         "no base64!".to_owned(),
         "AAAA".to_owned(),
@@ -137,7 +137,7 @@ fn a_session_id_is_taken_once() {
     let id = first["id"].as_str().expect("a text");
     let mut second = first.clone();
     second["nonce"] = json!(nonce);
-    second["signature"] = json!(visitor.papers.key.sign(&format!("{nonce}:{id}")));
+    second["signature"] = json!(visitor.papers.key.sign(&format!("{nonce}:{id}")).expect("a sound key signs"));
     assert_refused(&visitor.post("syncsessions/", &second), 409, "session-conflict", id);
     school.assert_works_on();
 }
@@ -165,7 +165,8 @@ fn a_server_that_cannot_sign_as_its_certificate_is_not_synced_with() {
     let home = school.synced_member("home");
     let before = holding(&home);
     let class = school.add_class(&home, "not to be sent");
-    for signature in ["", "AAAA", &keys().stranger.sign("whatever"), &"A".repeat(1_000_000)] {
+    for signature in ["", "AAAA", &keys().stranger.sign("whatever").expect("a sound key signs"), &"A".repeat(1_000_000)]
+    {
         let signature = signature.to_owned();
         let proxy = Proxy::start(&school.url, move |request, onward| {
             let reply = onward.forward(request);

@@ -35,6 +35,7 @@ impl Responder {
                 format!("open a sync session for the certificate {}: the signature is not its owner's", client.id());
             return Err(Error::new(ErrorKind::SignatureInvalid, message));
         }
+        let signature = key.sign(&challenge)?;
         self.take_nonce(&request.nonce)?;
         look_after(&self.home);
 
@@ -71,7 +72,7 @@ impl Responder {
         }
         tracing::info!(sync_session = %request.id, client = %client.id(), "opened a sync session");
         home.tell(&Event::SessionOpened { sync_session: request.id, side: Side::Server });
-        Ok(SyncSessionAnswer { signature: key.sign(&challenge), server_instance })
+        Ok(SyncSessionAnswer { signature, server_instance })
     }
 
     /// An open sync session that a caller opened here.
