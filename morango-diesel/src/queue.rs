@@ -10,7 +10,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Text};
 use morango::counter::{ExpandedFsic, Instances, Lack, lacking};
 use morango::id::{InstanceId, TransferSessionId};
-use morango::port::Chunk;
+use morango::port::{Chunk, OwnCounters};
 use morango::record::StoreRecord;
 use morango::scope::{Filter, prefix_upper_bound};
 use morango::session::{Stage, StageStatus, TransferSession, is_beyond};
@@ -26,6 +26,7 @@ use crate::renewal;
 use crate::sessions;
 use crate::statement::sql;
 use crate::storage::DieselStorage;
+use crate::transaction::current_stamp;
 use crate::transactions::Transactions;
 use crate::unclaimed;
 
@@ -60,7 +61,8 @@ pub(crate) fn queue(
     // a lack above the filter is one under each of its prefixes.
     let mut sequences = storage.read_locked(&operation, Lock::Reading { profile, filter }, |connection| {
         let claimed = counters::claimed(connection, profile, filter, Instances::All)?;
-        let mut lacks = lacking(&claimed, unclaimed::under(connection, filter)?, receiver, filter)?;
+        let own = current_stamp(connection)?;
+        let mut lacks = lacking(&claimed, unclaimed::under(connection, filter)?, own, receiver, filter)?;
         lacks.sort_by_key(|lack| lack.instance);
         tracing::debug!(lacks = lacks.len(), "queuing what the receiver lacks");
         let mut sequences = Vec::new();
@@ -285,13 +287,20 @@ pub(crate) fn queued_chunk(
     offset: u64,
     limit: usize,
 ) -> morango::Result<Chunk> {
-    let chunk = read_chunk(storage, session, offset, limit)?;
-    // A record that changed since it was queued leaves in its newer form.
-    let own = renewal::own_counters(&Transactions::of(storage))?;
-    if chunk.records.iter().any(|record| record.counters.get(&own.instance).is_some_and(|counter| counter > own.told)) {
-        renewal::note_told(&Transactions::of(storage))?;
+    let transactions = Transactions::of(storage);
+    loop {
+        let (chunk, own) = read_chunk(storage, session, offset, limit)?;
+        let is_told = |counter: i64| counter <= own.told;
+        if chunk.records.iter().all(|record| record.counters.get(&own.instance).is_none_or(is_told)) {
+            return Ok(chunk);
+        }
+        // A record that changed since it was queued leaves in its newer form, under a number that others may know from now on; unless
+        // this database has become another instance meanwhile, which saved it anew.
+        renewal::note_told(&transactions)?;
+        if renewal::own_counters(&transactions)?.instance == own.instance {
+            return Ok(chunk);
+        }
     }
-    Ok(chunk)
 }
 
 fn read_chunk(
@@ -299,7 +308,7 @@ fn read_chunk(
     session: &TransferSessionId,
     offset: u64,
     limit: usize,
-) -> morango::Result<Chunk> {
+) -> morango::Result<(Chunk, OwnCounters)> {
     storage.read(&format!("read what is queued for transfer session {session}"), |connection| {
         let total = count(connection, session)?;
         let mut chunk = Chunk { records: Vec::new(), total };
@@ -322,7 +331,7 @@ fn read_chunk(
                 return Err(vanished(page).into());
             }
         }
-        Ok(chunk)
+        Ok((chunk, renewal::own(connection)?))
     })
 }
 

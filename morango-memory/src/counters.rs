@@ -70,8 +70,8 @@ impl State {
             return Ok(stored.records_total.unwrap_or(0));
         }
         let (profile, filter) = (&session.profile, &session.filter);
-        let claimed = self.data.fsic(profile, filter, Instances::All);
-        let lacks = lacking(&claimed, self.data.unclaimed.under(filter), receiver, filter)?;
+        let (claimed, own) = (self.data.fsic(profile, filter, Instances::All), self.data.current_stamp()?);
+        let lacks = lacking(&claimed, self.data.unclaimed.under(filter), own, receiver, filter)?;
         let is_lacking = |record: &StoreRecord| {
             lacks.iter().any(|lack| {
                 record.partition.starts_with(&lack.partition)

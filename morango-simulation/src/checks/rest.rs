@@ -118,7 +118,7 @@ impl World {
             let is_stuck = |ours: &StoreRecord| {
                 let is_of_gone = || theirs.is_some_and(|theirs| self.knows_of_gone(node, ours, theirs));
                 !here.character.reach.may_write(&ours.partition)
-                    && (ours.deleted && is_of_gone() || is_stuck(&ledger, &self.memory, node, ours))
+                    && (is_of_gone() || is_stuck(&ledger, &self.memory, node, ours))
             };
             let is_equal = match (ours, theirs) {
                 (Some(ours), Some(theirs)) => match &here.character.reach {

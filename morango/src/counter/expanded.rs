@@ -2,7 +2,7 @@
 
 use super::ancestry::Ancestry;
 use super::weight::{ENTRY_BYTES, weight};
-use super::{CounterError, Fsic, PartitionCounters};
+use super::{CounterError, Fsic, PartitionCounters, Stamp};
 use crate::id::InstanceId;
 use crate::limits;
 use crate::scope::Filter;
@@ -134,16 +134,23 @@ pub struct Lack {
     pub counter: i64,
 }
 
-/// What the receiver lacks of all that a sender has under a filter: of what the sender claims, and of what it has beyond that.
+/// What the receiver lacks of all that a sender has under a filter: of what the sender claims, of what it has beyond that, and of all
+/// that its own instance saved up to its counter, `own`. It saves some of that without claiming it at once: what it merges, and what
+/// somebody decides.
 ///
 /// # Errors
 /// As [`Fsic::expand_for_use`].
 pub fn lacking(
     claimed: &Fsic,
-    unclaimed: PartitionCounters,
+    mut unclaimed: PartitionCounters,
+    own: Stamp,
     receiver: &ExpandedFsic,
     filter: &Filter,
 ) -> Result<Vec<Lack>, CounterError> {
+    for prefix in filter.minimized().prefixes() {
+        let known = unclaimed.entry(prefix.clone()).or_default().entry(own.instance).or_default();
+        *known = own.counter.max(*known);
+    }
     Ok(difference(&claimed.expand_for_use(filter)?.and_unclaimed(unclaimed), receiver))
 }
 

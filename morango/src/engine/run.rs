@@ -184,6 +184,10 @@ impl<'a> Sync<'a> {
     /// Checks that both sides still have what they need, and finds out what is left.
     fn prepare(&self, session: &mut SyncSession) -> Result<(Client, Certificate, Vec<Task>)> {
         let Self { home, peer, options, .. } = self;
+        // What was told in the name of another instance need not be true of this database.
+        if session.client_instance.is_some_and(|instance| instance != home.instance().id) {
+            return Err(gone(&session.id, "this database has become another instance since"));
+        }
         let client = Client::load(home, &session.client_certificate)?;
         let server = fetch(home, *peer, session.server_certificate)?;
         peer.sync_session(&session.id).map_err(|error| match error.kind() {

@@ -14,6 +14,7 @@ use super::pauses::Pauses;
 use super::remote;
 use super::report::TransferReport;
 use super::stages::{self, Performed, cleanup, initialize, transmit};
+use crate::counter::Fsic;
 use crate::id::{SyncSessionId, TransferSessionId};
 use crate::port::{Peer, RemoteTransfer, TransferSessionRequest};
 use crate::session::{Direction, Stage, StageStatus, TransferSession};
@@ -29,16 +30,21 @@ pub(crate) fn transfer(home: &Home, peer: &dyn Peer, order: &Order<'_>) -> Resul
     let mut failures = if order.begun.is_none() { hooks::before_it_begins(home, order) } else { Vec::new() };
     let (mut context, found) = match &order.begun {
         Some(begun) => take_up(home, peer, order, begun),
-        None => match open(home, peer, order) {
-            Ok(context) => (context, Ok(())),
-            Err(error) => {
-                hooks::never_begun(home, order, error.report());
-                return Err(error);
-            }
-        },
+        None => open(home, peer, order)?,
     };
-    let outcome =
-        found.and_then(|()| begin(&mut context, peer)).and_then(|()| lead(&mut context, peer, order.chunk_records));
+    let mut outcome = found.and_then(|()| go_through(&mut context, peer, order));
+    if let Err(error) = &outcome
+        && has_to_begin_anew(&context, error)
+    {
+        tracing::info!(transfer_session = %context.session.id, reason = %error.report(), "beginning the transfer anew");
+        abandon(&context, peer, error);
+        failures.extend(hooks::ended(home, order.guests, order.sync_session, &context.session, Some(error.report())));
+        failures.extend(hooks::before_it_begins(home, order));
+        let (mut anew, opened) = open(home, peer, order)?;
+        anew.results.renewed = context.results.renewed.take();
+        context = anew;
+        outcome = opened.and_then(|()| go_through(&mut context, peer, order));
+    }
     if let Err(error) = &outcome {
         // It has not ended: it goes on when it is taken up again, or in the hands of whoever took the session over.
         if order.lease.is_over() || order.breaking_off.leaves_open(error) {
@@ -51,8 +57,23 @@ pub(crate) fn transfer(home: &Home, peer: &dyn Peer, order: &Order<'_>) -> Resul
     outcome.map(|()| TransferReport::of(context, failures))
 }
 
-/// Makes the session there, and then here under the id and with the filter that the peer answered.
-fn open<'a>(home: &'a Home, peer: &dyn Peer, order: &Order<'a>) -> Result<Context<'a>> {
+/// Whether a transfer was ended because this database became another instance in it, and can be done as that one.
+fn has_to_begin_anew(context: &Context<'_>, error: &Error) -> bool {
+    context.results.renewed.is_some() && error.kind() == ErrorKind::SessionGone
+}
+
+/// Makes the session on both sides, and tells whoever waits for it where that fails. What the peer said as it opened it is looked at
+/// apart: where it cannot be gone on with, there is a session that has to be closed.
+fn open<'a>(home: &'a Home, peer: &dyn Peer, order: &Order<'a>) -> Result<(Context<'a>, Result<()>)> {
+    let (mut context, told, answer) =
+        make(home, peer, order).inspect_err(|error| hooks::never_begun(home, order, error.report()))?;
+    let opened = remote::opened(&mut context, told, &answer);
+    Ok((context, opened))
+}
+
+/// Makes the session there, and then here under the id and with the filter that the peer answered. With it comes what the peer was told
+/// of our counters, and its answer.
+fn make<'a>(home: &'a Home, peer: &dyn Peer, order: &Order<'a>) -> Result<(Context<'a>, Option<Fsic>, RemoteTransfer)> {
     order.cancel.check()?;
     let beginning = order.beginning(home);
     let filter = initialize::prepare(&beginning)?;
@@ -84,9 +105,13 @@ fn open<'a>(home: &'a Home, peer: &dyn Peer, order: &Order<'a>) -> Result<Contex
         status: beginning.status_when_made(),
     };
     let session = initialize::run(home, &new)?;
-    let mut context = context_of(home, order, session);
-    remote::opened(&mut context, request.client_fsic, &answer)?;
-    Ok(context)
+    Ok((context_of(home, order, session), request.client_fsic, answer))
+}
+
+/// Tells that the session is there, and takes both sides through the stages.
+fn go_through(context: &mut Context<'_>, peer: &dyn Peer, order: &Order<'_>) -> Result<()> {
+    begin(context, peer)?;
+    lead(context, peer, order.chunk_records)
 }
 
 /// Tells that the session is there, where no operation has still to run at it.

@@ -178,3 +178,37 @@ fn a_decision_about_what_changed_since_is_refused() {
     decide(&anew).expect("it is as it was listed");
     assert_eq!(pair.phone.rows()[&id], r#"{"title":"laptop","count":1}"#);
 }
+
+#[test]
+fn what_was_merged_or_decided_travels_though_nobody_serializes() {
+    for is_decided in [false, true] {
+        let ([ada, ben, relay, school], root) = devices();
+        let notes = format!("{}:notes", root.id());
+        for (device, text) in [(&ada, r#"{"title":"milk"}"#), (&ben, r#"{"title":"bread"}"#)] {
+            device.save(&notes, "list", text);
+            device.save(&notes, text, "of one alone");
+        }
+        let apart = || builder(&relay).serialize_apart().deserialize_apart().build().expect("an engine");
+        let sync = |client: &Memory, options| {
+            let peer = LocalPeer::new(apart().responder(Ada));
+            engine(client).sync(&peer, &root, options).expect("a good sync")
+        };
+        sync(&ada, SyncOptions::push());
+        sync(&ben, SyncOptions::push());
+        if is_decided {
+            sync(&school, SyncOptions::pull());
+            let filter = Filter::everything();
+            let conflict = apart().conflicts(PROFILE, &filter, None, 1).expect("a list").conflicts.swap_remove(0);
+            apart().resolve_conflict(&conflict, &Resolution::TakeTheirs(0)).expect("it is decided");
+        }
+        sync(&school, SyncOptions::pull());
+        // Who made one of the two has nothing to send to whoever has what became of them.
+        let peer = LocalPeer::new(engine(&school).responder(Ada));
+        engine(&ada).sync(&peer, &root, SyncOptions::push()).expect("a good sync");
+        let [ours, theirs] = [&relay, &school].map(|device| {
+            device.store().into_values().map(|record| (record.id, (record.serialized, record.last_saved)))
+        });
+        assert!(ours.eq(theirs), "decided: {is_decided}");
+        assert_eq!(school.store().len(), 3);
+    }
+}

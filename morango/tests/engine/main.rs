@@ -92,6 +92,14 @@ fn prepare() -> (Memory, Memory, Vec<Certificate>) {
     (laptop, phone, certificates.into())
 }
 
+/// So many devices that all speak for a whole notebook, and its certificate.
+fn devices<const N: usize>() -> ([Memory; N], Certificate) {
+    let (laptop, _, certificates) = PREPARED.get_or_init(prepare);
+    let root = certificates[0].parent_id().expect("it is below the root");
+    let root = laptop.certificate(&root).expect("it can be read").expect("it is the laptop's").certificate;
+    ([(); N].map(|()| Memory::with_certificates_of(laptop)), root)
+}
+
 /// A laptop that owns a notebook, and a phone that was granted all of it.
 struct Pair {
     laptop: Memory,

@@ -545,9 +545,11 @@ impl Storage for Memory {
 
     fn queue(&self, session: &TransferSession, receiver: &ExpandedFsic) -> Result<u64> {
         self.fail("queue")?;
+        let OwnCounters { instance, counter, .. } = self.own_counters()?;
+        let own = Stamp::new(instance, counter);
         let mut state = self.state();
         let claimed = Fsic::calculate(&state.counters, &session.filter, &|_, _| true);
-        let lacks = lacking(&claimed, state.unclaimed.under(&session.filter), receiver, &session.filter)?;
+        let lacks = lacking(&claimed, state.unclaimed.under(&session.filter), own, receiver, &session.filter)?;
         let is_lacking = |record: &&StoreRecord| {
             lacks.iter().any(|lack| {
                 record.partition.starts_with(&lack.partition)

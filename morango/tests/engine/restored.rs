@@ -11,6 +11,7 @@ use morango::counter::{Fsic, Stamp};
 use morango::hook::RenewalCause;
 use morango::port::Storage as _;
 
+use super::broken_line::{BrokenLine, Lost};
 use super::dialects::every_set;
 use super::resume::HandClock;
 use super::*;
@@ -91,16 +92,13 @@ fn check(history: &mut History, devices: &[Memory], told: &str) {
 
 #[test]
 fn whoever_is_put_back_without_a_trace_is_found_out_in_every_dialect_and_all_end_equal() {
-    let (laptop, _, certificates) = PREPARED.get_or_init(prepare);
-    let root = certificates[0].parent_id().expect("it is below the root");
-    let root = laptop.certificate(&root).expect("it can be read").expect("it is the laptop's").certificate;
     for seed in [0x10_ad, 0xbead, 0xf00d, 0x5eed_u64] {
         let mut dice = seed;
         let mut below = |bound: usize| {
             dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             usize::try_from(dice >> 33).expect("31 bits") % bound
         };
-        let devices: Vec<Memory> = (0..4).map(|_| Memory::with_certificates_of(laptop)).collect();
+        let (devices, root) = devices::<4>();
         let mut backups: Vec<Option<Memory>> = vec![None; devices.len()];
         let (mut history, mut put_back, mut renewed) = (History::new(), 0, 0);
         let clock = HandClock::default();
@@ -146,4 +144,105 @@ fn whoever_is_put_back_without_a_trace_is_found_out_in_every_dialect_and_all_end
         }
         assert!(put_back > 0 && renewed > 0 && renewed <= put_back, "seed {seed:#x}: {renewed} of {put_back}");
     }
+}
+
+fn meet(client: &Memory, server: &Memory, root: &Certificate, options: SyncOptions) -> Result<SyncReport> {
+    engine(client).sync(&LocalPeer::new(engine(server).responder(Ada)), root, options)
+}
+
+#[test]
+fn who_finds_out_in_a_push_that_it_was_put_back_leaves_no_promise_behind() {
+    for can in every_set() {
+        let ([hub, other, device], root) = devices();
+        let notes = format!("{}:notes", root.id());
+        device.save(&notes, "first", "milk");
+        meet(&device, &hub, &root, SyncOptions::both_ways()).expect("a good sync");
+        let backup = device.copied();
+        // What the hub knows of it from now on tells it later that it was put back; what the other has, nobody else has.
+        device.save(&notes, "known", "bread");
+        meet(&device, &hub, &root, SyncOptions::both_ways()).expect("a good sync");
+        for number in 0..3 {
+            device.save(&notes, &format!("elsewhere {number}"), "butter");
+            meet(&device, &other, &root, SyncOptions::both_ways()).expect("a good sync");
+        }
+        device.put_back(&backup);
+        for number in 0..9 {
+            device.save(&notes, &format!("since {number}"), "jam");
+            engine(&device).serialize(PROFILE, &Filter::everything()).expect("it is serialized");
+        }
+
+        let peer = LocalPeer::new(builder(&hub).capabilities(can.clone()).build().expect("an engine").responder(Ada));
+        let report = engine(&device).sync(&peer, &root, SyncOptions::push()).expect("a good sync");
+
+        assert!(report.renewed().is_some(), "{can:?}");
+        assert_eq!(report.records_transferred(), 9, "{can:?}: all that is new was sent, once");
+        meet(&other, &hub, &root, SyncOptions::both_ways()).expect("a good sync");
+        assert_eq!(hub.rows(), other.rows(), "{can:?}");
+        assert_eq!(hub.rows().len(), 1 + 1 + 3 + 9, "{can:?}");
+        assert!(!hub.has_leftovers() && !device.has_leftovers(), "{can:?}");
+    }
+}
+
+#[test]
+fn what_was_said_as_another_instance_is_not_gone_on_with() {
+    // Each time the line breaks at another call, and the device becomes another instance before it goes on.
+    for call in 0.. {
+        let ([hub, device], root) = devices();
+        let notes = format!("{}:notes", root.id());
+        for number in 0..4 {
+            device.save(&notes, &format!("d{number}"), "milk");
+            hub.save(&notes, &format!("h{number}"), "bread");
+        }
+        let options = || SyncOptions::both_ways().chunk_size(1).resume_if_possible();
+        let line = BrokenLine::new(LocalPeer::new(engine(&hub).responder(Ada)), call, Lost::Answer);
+        let broken = engine(&device).sync(&line, &root, options());
+        let left = broken.as_ref().err().and_then(Error::sync_session);
+        engine(&device).renew_database_id().expect("it is another one");
+        if let Some(id) = left {
+            let peer = LocalPeer::new(engine(&hub).responder(Ada));
+            let refused = engine(&device.copied()).resume(&peer, id, options()).expect_err("that was another one");
+            assert_eq!(refused.kind(), ErrorKind::SessionGone, "call {call}");
+        }
+        let report = meet(&device, &hub, &root, options()).expect("a good sync");
+        assert!(left.is_none_or(|id| id != report.sync_session), "call {call}: it is a sync of its own");
+        assert_eq!(device.rows(), hub.rows(), "call {call}");
+        assert_eq!(device.rows().len(), 8, "call {call}");
+        if broken.is_ok() {
+            assert!(call > 10, "the line broke on the way");
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_database_that_was_put_back_takes_nothing_for_its_own_that_it_was_before() {
+    let ([hub, source, device], root) = devices();
+    let notes = format!("{}:notes", root.id());
+    source.save(&notes, "first", "milk");
+    meet(&source, &hub, &root, SyncOptions::both_ways()).expect("a good sync");
+    let kept = meet(&device, &hub, &root, SyncOptions::both_ways().keep_open()).expect("a good sync").sync_session;
+    let backup = device.copied();
+    for number in 0..2 {
+        source.save(&notes, &format!("later {number}"), "bread");
+        meet(&source, &device, &root, SyncOptions::both_ways()).expect("a good sync");
+    }
+    meet(&source, &hub, &root, SyncOptions::both_ways()).expect("a good sync");
+    hub.save(&notes, "of the hub", "butter");
+    // It says what it has, and is put back before anything comes.
+    let mut queued = false;
+    for call in 0.. {
+        let (device, hub) = (device.copied(), hub.copied());
+        let line = BrokenLine::new(LocalPeer::new(engine(&hub).responder(Ada)), call, Lost::Answer);
+        let broken = engine(&device).resume(&line, kept, SyncOptions::pull().keep_open());
+        device.put_back(&backup);
+        engine(&device).renew_database_id().expect("that was noticed");
+        let again = meet(&device, &hub, &root, SyncOptions::both_ways().resume_if_possible());
+        again.unwrap_or_else(|error| panic!("call {call}: {error:?}"));
+        assert_eq!(device.rows(), hub.rows(), "call {call}");
+        if broken.is_ok() {
+            break;
+        }
+        queued |= call > 5;
+    }
+    assert!(queued, "the line broke after the hub had queued");
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::context::{Context, Home};
 use super::fsic::{self, Exchange};
+use super::lease;
 use super::operation::{StageOutcome, StagePart};
 use super::operations::{Lineup, Place, info_of};
 use super::order::Order;
@@ -127,11 +128,12 @@ fn note_counters(context: &mut Context<'_>, told: Arc<Fsic>) -> Result<()> {
     if let Some(known) = accepted.beyond
         && renewal::become_another(context, &mut work, known)?
     {
-        // What the peer was told of ours stands there; what is queued for it follows what is true now.
-        if context.role() == Role::Producer {
-            context.session.client_fsic = fsic::ours(context.home, &mut work, &context.exchange())?.into();
-        }
         renewal::settle(context)?;
+        // What the peer was told of ours stands there, and it would claim that when all has come.
+        if context.role() == Role::Producer {
+            let why = "this database was restored, and said what it has in the name of the instance that it was";
+            return Err(lease::gone(&context.sync_session.id, why));
+        }
     }
     Ok(())
 }
