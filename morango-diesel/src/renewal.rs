@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use chrono::Utc;
 use diesel::sql_types::{BigInt, Binary, Text};
 use morango::counter::{DatabaseMaxCounters, RecordMaxCounters, Stamp};
 use morango::id::{DatabaseId, InstanceId};
@@ -29,7 +28,7 @@ const IDENTITY_FACT: &str = "identity";
 /// The name of the fact that counts the starts in a row at which that was another.
 const CHANGES_FACT: &str = "identity_changes";
 
-/// The name of the fact that says when the id was renewed last, in milliseconds since 1970.
+/// The name of the fact that says when the id was renewed the last times, the latest last: in milliseconds since 1970.
 const RENEWED_FACT: &str = "renewed_at";
 
 /// Records that one statement reads to save them anew.
@@ -126,22 +125,27 @@ pub(crate) fn own(connection: &mut Connection<'_>) -> Result<OwnCounters, Fault>
     Ok(OwnCounters { instance, counter, told })
 }
 
-/// Draws a new id and becomes the instance that goes with it, unless that was done too lately.
+/// Draws a new id and becomes the instance that goes with it, unless that was done too often lately.
 ///
 /// Before: any state. After: the former instance's records that nobody was told of are saved by the new one; of the former nothing
 /// is claimed beyond what others were told of, and of the new one everything.
 pub(crate) fn renew_instance(storage: &Transactions<'_>, renewal: &Renewal<'_>) -> morango::Result<Option<Renewed>> {
     storage.write_locked("become another instance", Lock::Setup, |connection| {
-        let renewed_at = fact(connection, RENEWED_FACT)?.and_then(|text| text.parse::<i64>().ok());
-        let (now, unless_since) = (renewal.now.timestamp_millis(), renewal.unless_since);
-        // A time that is yet to come was noted by a clock that was wrong.
-        let was_lately =
-            |since: chrono::DateTime<Utc>| renewed_at.is_some_and(|at| at > since.timestamp_millis() && at <= now);
-        if unless_since.is_some_and(was_lately) {
-            return Ok(None);
+        if let Some(since) = renewal.unless_since {
+            // A time that is yet to come was noted by a clock that was wrong.
+            let lately = since.timestamp_millis() + 1..=renewal.now.timestamp_millis();
+            if renewals(connection)?.iter().filter(|at| lately.contains(at)).count() >= limits::RENEWALS_MAX {
+                return Ok(None);
+            }
         }
         become_another(connection, renewal).map(Some)
     })
+}
+
+/// When the id was renewed the last times.
+fn renewals(connection: &mut Connection<'_>) -> Result<Vec<i64>, Fault> {
+    let noted = fact(connection, RENEWED_FACT)?.unwrap_or_default();
+    Ok(noted.split_whitespace().filter_map(|at| at.parse().ok()).collect())
 }
 
 /// The same, whenever it was done last, within a write transaction.
@@ -149,7 +153,10 @@ pub(crate) fn become_another(connection: &mut Connection<'_>, renewal: &Renewal<
     let former = own(connection)?.instance;
     let instance = (renewal.successor)(draw_id(connection)?);
     let restamped = adopt(connection, &instance)?;
-    set_fact(connection, RENEWED_FACT, &renewal.now.timestamp_millis().to_string())?;
+    let mut noted = renewals(connection)?;
+    noted.push(renewal.now.timestamp_millis());
+    let noted = &noted[noted.len().saturating_sub(limits::RENEWALS_MAX)..];
+    set_fact(connection, RENEWED_FACT, &noted.iter().map(i64::to_string).collect::<Vec<_>>().join(" "))?;
     Ok(Renewed { former, current: instance.id, restamped })
 }
 

@@ -1,10 +1,9 @@
 //! Another instance in the place of the one that this was.
 
-use chrono::{DateTime, Utc};
-use morango::Result;
 use morango::counter::{DatabaseMaxCounters, Stamp};
 use morango::id::{DatabaseId, InstanceId};
 use morango::port::{OwnCounters, Renewal, Renewed};
+use morango::{Result, limits};
 
 use crate::data::Data;
 use crate::state::State;
@@ -48,17 +47,18 @@ impl Data {
 }
 
 impl State {
-    /// Becomes another instance, unless that was done lately. A time that is yet to come was noted by a clock that was wrong.
+    /// Becomes another instance, unless that was done often lately. A time that is yet to come was noted by a clock that was wrong.
     pub(crate) fn renew_instance(&mut self, renewal: &Renewal<'_>) -> Result<Option<Renewed>> {
-        let was_lately = |at: DateTime<Utc>| renewal.unless_since.is_some_and(|since| at > since && at <= renewal.now);
-        if self.renewed_at.is_some_and(was_lately) {
+        if let Some(since) = renewal.unless_since
+            && self.renewed_at.iter().filter(|at| **at > since && **at <= renewal.now).count() >= limits::RENEWALS_MAX
+        {
             return Ok(None);
         }
         let former = self.data.own_counters()?.instance;
         self.database = DatabaseId::random();
         let current = (renewal.successor)(self.database).id;
         let restamped = self.data.adopt(current)?;
-        self.renewed_at = Some(renewal.now);
+        self.renewed_at.push(renewal.now);
         Ok(Some(Renewed { former, current, restamped }))
     }
 }

@@ -25,7 +25,7 @@ pub(crate) struct State {
     pub(crate) is_prepared: bool,
     pub(crate) database: DatabaseId,
     /// When the instance was renewed last.
-    pub(crate) renewed_at: Option<DateTime<Utc>>,
+    pub(crate) renewed_at: Vec<DateTime<Utc>>,
     pub(crate) certificates: BTreeMap<CertificateId, Certificate>,
     pub(crate) keys: BTreeMap<CertificateId, PrivateKey>,
     pub(crate) shared_key: Option<PrivateKey>,
@@ -48,7 +48,7 @@ impl State {
             data: Data::new(),
             is_prepared: false,
             database: DatabaseId::random(),
-            renewed_at: None,
+            renewed_at: Vec::new(),
             certificates: BTreeMap::new(),
             keys: BTreeMap::new(),
             shared_key: None,

@@ -258,8 +258,12 @@ pub const PROGRESS_NOTED_SECONDS: u64 = 2;
 /// Seconds after which a session that nobody used is closed, unless an application chooses otherwise.
 pub const SESSION_IDLE_SECONDS_DEFAULT: u64 = 30 * 24 * 60 * 60;
 
-/// Seconds between two renewals of the database's id for what peers say: so often a hostile one can cause it.
-pub const RENEWAL_SECONDS_MIN: i64 = 60 * 60;
+/// Renewals of the database's id for what peers say, within [`RENEWALS_SECONDS`]: so many a hostile one can cause. Each makes the counters
+/// of everybody longer by one instance; a database that is put back more often than that is not told apart from what it was.
+pub const RENEWALS_MAX: usize = 4;
+
+/// See [`RENEWALS_MAX`].
+pub const RENEWALS_SECONDS: i64 = 60 * 60;
 
 /// Starts in a row at which a database is found to be another one. After them what tells it apart is no longer believed: it may
 /// change by itself.

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use morango::ErrorKind;
 use morango::counter::{Instances, Stamp};
 use morango::id::{DatabaseId, InstanceId};
 use morango::identity::Instance;
 use morango::port::{Renewal, Storage as _};
 use morango::scope::Filter;
+use morango::{ErrorKind, limits};
 
 use super::notebook::{Device, Photo, go_on, instance, stamp};
 
@@ -67,7 +67,14 @@ fn what_was_told_to_nobody_is_saved_anew_by_the_instance_that_follows() {
     let fsic = device.storage.fsic("notebook", &Filter::everything(), Instances::All).expect("the counters");
     let claimed = BTreeMap::from([(own.instance, 1), (renewed.current, 1)]);
     assert_eq!(fsic.sub, BTreeMap::from([(String::new(), claimed)]), "neither is it claimed");
-    assert_eq!(device.storage.renew_instance(&order(Some(now - chrono::TimeDelta::hours(1)))).expect("asked"), None);
+    let an_hour_before = Some(now - chrono::TimeDelta::hours(1));
+    for _ in 1..limits::RENEWALS_MAX {
+        let again = device.storage.renew_instance(&order(an_hour_before)).expect("asked");
+        assert!(again.is_some(), "it may have been put back again");
+    }
+    assert_eq!(device.storage.renew_instance(&order(an_hour_before)).expect("asked"), None, "so often it was not");
+    let later = Renewal { now: now + chrono::TimeDelta::hours(2), unless_since: Some(now), ..order(None) };
+    assert!(device.storage.renew_instance(&later).expect("asked").is_some(), "that was long ago");
 }
 
 /// Changes are serialized wherever they lie, and claimed under the filter of the sync for which that was done.

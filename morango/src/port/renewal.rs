@@ -26,7 +26,7 @@ pub struct Renewal<'a> {
     pub successor: &'a dyn Fn(DatabaseId) -> Instance,
     /// When it is.
     pub now: DateTime<Utc>,
-    /// Where the last renewal was later than this, nothing is done.
+    /// Where [`limits::RENEWALS_MAX`](crate::limits::RENEWALS_MAX) renewals were later than this, nothing is done.
     pub unless_since: Option<DateTime<Utc>>,
 }
 

@@ -250,7 +250,7 @@ pub trait Storage: Send + Sync + 'static {
     fn note_told(&self) -> Result<()>;
 
     /// Draws a new id and becomes the instance that goes with it, as by [`adopt_instance`](Self::adopt_instance), in one transaction;
-    /// `None` where that happened too lately.
+    /// `None` where that happened too often lately.
     ///
     /// # Errors
     /// The database fails.

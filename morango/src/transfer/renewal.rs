@@ -2,7 +2,7 @@
 //!
 //! A database that was restored counts again from where the backup was. What it saves then has numbers that others know for
 //! something else. They say so themselves: they know of counters that this database never told anybody of. A peer may lie about
-//! that. What comes of it is one instance more, at most once in [`limits::RENEWAL_SECONDS_MIN`], and some records that had
+//! that. What comes of it is one instance more, a few times an hour ([`limits::RENEWALS_MAX`]) at most, and some records that had
 //! not left yet get other numbers: nothing is lost, and nothing else changes.
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -81,18 +81,18 @@ pub(crate) fn take_up_as_asked(home: &Home, renewed: &Renewed) -> Result<()> {
 }
 
 /// Becomes another instance, because a peer knows of this counter of ours and this database told nobody of it. Says whether it
-/// did: too soon after the last time it does not, and the peer's claim is merely not believed.
+/// did: where it did so often lately it does not, and the peer's claim is merely not believed.
 pub(super) fn become_another(context: &mut Context<'_>, work: &mut Work<'_>, known: i64) -> Result<bool> {
     let home = context.home;
     let now = home.clock.now();
     let successor = |database_id| home.instance_with(database_id);
-    let unless_since = now.checked_sub_signed(TimeDelta::seconds(limits::RENEWAL_SECONDS_MIN));
+    let unless_since = now.checked_sub_signed(TimeDelta::seconds(limits::RENEWALS_SECONDS));
     let renewed = work.renew_instance(&Renewal { successor: &successor, now, unless_since })?;
     let is_another = renewed.is_some();
     if is_another {
         context.results.renewed = renewed;
     } else {
-        tracing::warn!(known, "a peer knows of changes of this instance that are not here, soon after a renewal");
+        tracing::warn!(known, "a peer knows of changes of this instance that are not here, soon after many renewals");
     }
     Ok(is_another)
 }

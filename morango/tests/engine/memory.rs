@@ -22,7 +22,7 @@ use morango::port::{
 use morango::record::{Relation, StoreRecord, give_way, merge, merge_row, put_before, record_id, relation};
 use morango::scope::{Filter, Reach};
 use morango::session::{Stage, StageStatus, SyncSession, SyncSessionOrder, SyncSessionQuery, TransferSession};
-use morango::{Error, ErrorKind, Result};
+use morango::{Error, ErrorKind, Result, limits};
 
 /// The only profile there is.
 pub(crate) const PROFILE: &str = "notebook";
@@ -35,7 +35,7 @@ struct State {
     counter: i64,
     /// Up to which counter others may know the instance.
     told: i64,
-    renewed_at: Option<DateTime<Utc>>,
+    renewed_at: Vec<DateTime<Utc>>,
     certificates: Vec<Certificate>,
     keys: BTreeMap<CertificateId, PrivateKey>,
     shared_key: Option<PrivateKey>,
@@ -247,13 +247,16 @@ impl Storage for Memory {
 
     fn renew_instance(&self, renewal: &Renewal<'_>) -> Result<Option<Renewed>> {
         let (former, mut state) = (self.own_counters()?, self.state());
-        if state.renewed_at.zip(renewal.unless_since).is_some_and(|(at, since)| at > since && at <= renewal.now) {
+        let lately =
+            |at: &&DateTime<Utc>| renewal.unless_since.is_some_and(|since| **at > since && **at <= renewal.now);
+        if state.renewed_at.iter().filter(lately).count() >= limits::RENEWALS_MAX {
             return Ok(None);
         }
         let database = DatabaseId::random();
         let current = (renewal.successor)(database).id;
         (state.database, state.instance) = (Some(database), Some(current));
-        (state.counter, state.told, state.renewed_at) = (0, 0, Some(renewal.now));
+        (state.counter, state.told) = (0, 0);
+        state.renewed_at.push(renewal.now);
         let stamp = state.raise_counter();
         let mut restamped = 0;
         for record in state.store.values_mut() {
