@@ -4,6 +4,8 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -28,6 +30,9 @@ const PLAN_TIME_MAX: Duration = Duration::from_secs(20 * 60);
 
 /// How often it is looked whether a process hangs.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long a process may take to clear up.
+const CLEARING_UP_MAX: Duration = Duration::from_secs(20);
 
 /// How long a failing plan is shrunk.
 const SHRINKING: Duration = Duration::from_secs(10 * 60);
@@ -116,14 +121,22 @@ fn show(plan: &Plan) -> Result<(), String> {
     run.failure.map_or(Ok(()), |failure| Err(format!("after step {}: {}", failure.step, failure.message)))
 }
 
-/// Runs every so many-th plan and tells of each in a line.
+/// Runs every so many-th plan and tells of each in a line, until all are run or whoever started this process closes its input: it clears
+/// up then, wherever it is.
 fn work(order: &Order) -> Result<(), String> {
+    let is_over = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&is_over);
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        told.store(true, Ordering::SeqCst);
+    });
     let mut seed = order.seed;
     let mut left = order.steps;
     while left > 0 {
         let steps = left.min(PLAN_STEPS);
         left -= steps;
-        let run = Plan::draw(seed, small(steps), order.nodes).run();
+        let plan = Plan::draw(seed, small(steps), order.nodes);
+        let Some(run) = plan.run_while(&|| !is_over.load(Ordering::SeqCst)) else { return Ok(()) };
         let done = Done { seed, steps, report: run.report, failure: run.failure };
         let line = serde_json::to_string(&done).map_err(|error| error.to_string())?;
         // Whoever reads has enough.
@@ -154,7 +167,7 @@ impl Workers {
             for (name, number) in ["--seed", "--steps", "--nodes", "--jobs"].iter().zip(numbers) {
                 command.args([*name, &number.to_string()]);
             }
-            let started = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+            let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
             let mut child = started.map_err(|error| format!("failed to start a worker: {error}"))?;
             let output = child.stdout.take().expect("it is piped");
             let sender = sender.clone();
@@ -183,6 +196,13 @@ fn share(steps: u64, job: u64, jobs: u64) -> u64 {
 impl Drop for Workers {
     fn drop(&mut self) {
         for child in &mut self.children {
+            drop(child.stdin.take());
+        }
+        let told = Instant::now();
+        for child in &mut self.children {
+            while child.try_wait().is_ok_and(|ended| ended.is_none()) && told.elapsed() < CLEARING_UP_MAX {
+                std::thread::sleep(Duration::from_millis(10));
+            }
             let _ = child.kill();
             let _ = child.wait();
         }

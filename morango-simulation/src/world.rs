@@ -69,17 +69,25 @@ pub(crate) struct World {
 impl Plan {
     /// Lives through the plan.
     pub fn run(&self) -> Run {
+        self.run_while(&|| true).expect("nobody ends it")
+    }
+
+    /// Lives through the plan, as long as it is to go on: `None` where it is ended before its end.
+    pub fn run_while(&self, goes_on: &dyn Fn() -> bool) -> Option<Run> {
         let begun = catch_unwind(AssertUnwindSafe(|| World::new(self.seed, self.nodes)));
         let mut world = match begun {
             Ok(world) => world,
             Err(panic) => {
                 let message = format!("a panic before the first step: {}", text_of_panic(&*panic));
                 let failure = Some(Failure { step: 0, message });
-                return Run { log: String::new(), report: Report::default(), failure };
+                return Some(Run { log: String::new(), report: Report::default(), failure });
             }
         };
         let mut failure = None;
         for step in &self.steps {
+            if !goes_on() {
+                return None;
+            }
             let lived = catch_unwind(AssertUnwindSafe(|| world.live(step)));
             let lived = lived.unwrap_or_else(|panic| Err(format!("a panic: {}", text_of_panic(&*panic))));
             if let Err(message) = lived {
@@ -88,7 +96,7 @@ impl Plan {
                 break;
             }
         }
-        Run { log: std::mem::take(&mut world.log), report: std::mem::take(&mut world.report), failure }
+        Some(Run { log: std::mem::take(&mut world.log), report: std::mem::take(&mut world.report), failure })
     }
 }
 

@@ -48,11 +48,11 @@ const KILLS_VARIABLE: &str = "MORANGO_KILLS";
 const KILLS_USUAL: u32 = 200;
 const KILLS_LONG: u32 = 1_000;
 
-/// The simulations of many plans: part of their names, those of fixed seeds, the variable that says how many minutes the one with fresh
-/// seeds goes on, and how many that are.
+/// The simulations of many plans: part of their names, the variable that says how many minutes the one with fresh seeds goes on, and how
+/// many that are.
 const PLANS: &str = "plans_of_";
-const PLANS_FIXED: &str = "plans_of_fixed_seeds";
 const PLANS_VARIABLE: &str = "MORANGO_SIMULATION_MINUTES";
+const PLANS_USUAL_MINUTES: u32 = 2;
 const PLANS_LONG_MINUTES: u32 = 60;
 
 /// How many tests of each kind passed and failed, and who met whom in them.
@@ -194,7 +194,7 @@ fn surround(command: &mut Command) -> Result<Surroundings, String> {
 }
 
 /// Has a command find a PostgreSQL server: one that is started for it, unless somebody named one.
-fn give_postgres(command: &mut Command) -> Result<Option<postgres::Server>, String> {
+pub(crate) fn give_postgres(command: &mut Command) -> Result<Option<postgres::Server>, String> {
     if std::env::var_os(POSTGRES_URL).is_some() {
         return Ok(None);
     }
@@ -228,18 +228,20 @@ fn kills(count: &mut Count) -> Result<(), String> {
     Ok(())
 }
 
-/// Many devices, and everything that can go wrong between them: plans of fixed seeds, and in a long run of fresh ones.
+/// Many devices, and everything that can go wrong between them: plans of fixed seeds, and of fresh ones.
 fn simulation(count: &mut Count) -> Result<(), String> {
     let mut command = run::cargo(&["test", "--workspace", "--all-features", "--test", "simulation", "--no-fail-fast"]);
-    let plans = match count.length {
-        Length::Usual => PLANS_FIXED,
-        Length::Long => PLANS,
+    let minutes = match count.length {
+        Length::Usual => PLANS_USUAL_MINUTES,
+        Length::Long => PLANS_LONG_MINUTES,
     };
     // Each of them takes every core.
-    command.args(["--", plans, "--show-output", "--test-threads", "1"]);
-    command.env(PLANS_VARIABLE, PLANS_LONG_MINUTES.to_string());
+    command.args(["--", PLANS, "--show-output", "--test-threads", "1"]);
+    command.env(PLANS_VARIABLE, minutes.to_string());
     let _surroundings = surround(&mut command)?;
+    let mut runs = Vec::new();
     run::complete_reading(&mut command, |line| {
+        runs.extend(plans_in(line));
         for _ in 0..plans_in(line).unwrap_or(0) {
             count.add("simulation: plans", true);
         }
@@ -247,7 +249,11 @@ fn simulation(count: &mut Count) -> Result<(), String> {
         if line.starts_with("test ") && line.ends_with(" ... FAILED") {
             count.add("simulation: plans", false);
         }
-    })
+    })?;
+    match runs.as_slice() {
+        [fixed, fresh] if *fixed > 0 && *fresh > 0 => Ok(()),
+        _ => Err(format!("plans of fixed and of fresh seeds were to be run, and these were: {runs:?}")),
+    }
 }
 
 /// How many plans of the simulation passed, in the line in which it says so: `simulated 4000 steps in 2 plans from ...`.
