@@ -186,8 +186,10 @@ fn find(peer: &dyn Peer, begun: &TransferSession) -> Result<RemoteTransfer> {
     if is_queuing_done && found.stage.is_some_and(|stage| stage < Stage::Queuing) {
         return Err(gone("has fallen back behind what it had done"));
     }
-    if begun.direction == Direction::Push && !has_queued(begun) {
-        check_takes_records(peer, begun.sync_session, &found)?;
+    match begun.direction {
+        Direction::Pull if begun.records_total.is_some() => transmit::check_queue(begun, peer, &found)?,
+        Direction::Push if !has_queued(begun) => check_takes_records(peer, begun.sync_session, &found)?,
+        Direction::Pull | Direction::Push => {}
     }
     Ok(found)
 }

@@ -414,6 +414,36 @@ fn the_way_of_a_python_client_is_gone_without_a_stage_that_hangs() {
     assert_eq!(responder.transfer_session(&opened.id).expect_err("closed").kind(), ErrorKind::SessionUnknown);
 }
 
+/// A server that lost power knows nothing of what it queued, and the client goes on as if it did.
+#[test]
+fn nothing_is_queued_on_the_way_for_a_client_that_fetches() {
+    let pair = Pair::new();
+    pair.laptop.save(&pair.notes(), "1", "milk");
+    let id =
+        pair.responder.create_transfer_session(&pair.open(Capabilities::ours(), Direction::Pull)).expect("a pull").id;
+    let to = |stage| ProceedRequest { stage: Some(stage), ..ProceedRequest::default() };
+    let told = ProceedRequest { records_transferred: Some(1), ..ProceedRequest::default() };
+    let nothing = ProceedRequest { records_transferred: Some(0), ..to(Stage::Transferring) };
+    for at in [Stage::Initializing, Stage::Serializing] {
+        pair.responder.proceed(&id, &to(at)).expect("it goes on");
+        let asked = [told.clone(), nothing.clone(), to(Stage::Dequeuing), to(Stage::Deserializing)];
+        let refused = asked.iter().map(|request| pair.responder.proceed(&id, request).map(drop));
+        for refused in refused.chain([pair.responder.queued_chunk(&id, 0, None).map(drop)]) {
+            let error = refused.expect_err("nothing is queued");
+            assert_eq!(error.kind(), ErrorKind::SessionConflict, "{error:?}");
+            assert!(error.hint().is_some_and(|hint| hint.contains("new sync")), "{error:?}");
+        }
+        let stands = pair.responder.transfer_session(&id).expect("it is open");
+        assert_eq!((stands.stage, stands.records_total, stands.records_transferred), (at, None, 0));
+    }
+    pair.responder.proceed(&id, &to(Stage::Queuing)).expect("whoever asks for it is served");
+    assert_eq!(pair.responder.queued_chunk(&id, 0, None).expect("the queue").records.len(), 1);
+    let answer = pair.responder.proceed(&id, &told).expect("it is noted");
+    assert_eq!(answer.records_transferred, 1);
+    pair.responder.proceed(&id, &to(Stage::Dequeuing)).expect("it goes on");
+    pair.responder.close_transfer_session(&id).expect("it is closed");
+}
+
 #[test]
 fn a_push_is_merged_only_when_all_that_was_promised_has_come() {
     let pair = Pair::new();

@@ -3,13 +3,16 @@
 //! A storage that falls back to a copy of an earlier moment is what a database is after such an end: its last commits are gone, all
 //! from one of them on, and never one without those after it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use morango::port::Storage as _;
+use morango::id::TransferSessionId;
+use morango::port::{ProceedRequest, Storage as _};
 use morango::prelude::*;
+use morango::transfer::Responder;
 
-use super::Pair;
 use super::broken_line::{BrokenLine, Lost};
+use super::{Memory, Pair};
 
 const RECORDS: u64 = 10;
 
@@ -95,6 +98,151 @@ fn a_server_that_lost_more_than_records_ends_the_sync_and_the_next_one_brings_ev
     pair.sync(options).expect_err("the server does not know the session any more");
     pair.sync(SyncOptions::both_ways()).expect("a new one");
     assert_eq!(pair.laptop.rows(), pair.phone.rows());
+}
+
+/// How a client whose server fell back comes to call it again.
+#[derive(Debug, Clone, Copy)]
+enum CallsAgain {
+    AtOnce,
+    AfterABreak,
+}
+
+/// What comes to a server that fell back before its client calls again.
+#[derive(Debug, Clone, Copy)]
+enum Meanwhile {
+    Nothing,
+    /// A report of the client's, which was under way for long.
+    LateReport,
+    /// Something that has it queue anew, for nobody's counters. A Python peer does that by itself when the client goes on.
+    Queuing,
+}
+
+impl Meanwhile {
+    fn happen(self, responder: &Responder, storage: &Memory) {
+        let request = match self {
+            Self::Nothing => return,
+            Self::LateReport => ProceedRequest {
+                stage: Some(Stage::Transferring),
+                records_transferred: Some(1),
+                ..ProceedRequest::default()
+            },
+            Self::Queuing => ProceedRequest { stage: Some(Stage::Queuing), ..ProceedRequest::default() },
+        };
+        for transfer in open_transfers(storage) {
+            // Whatever the server answers, nobody hears it.
+            drop(responder.proceed(&transfer, &request));
+        }
+    }
+}
+
+fn open_transfers(storage: &Memory) -> Vec<TransferSessionId> {
+    let of_sync = |id| storage.transfer_sessions(&id, 9).expect("the storage answers");
+    let transfers = storage.open_sync_sessions().into_iter().flat_map(of_sync);
+    transfers.filter(|transfer| transfer.is_active).map(|transfer| transfer.id).collect()
+}
+
+/// A pair whose phone lacks some of the laptop's records, and the pull that is to bring them.
+fn pair_of_a_pull() -> (Pair, SyncOptions) {
+    let pair = pair();
+    pair.sync(SyncOptions::both_ways()).expect("a good sync");
+    for changed in ["l1", "l4", "l7"] {
+        pair.laptop.save(&pair.notes(), changed, "what the phone lacks");
+    }
+    (pair, SyncOptions::pull().chunk_size(1))
+}
+
+/// The first call at which the transfer of that pull is open.
+fn first_call_within_the_transfer() -> usize {
+    let (pair, options) = pair_of_a_pull();
+    let (first, storage) = (Arc::new(Mutex::new(None)), pair.laptop.clone());
+    let seen = Arc::clone(&first);
+    let line = BrokenLine::sound(pair.peer()).before_calling(move |call| {
+        if !open_transfers(&storage).is_empty() {
+            seen.lock().expect("nobody panics with it").get_or_insert(call);
+        }
+    });
+    pair.engine.sync(&line, &pair.certificate, options).expect("a good sync");
+    let first = *first.lock().expect("nobody panics with it");
+    first.expect("a transfer is opened")
+}
+
+/// Looks that what the phone claims of the laptop's records is there.
+fn assert_hides_nothing(pair: &Pair, case: &str) {
+    let (held, claims) = (pair.phone.store(), pair.phone.counters());
+    for (id, record) in pair.laptop.store() {
+        let is_claimed = claims.iter().any(|(partition, claim)| {
+            record.partition.starts_with(partition)
+                && claim.instance == record.last_saved.instance
+                && claim.counter >= record.last_saved.counter
+        });
+        let is_held = held.get(&id).is_some_and(|held| held.counters.covers(&record.last_saved));
+        assert!(is_held || !is_claimed, "{case}: {} is claimed and not there", record.source_id);
+    }
+}
+
+/// Has the laptop fall back in the midst of a pull, from one call to an earlier one, and says how the pull ended. None where all was done
+/// before.
+fn pull_while_it_falls_back(
+    (calls_again, meanwhile): (CallsAgain, Meanwhile),
+    (from, to): (usize, usize),
+) -> Option<morango::Result<SyncReport>> {
+    let case = format!("{calls_again:?}, {meanwhile:?}, falls back from {from} to {to}");
+    let (pair, options) = pair_of_a_pull();
+    let line = match calls_again {
+        CallsAgain::AtOnce => BrokenLine::sound(pair.peer()),
+        CallsAgain::AfterABreak => BrokenLine::new(pair.peer(), from, Lost::Request),
+    };
+    let (copy, has_fallen_back) = (Mutex::new(None), Arc::new(AtomicBool::new(false)));
+    let (storage, responder, fell) = (pair.laptop.clone(), pair.responder.clone(), Arc::clone(&has_fallen_back));
+    let line = line.before_calling(move |call| {
+        let mut copy = copy.lock().expect("nobody panics with it");
+        if call == to {
+            *copy = Some(storage.copy());
+        } else if call == from {
+            storage.fall_back_to(copy.as_ref().expect("it was copied"));
+            meanwhile.happen(&responder, &storage);
+            fell.store(true, Ordering::SeqCst);
+        }
+    });
+    let mut outcome = pair.engine.sync(&line, &pair.certificate, options.clone());
+    if !has_fallen_back.load(Ordering::SeqCst) {
+        return None;
+    }
+    assert_hides_nothing(&pair, &case);
+    if let Some(id) = outcome.as_ref().err().and_then(Error::sync_session) {
+        outcome = pair.engine.resume(&pair.peer(), id, options);
+        assert_hides_nothing(&pair, &case);
+    }
+    if let Err(error) = &outcome
+        && error.kind() != ErrorKind::Connection
+    {
+        assert_eq!(error.kind(), ErrorKind::SessionGone, "{case}: {}", error.report());
+    }
+    pair.sync(SyncOptions::both_ways()).unwrap_or_else(|error| panic!("{case}: {}", error.report()));
+    assert_hides_nothing(&pair, &case);
+    assert_eq!(pair.laptop.rows(), pair.phone.rows(), "{case}");
+    assert!(!pair.phone.has_leftovers(), "{case}");
+    Some(outcome)
+}
+
+/// A client in the midst of a pull has a place in a queue, and claims in the end what it was told of that queue. A server that made
+/// another one since would have it pass over records that it claims.
+#[test]
+fn a_server_that_lost_what_it_did_since_any_call_of_a_pull_hides_no_record_from_the_client() {
+    let first = first_call_within_the_transfer();
+    for calls_again in [CallsAgain::AtOnce, CallsAgain::AfterABreak] {
+        for meanwhile in [Meanwhile::Nothing, Meanwhile::LateReport, Meanwhile::Queuing] {
+            let pulls_to = |to: usize| {
+                let pulls = (to + 1..).map(move |from| pull_while_it_falls_back((calls_again, meanwhile), (from, to)));
+                pulls.map_while(|outcome| outcome).collect::<Vec<_>>()
+            };
+            let pulls = (first..).map(pulls_to).take_while(|pulls| !pulls.is_empty());
+            let (went_on, ended): (Vec<_>, Vec<_>) = pulls.flatten().partition(Result::is_ok);
+            let gone = ended.into_iter().filter_map(Result::err).filter(|error| error.kind() == ErrorKind::SessionGone);
+            let (went_on, gone) = (went_on.len(), gone.count());
+            assert!(went_on > 0 && gone > 0, "{calls_again:?}, {meanwhile:?}: {went_on} went on, {gone} were gone");
+        }
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! Whoever knows the random id of an open transfer session may fetch or send its records: that is all that existing peers show.
 
-use super::proceed::transmission;
+use super::proceed::{check_queued, transmission};
 use super::{Responder, telling};
 use crate::id::TransferSessionId;
 use crate::port::{Chunk, ReceivedRecord};
@@ -17,12 +17,14 @@ impl Responder {
     /// Some of the records that were queued for a pull, from `offset` on. The same offset gives the same records.
     ///
     /// # Errors
-    /// [`ErrorKind::SessionUnknown`] where the session is not open, [`ErrorKind::SessionConflict`] where it is a push.
+    /// [`ErrorKind::SessionUnknown`] where the session is not open, [`ErrorKind::SessionConflict`] where it is a push or nothing is
+    /// queued for it.
     pub fn queued_chunk(&self, id: &TransferSessionId, offset: u64, limit: Option<usize>) -> Result<Chunk> {
         let session = self.open_transfer(id)?;
         if session.direction != Direction::Pull {
             return Err(wrong_way(id, "fetch records of", session.direction));
         }
+        check_queued(&session, "fetch records of")?;
         let limit = limit.unwrap_or(limits::CHUNK_RECORDS_DEFAULT).clamp(1, limits::CHUNK_RECORDS_MAX);
         self.home.storage.queued_chunk(id, offset, limit)
     }

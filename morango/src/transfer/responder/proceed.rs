@@ -25,13 +25,13 @@ use crate::{Error, ErrorKind, Result, limits};
 impl Responder {
     /// Takes note of what a client says of a transfer, and proceeds to the stage that it names.
     ///
-    /// A stage that was reached before is not done again; stages between are done on the way. A stage that fails is no
-    /// error of this call: the session says so. Naming the cleanup closes the session.
+    /// A stage that was reached before is not done again; stages between are done on the way, but for the queuing of a pull. A stage
+    /// that fails is no error of this call: the session says so. Naming the cleanup closes the session.
     ///
     /// # Errors
     /// [`ErrorKind::SessionUnknown`] where there is none, or it is closed; [`ErrorKind::SessionConflict`] where the
-    /// records that a push promised have not come, or their number changes once they come;
-    /// [`ErrorKind::LimitExceeded`] for a number that cannot be true.
+    /// records that a push promised have not come, or their number changes once they come, or where a client goes on with a
+    /// pull for which nothing is queued; [`ErrorKind::LimitExceeded`] for a number that cannot be true.
     pub fn proceed(&self, id: &TransferSessionId, request: &ProceedRequest) -> Result<TransferSession> {
         // Whoever is still at work for this transfer ends first, or the answer says that it does not.
         self.home.workers.wait(id, Patience::OneAnswer);
@@ -48,6 +48,9 @@ impl Responder {
         }
         if session.status == StageStatus::Errored {
             return Ok(session);
+        }
+        if presumes_a_queue(request) {
+            check_queued(&session, "go on with")?;
         }
         let session = self.note(session, request)?;
         let Some(target) = request.stage else { return Ok(session) };
@@ -319,6 +322,28 @@ pub(super) fn transmission(session: &TransferSession) -> StageStatus {
     if has_arrived(session) { StageStatus::Completed } else { StageStatus::Pending }
 }
 
+/// Whether a request is one of a client that has begun to fetch: before it does so, it asks for the queuing and hears how much there is.
+fn presumes_a_queue(request: &ProceedRequest) -> bool {
+    request.stage.is_some_and(|stage| stage > Stage::Queuing)
+        || request.records_transferred.is_some_and(|told| told > 0)
+}
+
+/// Refuses to go on with a pull for which nothing is queued: this side lost power, and what it had queued. To queue on the way would make
+/// another queue, for which nobody told counters, while the client goes on at its place in the one that it was told of.
+pub(super) fn check_queued(session: &TransferSession, operation: &str) -> Result<()> {
+    let is_queued =
+        session.stage > Stage::Queuing || (session.stage, session.status) == (Stage::Queuing, StageStatus::Completed);
+    if session.direction == Direction::Push || is_queued {
+        return Ok(());
+    }
+    let TransferSession { id, stage, status, .. } = session;
+    let message =
+        format!("{operation} the transfer session {id}: nothing is queued for it, it is at {stage}, {status}");
+    Err(Error::new(ErrorKind::SessionConflict, message).with_hint(
+        "ask for the stage queuing first; where that was done, this peer has lost it since, and a new sync begins afresh",
+    ))
+}
+
 /// How many records a push sends may not change any more once they come.
 fn check_total_may_change(session: &TransferSession) -> Result<()> {
     let is_early = session.stage <= Stage::Queuing || session.records_total.is_none();
@@ -368,6 +393,31 @@ pub(super) mod tests {
         assert_eq!(stages::ahead(&begun, Stage::Deserializing), [Stage::Dequeuing, Stage::Deserializing]);
         let failed = session(Stage::Dequeuing, StageStatus::Errored);
         assert_eq!(stages::ahead(&failed, Stage::Deserializing), []);
+    }
+
+    #[test]
+    fn whoever_fetches_needs_a_queue_and_whoever_sends_does_not() {
+        let is_refused = |stage, status, direction| {
+            let session = TransferSession { direction, ..session(stage, status) };
+            check_queued(&session, "go on with").is_err()
+        };
+        for (stage, status, expected) in [
+            (Stage::Initializing, StageStatus::Completed, true),
+            (Stage::Serializing, StageStatus::Errored, true),
+            (Stage::Queuing, StageStatus::Pending, true),
+            (Stage::Queuing, StageStatus::Started, true),
+            (Stage::Queuing, StageStatus::Errored, true),
+            (Stage::Queuing, StageStatus::Completed, false),
+            (Stage::Transferring, StageStatus::Pending, false),
+        ] {
+            assert_eq!(is_refused(stage, status, Direction::Pull), expected, "{stage} {status}");
+            assert!(!is_refused(stage, status, Direction::Push), "{stage} {status}");
+        }
+        let asks = |stage, records_transferred| {
+            presumes_a_queue(&ProceedRequest { stage, records_transferred, ..ProceedRequest::default() })
+        };
+        assert!(!asks(Some(Stage::Queuing), Some(0)) && !asks(Some(Stage::Serializing), None) && !asks(None, None));
+        assert!(asks(Some(Stage::Transferring), Some(0)) && asks(Some(Stage::Dequeuing), None) && asks(None, Some(1)));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::counter::DatabaseMaxCounters;
 use crate::hook::Phase;
 use crate::limits;
-use crate::port::{Chunk, Peer, ProceedRequest, Progress, ReceivedChunk, ReceivedRecord, Traffic};
+use crate::port::{Chunk, Peer, ProceedRequest, Progress, ReceivedChunk, ReceivedRecord, RemoteTransfer, Traffic};
 use crate::record::{BufferRecord, Gate};
 use crate::session::{Stage, StageStatus, TransferSession};
 use crate::transfer::cancel::CancelToken;
@@ -138,7 +138,7 @@ pub(in crate::transfer) fn pull(
             let (began, before) = (home.clock.elapsed(), peer.traffic().bytes_received);
             let records = match peer.fetch_chunk(&session.id, offset, size.records()) {
                 Err(error) if error.kind() == ErrorKind::LimitExceeded && size.was_too_long() => continue,
-                fetched => fetched?,
+                fetched => fetched.map_err(|error| unless_queue_is_lost(&session, peer, error))?,
             };
             size.took(peer.traffic().bytes_received - before, home.clock.elapsed().saturating_sub(began));
             check_length(records.len(), offset, total)?;
@@ -352,14 +352,44 @@ fn report(context: &Context<'_>, peer: &dyn Peer, kept: u64, line: &Line<'_>) ->
         bytes_received: Some(sent),
         ..ProceedRequest::default()
     };
-    let answer = peer.proceed(&context.session.id, &request)?;
+    let session = &context.session;
+    let answer = peer.proceed(&session.id, &request).map_err(|error| unless_queue_is_lost(session, peer, error))?;
     if answer.status == Some(StageStatus::Errored) {
         return Err(Error::new(
             ErrorKind::PeerStageFailed,
             format!("pull from {}: its transfer failed", peer.location()),
         ));
     }
-    Ok(())
+    check_queue(session, peer, &answer)
+}
+
+/// Looks whether a peer still has the queue that it told of. One that fell back may have made it anew, where the place of this side is
+/// another's, and to claim what was told of the first would hide what is passed over.
+///
+/// # Errors
+/// [`ErrorKind::SessionGone`] where it has none, or one of another length.
+pub(in crate::transfer) fn check_queue(
+    session: &TransferSession,
+    peer: &dyn Peer,
+    answer: &RemoteTransfer,
+) -> Result<()> {
+    let is_queued = answer.stage.is_none_or(|stage| stage >= Stage::Queuing);
+    if is_queued && answer.records_total == session.records_total {
+        return Ok(());
+    }
+    Err(queue_lost(session, peer))
+}
+
+/// What a refusal of a peer means to a pull: it refuses to go on only where it has nothing queued any more.
+fn unless_queue_is_lost(session: &TransferSession, peer: &dyn Peer, refusal: Error) -> Error {
+    match refusal.kind() {
+        ErrorKind::SessionConflict => queue_lost(session, peer).with_source(refusal),
+        _ => refusal,
+    }
+}
+
+fn queue_lost(session: &TransferSession, peer: &dyn Peer) -> Error {
+    lease::gone(&session.sync_session, &format!("{} has lost what it had queued", peer.location()))
 }
 
 fn check_length(records: usize, offset: u64, total: u64) -> Result<()> {
