@@ -3,10 +3,10 @@
 use diesel::sql_types::{BigInt, Binary};
 use morango::id::{DatabaseId, InstanceId};
 use morango::identity::Instance;
-use morango::port::OwnCounters;
+use morango::port::{Adoption, OwnCounters};
 use morango::{Error, ErrorKind};
 
-use crate::backend::Lock;
+use crate::backend::{self, Lock};
 use crate::connection::Connection;
 use crate::error::Fault;
 use crate::renewal;
@@ -34,12 +34,53 @@ pub(crate) fn renew_database_id(storage: &DieselStorage) -> morango::Result<Data
     storage.write_locked("renew the database's id", Lock::Setup, draw_id)
 }
 
-/// Makes an instance the current one. A new one starts at 0, an old one goes on where it was; what the one before left is taken up.
-pub(crate) fn adopt_instance(storage: &DieselStorage, instance: &Instance) -> morango::Result<()> {
-    storage.write_locked("adopt the instance", Lock::Setup, |connection| adopt(connection, instance).map(drop))
+/// Makes an instance the current one, unless more is known of it than it counted. A new one starts at 0, an old one goes on where it was;
+/// what the one before left is taken up.
+pub(crate) fn adopt_instance(storage: &DieselStorage, instance: &Instance) -> morango::Result<Adoption> {
+    storage.write_locked("adopt the instance", Lock::Setup, |connection| {
+        if is_known_beyond(connection, &instance.id)? {
+            return Ok(Adoption::KnownBeyond);
+        }
+        adopt(connection, instance).map(|_| Adoption::Adopted)
+    })
 }
 
-/// The same within a write transaction. Says how many records were saved anew.
+/// Whether more is known of an instance that is to be the current one, in the place of another, than it would count on from.
+fn is_known_beyond(connection: &mut Connection<'_>, instance: &InstanceId) -> Result<bool, Fault> {
+    // Whoever stamps as the one before is waited for here, so that all that came to it is seen below.
+    let rows = sql("SELECT id, counter, is_current FROM morango_instance WHERE is_current = 1 OR id = ")
+        .bind(instance)
+        .for_update()
+        .returns::<(Binary, BigInt, BigInt)>()
+        .load::<(InstanceId, i64, i64)>(connection)?;
+    if !rows.iter().any(|(id, _, is_current)| *is_current == 1 && id != instance) {
+        return Ok(false);
+    }
+    let counted = rows.iter().find(|(id, ..)| id == instance).map_or(0, |(_, counter, _)| *counter);
+    let saved = sql("SELECT count(*) FROM (SELECT 1 FROM morango_store")
+        .sql(backend::by_counter(connection))
+        .sql(" WHERE last_saved_instance = ")
+        .bind(instance)
+        .sql(" AND last_saved_counter > ")
+        .bind(counted);
+    let claimed = sql("SELECT count(*) FROM (SELECT 1 FROM morango_database_max_counter WHERE instance = ")
+        .bind(instance)
+        .sql(" AND counter > ")
+        .bind(counted);
+    let noted = sql("SELECT count(*) FROM (SELECT 1 FROM morango_unclaimed WHERE instance = ")
+        .bind(instance)
+        .sql(" AND counter > ")
+        .bind(counted);
+    for known in [saved, claimed, noted] {
+        let found = known.sql(" LIMIT 1) AS known").returns::<BigInt>().get_result::<i64>(connection)?;
+        if found > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The same within a write transaction, whatever is known of it. Says how many records were saved anew.
 pub(crate) fn adopt(connection: &mut Connection<'_>, instance: &Instance) -> Result<u64, Fault> {
     // Whoever stamps as the one before is waited for here, so that all it saved is seen below.
     let former = sql("UPDATE morango_instance SET is_current = 0 WHERE is_current = 1 AND id <> ")

@@ -13,9 +13,10 @@ macro_rules! implement_storage {
             use morango::identity::{Certificate, Instance, Nonce, PrivateKey};
             use morango::model::Registry;
             use morango::port::{
-                CertificateQuery, Chunk, DequeueReport, DeserializeOrder, DeserializeReport, Forgetting, Forgotten,
-                Isolation, OwnCounters, ReceivedChunk, Rejection, Renewal, Renewed, SerializeReport, Storage,
-                StoredCertificate, TouchedRecord, Transaction, WaitingCursor, WaitingPage, WaitingRecords, Watch,
+                Adoption, CertificateQuery, Chunk, DequeueReport, DeserializeOrder, DeserializeReport, Forgetting,
+                Forgotten, Isolation, OwnCounters, ReceivedChunk, Rejection, Renewal, Renewed, SerializeReport,
+                Storage, StoredCertificate, TouchedRecord, Transaction, WaitingCursor, WaitingPage, WaitingRecords,
+                Watch,
             };
             use morango::record::StoreRecord;
             use morango::scope::{Filter, Reach};
@@ -52,7 +53,7 @@ macro_rules! implement_storage {
                     self.0.target().kind()
                 }
 
-                fn adopt_instance(&self, instance: &Instance) -> Result<()> {
+                fn adopt_instance(&self, instance: &Instance) -> Result<Adoption> {
                     instance::adopt_instance(&self.0, instance)
                 }
 

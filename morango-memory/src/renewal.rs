@@ -2,7 +2,7 @@
 
 use morango::counter::{DatabaseMaxCounters, Stamp};
 use morango::id::{DatabaseId, InstanceId};
-use morango::port::{OwnCounters, Renewal, Renewed};
+use morango::port::{Adoption, OwnCounters, Renewal, Renewed};
 use morango::{Result, limits};
 
 use crate::data::Data;
@@ -12,6 +12,21 @@ impl Data {
     pub(crate) fn own_counters(&self) -> Result<OwnCounters> {
         let Stamp { instance, counter } = self.current_stamp()?;
         Ok(OwnCounters { instance, counter, told: self.told.get(&instance).copied().unwrap_or(0) })
+    }
+
+    /// Becomes an instance, unless it would count on from less than is known of it.
+    pub(crate) fn adopt_unless_known(&mut self, instance: InstanceId) -> Result<Adoption> {
+        if self.instance.is_some_and(|current| current != instance) && self.is_known_beyond(instance) {
+            return Ok(Adoption::KnownBeyond);
+        }
+        self.adopt(instance).map(|_| Adoption::Adopted)
+    }
+
+    fn is_known_beyond(&self, instance: InstanceId) -> bool {
+        let counted = self.instances.get(&instance).copied().unwrap_or(0);
+        let saved = self.store.values().map(|held| held.record.last_saved);
+        let claimed = self.counters.iter().chain(self.unclaimed.iter()).map(|(_, claim)| claim);
+        saved.chain(claimed).any(|known| known.instance == instance && known.counter > counted)
     }
 
     /// Becomes an instance, and takes up what the one before left. Says how many records were saved anew.

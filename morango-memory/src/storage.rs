@@ -10,9 +10,9 @@ use morango::id::{CertificateId, DatabaseId, NonceId, SyncId, SyncSessionId, Tra
 use morango::identity::{Certificate, Instance, Nonce, PrivateKey};
 use morango::model::Registry;
 use morango::port::{
-    CertificateQuery, Chunk, DequeueReport, DeserializeOrder, DeserializeReport, Forgetting, Forgotten, Isolation,
-    OwnCounters, Progress, ReceivedChunk, Rejection, Renewal, Renewed, SerializeReport, Storage, StoredCertificate,
-    TouchedRecord, Transaction, WaitingCursor, WaitingPage, WaitingRecords, Watch,
+    Adoption, CertificateQuery, Chunk, DequeueReport, DeserializeOrder, DeserializeReport, Forgetting, Forgotten,
+    Isolation, OwnCounters, Progress, ReceivedChunk, Rejection, Renewal, Renewed, SerializeReport, Storage,
+    StoredCertificate, TouchedRecord, Transaction, WaitingCursor, WaitingPage, WaitingRecords, Watch,
 };
 use morango::record::StoreRecord;
 use morango::scope::{Filter, Reach};
@@ -203,8 +203,8 @@ impl Storage for MemoryStorage {
         "memory"
     }
 
-    fn adopt_instance(&self, instance: &Instance) -> Result<()> {
-        self.state("adopt the instance")?.data.adopt(instance.id).map(drop)
+    fn adopt_instance(&self, instance: &Instance) -> Result<Adoption> {
+        self.state("adopt the instance")?.data.adopt_unless_known(instance.id)
     }
 
     fn own_counters(&self) -> Result<OwnCounters> {

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use morango::counter::{Instances, Stamp};
 use morango::id::{DatabaseId, InstanceId};
 use morango::identity::Instance;
-use morango::port::{Renewal, Storage as _};
-use morango::scope::Filter;
+use morango::port::{Adoption, Renewal, Storage as _};
+use morango::scope::{Filter, Reach};
+use morango::session::{Direction, Side};
 use morango::{ErrorKind, limits};
 
 use super::notebook::{Device, Photo, go_on, instance, stamp};
+use super::transfers::new_session;
 
 #[test]
 fn an_instance_that_comes_back_goes_on_counting() {
@@ -28,6 +30,67 @@ fn an_instance_that_comes_back_goes_on_counting() {
     device.photo("cow");
     device.serialize();
     assert_eq!(device.counter(), 2);
+}
+
+/// As after a backup of the time before the first instance's last edits was put in place, where only others know of these, and say so
+/// while the device is another instance.
+#[test]
+fn an_instance_of_which_more_is_known_here_than_it_counted_is_not_adopted_again() {
+    let record_comes = |device: &Device, counter| {
+        let mut record = device.records().remove(0);
+        record.last_saved = stamp(counter);
+        record.counters.raise(record.last_saved);
+        device.dequeue(vec![record]);
+    };
+    let claim_comes = |device: &Device, counter| {
+        let everything = Filter::everything();
+        let mut session = new_session(&device.storage, "notebook", Side::Client, Direction::Pull, &everything);
+        let claimed = BTreeMap::from([("photos".to_owned(), BTreeMap::from([(stamp(0).instance, counter)]))]);
+        session.server_fsic.change(|fsic| fsic.sub = claimed).expect("good counters");
+        device.storage.dequeue(&session, &Reach::everything(), &go_on).expect("it dequeues");
+    };
+    let note_comes = |device: &Device, counter| {
+        let noted = BTreeMap::from([("photos".to_owned(), BTreeMap::from([(stamp(0).instance, counter)]))]);
+        device.storage.note_unclaimed(&noted).expect("it is noted");
+    };
+    let ways: [(&str, Way); 3] = [("a record", record_comes), ("a claim", claim_comes), ("a note", note_comes)];
+    for (way, comes) in ways {
+        let mut device = Device::new();
+        device.photo("cat");
+        device.serialize();
+        device.storage.note_told().expect("it is told");
+        let adopt = |name| device.storage.adopt_instance(&instance(name)).expect("asked");
+        assert_eq!(adopt("with a card"), Adoption::Adopted);
+        comes(&device, 1);
+        assert_eq!(adopt("this device"), Adoption::Adopted, "{way} says what it counted itself");
+        assert_eq!(adopt("with a card"), Adoption::Adopted);
+
+        comes(&device, 5);
+
+        assert_eq!(adopt("this device"), Adoption::KnownBeyond, "{way}");
+        let own = device.storage.own_counters().expect("its counters");
+        assert_eq!(own.instance, instance("with a card").id, "{way}: nothing has changed");
+        assert_eq!(adopt("with a card"), Adoption::Adopted, "{way}: it goes on as what it is");
+    }
+}
+
+/// As after a backup of the time before the device was ever that instance.
+#[test]
+fn an_instance_that_is_known_here_before_it_counted_at_all_is_not_adopted() {
+    let mut device = Device::new();
+    device.photo("cat");
+    device.serialize();
+    let mut record = device.records().remove(0);
+    record.last_saved = Stamp::new(instance("with a card").id, 1);
+    record.counters.raise(record.last_saved);
+    device.dequeue(vec![record]);
+
+    assert_eq!(device.storage.adopt_instance(&instance("with a card")).expect("asked"), Adoption::KnownBeyond);
+    let order = Renewal { successor: &successor, now: chrono::Utc::now(), unless_since: None };
+    let renewed = device.storage.renew_instance(&order).expect("it is another").expect("it was not lately");
+    assert_eq!((renewed.former, renewed.current), (stamp(0).instance, InstanceId::hash_of("next")));
+    let third = device.storage.adopt_instance(&instance("of another name")).expect("asked");
+    assert_eq!(third, Adoption::Adopted, "of that one nothing is known");
 }
 
 #[test]
@@ -164,6 +227,9 @@ fn what_lies_where_nothing_was_claimed_is_claimed_when_another_instance_is_adopt
     let everywhere = BTreeMap::from([(String::new(), 2)]);
     assert_eq!(device.claims(), everywhere, "all that was told is here");
 }
+
+/// How it comes to be known that the first instance counted so far.
+type Way = fn(&Device, i64);
 
 fn successor(id: DatabaseId) -> Instance {
     Instance { id: InstanceId::hash_of("next"), database_id: id, ..instance("next") }

@@ -10,8 +10,8 @@ use morango::id::{CertificateId, DatabaseId, NonceId, SyncId, SyncSessionId, Tra
 use morango::identity::{Certificate, Instance, Nonce, PrivateKey};
 use morango::model::Registry;
 use morango::port::{
-    CertificateQuery, Chunk, DequeueReport, DeserializeOrder, DeserializeReport, Forgetting, Forgotten, Isolation,
-    OwnCounters, ReceivedChunk, Rejection, Renewal, Renewed, SerializeReport, Storage, StoredCertificate,
+    Adoption, CertificateQuery, Chunk, DequeueReport, DeserializeOrder, DeserializeReport, Forgetting, Forgotten,
+    Isolation, OwnCounters, ReceivedChunk, Rejection, Renewal, Renewed, SerializeReport, Storage, StoredCertificate,
     TouchedRecord, Transaction, WaitingCursor, WaitingPage, WaitingRecords, Watch,
 };
 use morango::record::StoreRecord;
@@ -101,7 +101,7 @@ impl Storage for Faulty {
         database_id() -> DatabaseId;
         renew_database_id() -> DatabaseId;
         renew_if_copied() -> Option<DatabaseId>;
-        adopt_instance(instance: &Instance) -> ();
+        adopt_instance(instance: &Instance) -> Adoption;
         own_counters() -> OwnCounters;
         note_told() -> ();
         renew_instance(renewal: &Renewal<'_>) -> Option<Renewed>;

@@ -14,7 +14,7 @@ use crate::model::Registry;
 use crate::port::{Clock, FailedBefore, Storage, SystemClock};
 use crate::session::{Capabilities, Capability};
 use crate::transfer::{
-    CurrentInstance, Guests, Home, Occasion, Operation, SingleUserScope, Upkeep, Workers, look_after,
+    CurrentInstance, Guests, Home, Occasion, Operation, SingleUserScope, Upkeep, Workers, known_elsewhere, look_after,
 };
 use crate::{Error, ErrorKind, Result, limits};
 
@@ -202,8 +202,9 @@ impl EngineBuilder {
         storage.prepare(&registry)?;
         let facts = self.facts.unwrap_or_else(SystemFacts::read);
         let former = storage.renew_if_copied()?.map(|_| storage.own_counters().ok().map(|own| own.instance));
-        let instance = CurrentInstance::new(facts, storage.location(), storage.database_id()?);
-        storage.adopt_instance(&instance.get())?;
+        let database_id = storage.database_id()?;
+        let instance = CurrentInstance::new(facts, storage.location(), database_id);
+        let renewed = instance.adopt(&*storage, database_id, self.clock.now())?;
         let home = Home {
             storage,
             registry,
@@ -228,6 +229,9 @@ impl EngineBuilder {
         if let Some(former) = former {
             tracing::warn!(current = %instance.id, "this database is a copy or was restored, and has a new id");
             home.tell(&Event::InstanceRenewed { former, current: instance.id, cause: RenewalCause::Copied });
+        }
+        if let Some(renewed) = renewed {
+            home.tell(&known_elsewhere(&renewed));
         }
         look_after(&home);
         tracing::info!(instance = %instance.id, storage = instance.db_path, "the engine is ready");

@@ -118,7 +118,7 @@ pub enum Event {
 pub enum RenewalCause {
     /// It was found to be another one than before when the engine was built.
     Copied,
-    /// A peer knows more of its former instance than this database told anybody of.
+    /// Others know more of its former instance, or of one that it was earlier and would be again, than this database told anybody of.
     KnownElsewhere,
     /// The application asked for it.
     Asked,

@@ -18,7 +18,7 @@ pub use peer::{
     CertificateQuery, Peer, PeerInfo, ProceedRequest, ReceivedRecord, RemoteTransfer, SyncSessionAnswer,
     SyncSessionRequest, Traffic, TransferSessionRequest,
 };
-pub use renewal::{OwnCounters, Renewal, Renewed};
+pub use renewal::{Adoption, OwnCounters, Renewal, Renewed};
 pub use storage::{
     ApplyFailure, Chunk, DequeueReport, DeserializeReport, Progress, REPORTED_MAX, ReceivedChunk, Rejection,
     SerializeReport, SetAside, Storage, StoredCertificate, Watch,

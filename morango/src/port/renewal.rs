@@ -20,6 +20,16 @@ pub struct OwnCounters {
     pub told: i64,
 }
 
+/// What became of an instance that was to be the current one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Adoption {
+    /// It is the current one.
+    Adopted,
+    /// The database knows more of it than it would count on from: another database counts as the same instance, or this one did before
+    /// it was restored. Nothing has changed.
+    KnownBeyond,
+}
+
 /// An order to become another instance.
 pub struct Renewal<'a> {
     /// Which instance this is once the database has another id.

@@ -23,7 +23,7 @@ use crate::{Error, ErrorKind, Result};
 
 use super::forgetting::{Forgetting, Forgotten};
 use super::peer::CertificateQuery;
-use super::renewal::{OwnCounters, Renewal, Renewed};
+use super::renewal::{Adoption, OwnCounters, Renewal, Renewed};
 use super::transaction::{Isolation, TouchedRecord, Transaction};
 use super::waiting::{DeserializeOrder, WaitingCursor, WaitingKind, WaitingPage, WaitingRecords};
 
@@ -233,9 +233,13 @@ pub trait Storage: Send + Sync + 'static {
     ///   partitions where its records lie, too, so that they are passed on;
     /// - of this one it claims what was saved anew, wherever it claims anything of the other.
     ///
+    /// In the place of another, one that would count on from less than is known of it here is not adopted, since its next numbers stand
+    /// for something else already. What is known of it is what a record was saved at last, what a database max counter claims, and what
+    /// was noted as unclaimed. The current one stays, and whoever asked [renews](Self::renew_instance) the database's id.
+    ///
     /// # Errors
     /// The database fails.
-    fn adopt_instance(&self, instance: &Instance) -> Result<()>;
+    fn adopt_instance(&self, instance: &Instance) -> Result<Adoption>;
 
     /// How far the current instance has counted, and how far others may know it.
     ///

@@ -48,6 +48,6 @@ pub(crate) use hooks::closing;
 pub(crate) use info::SingleUserScope;
 pub(crate) use lease::{Lease, Takeover, gone, hold_of, is_at_work};
 pub(crate) use order::{BreakingOff, Order, Widening};
-pub(crate) use renewal::{CurrentInstance, renew, take_up_as_asked};
+pub(crate) use renewal::{CurrentInstance, known_elsewhere, renew, take_up_as_asked};
 pub(crate) use upkeep::{Upkeep, clean_up, look_after};
 pub(crate) use workers::Workers;

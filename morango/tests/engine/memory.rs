@@ -14,10 +14,10 @@ use morango::id::{CertificateId, DatabaseId, InstanceId, NonceId, SyncId, SyncSe
 use morango::identity::{Certificate, Instance, Nonce, PrivateKey};
 use morango::model::{ModelDefinition, Registry};
 use morango::port::{
-    CertificateQuery, Chunk, DequeueReport, DeserializeOrder, DeserializeReport, Forgetting, Forgotten, Isolation,
-    OwnCounters, Progress, ReceivedChunk, Rejection, Renewal, Renewed, SerializeReport, SessionMemory, Storage,
-    StoredCertificate, TouchedRecord, Transaction, Unsent, WaitingCursor, WaitingKind, WaitingPage, WaitingRecords,
-    Watch,
+    Adoption, CertificateQuery, Chunk, DequeueReport, DeserializeOrder, DeserializeReport, Forgetting, Forgotten,
+    Isolation, OwnCounters, Progress, ReceivedChunk, Rejection, Renewal, Renewed, SerializeReport, SessionMemory,
+    Storage, StoredCertificate, TouchedRecord, Transaction, Unsent, WaitingCursor, WaitingKind, WaitingPage,
+    WaitingRecords, Watch,
 };
 use morango::record::{Relation, StoreRecord, give_way, merge, merge_row, put_before, record_id, relation};
 use morango::scope::{Filter, Reach};
@@ -35,6 +35,8 @@ struct State {
     counter: i64,
     /// Up to which counter others may know the instance.
     told: i64,
+    /// The two of each instance that it was before.
+    left: BTreeMap<InstanceId, (i64, i64)>,
     renewed_at: Vec<DateTime<Utc>>,
     certificates: Vec<Certificate>,
     keys: BTreeMap<CertificateId, PrivateKey>,
@@ -164,6 +166,49 @@ impl Memory {
 }
 
 impl State {
+    /// Whether the store knows more of an instance than it would count on from.
+    fn is_known_beyond(&self, instance: InstanceId) -> bool {
+        let (counted, _) = self.left.get(&instance).copied().unwrap_or((0, 0));
+        let saved = self.store.values().map(|record| record.last_saved);
+        let claimed = self.counters.iter().chain(self.unclaimed.iter()).map(|(_, claim)| claim);
+        saved.chain(claimed).any(|known| known.instance == instance && known.counter > counted)
+    }
+
+    /// Becomes an instance, and saves anew what the one before told nobody of. Says how many records that were.
+    fn become_instance(&mut self, instance: InstanceId) -> u64 {
+        let Some(former) = self.instance.replace(instance).filter(|former| *former != instance) else { return 0 };
+        let (counted, told) = (self.counter, self.told);
+        self.left.insert(former, (counted, told));
+        (self.counter, self.told) = self.left.remove(&instance).unwrap_or((0, 0));
+        if counted == told {
+            return 0;
+        }
+        let stamp = self.raise_counter();
+        let mut restamped = 0;
+        for record in self.store.values_mut() {
+            let saved = record.last_saved;
+            if saved.instance == former && saved.counter > told {
+                record.last_saved = stamp;
+                record.counters.lower(Stamp::new(former, told));
+                record.counters.raise(stamp);
+                restamped += 1;
+            }
+        }
+        let mut claims = DatabaseMaxCounters::new();
+        for (partition, claim) in self.counters.iter() {
+            let is_former = claim.instance == former;
+            let up_to = if is_former { told.min(claim.counter) } else { claim.counter };
+            if up_to > 0 {
+                claims.raise(partition, Stamp::new(claim.instance, up_to));
+            }
+            if is_former {
+                claims.raise(partition, stamp);
+            }
+        }
+        self.counters = claims;
+        restamped
+    }
+
     fn raise_counter(&mut self) -> Stamp {
         self.counter += 1;
         Stamp::new(self.instance.expect("an instance was adopted"), self.counter)
@@ -228,9 +273,13 @@ impl Storage for Memory {
         "memory"
     }
 
-    fn adopt_instance(&self, instance: &Instance) -> Result<()> {
-        self.state().instance = Some(instance.id);
-        Ok(())
+    fn adopt_instance(&self, instance: &Instance) -> Result<Adoption> {
+        let mut state = self.state();
+        if state.instance.is_some_and(|current| current != instance.id) && state.is_known_beyond(instance.id) {
+            return Ok(Adoption::KnownBeyond);
+        }
+        state.become_instance(instance.id);
+        Ok(Adoption::Adopted)
     }
 
     fn own_counters(&self) -> Result<OwnCounters> {
@@ -246,7 +295,7 @@ impl Storage for Memory {
     }
 
     fn renew_instance(&self, renewal: &Renewal<'_>) -> Result<Option<Renewed>> {
-        let (former, mut state) = (self.own_counters()?, self.state());
+        let mut state = self.state();
         let lately =
             |at: &&DateTime<Utc>| renewal.unless_since.is_some_and(|since| **at > since && **at <= renewal.now);
         if state.renewed_at.iter().filter(lately).count() >= limits::RENEWALS_MAX {
@@ -254,35 +303,11 @@ impl Storage for Memory {
         }
         let database = DatabaseId::random();
         let current = (renewal.successor)(database).id;
-        (state.database, state.instance) = (Some(database), Some(current));
-        (state.counter, state.told) = (0, 0);
+        let former = state.instance.expect("an instance was adopted");
+        let restamped = state.become_instance(current);
+        state.database = Some(database);
         state.renewed_at.push(renewal.now);
-        let stamp = state.raise_counter();
-        let mut restamped = 0;
-        for record in state.store.values_mut() {
-            let saved = record.last_saved;
-            if saved.instance == former.instance && saved.counter > former.told {
-                record.last_saved = stamp;
-                record.counters.lower(Stamp::new(former.instance, former.told));
-                record.counters.raise(stamp);
-                restamped += 1;
-            }
-        }
-        let mut claims = DatabaseMaxCounters::new();
-        for (partition, counters) in state.counters.partitions() {
-            for (instance, counter) in counters {
-                let is_former = *instance == former.instance;
-                let counter = if is_former { former.told.min(*counter) } else { *counter };
-                if counter > 0 {
-                    claims.raise(partition, Stamp::new(*instance, counter));
-                }
-                if is_former {
-                    claims.raise(partition, stamp);
-                }
-            }
-        }
-        state.counters = claims;
-        Ok(Some(Renewed { former: former.instance, current, restamped }))
+        Ok(Some(Renewed { former, current, restamped }))
     }
 
     fn save_certificates(&self, new: &[Certificate], key: Option<(&CertificateId, &PrivateKey)>) -> Result<()> {

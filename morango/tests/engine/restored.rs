@@ -84,6 +84,56 @@ fn a_peer_that_lies_about_us_makes_a_few_instances_an_hour_and_does_no_harm() {
     assert_eq!(pair.sync(SyncOptions::both_ways()).expect("a good sync").records_transferred(), 0);
 }
 
+/// Undocked and docked, with a network card, the phone is two instances. A backup of the time before its last undocked edits is put in
+/// place while it is docked, so that nobody looks at what comes of the undocked one.
+#[test]
+fn whoever_is_put_back_as_another_instance_is_found_out_before_it_is_the_first_again() {
+    let renewals = Arc::new(Mutex::new(Vec::new()));
+    let phone = |pair: &Pair, node_id: &str| {
+        let facts = SystemFacts { node_id: node_id.to_owned(), ..SystemFacts::default() };
+        let seen = Arc::clone(&renewals);
+        let watch = move |event: &Event| {
+            if let Event::InstanceRenewed { former, current, cause } = event {
+                seen.lock().expect("nobody panics with it").push((*former, *current, *cause));
+            }
+        };
+        builder(&pair.phone).system_facts(facts).on_event(watch).build().expect("an engine")
+    };
+    let mut pair = Pair::new();
+    let sync = |pair: &Pair| pair.sync(SyncOptions::both_ways()).expect("a good sync");
+    let mut history = History::new();
+    pair.engine = phone(&pair, "");
+    let undocked = pair.engine.instance().id;
+    let edited = pair.phone.save(&pair.notes(), "edited twice", "milk");
+    sync(&pair);
+    let backup = pair.phone.copied();
+    pair.phone.save(&pair.notes(), "edited twice", "bread");
+    sync(&pair);
+    check(&mut history, &[pair.phone.clone(), pair.laptop.clone()], "before");
+
+    pair.phone.put_back(&backup);
+    pair.engine = phone(&pair, "a card");
+    let docked = pair.engine.instance().id;
+    sync(&pair);
+    assert_eq!(pair.phone.rows()[&edited], "bread", "it comes back from the laptop");
+    assert!(renewals.lock().expect("a list").is_empty(), "the docked one is no other");
+    pair.engine = phone(&pair, "");
+
+    let current = pair.engine.instance().id;
+    assert!(![undocked, docked].contains(&current), "its numbers stand for something else already");
+    assert_eq!(pair.phone.own_counters().expect("it has one").instance, current);
+    assert_eq!(*renewals.lock().expect("a list"), [(Some(docked), current, RenewalCause::KnownElsewhere)]);
+    pair.phone.save(&pair.notes(), "edited twice", "cheese");
+    pair.phone.save(&pair.notes(), "new", "eggs");
+    sync(&pair);
+    check(&mut history, &[pair.phone.clone(), pair.laptop.clone()], "after");
+    assert_eq!(pair.laptop.rows(), pair.phone.rows());
+    assert_eq!(pair.laptop.rows()[&edited], "cheese");
+    pair.engine = phone(&pair, "");
+    assert_eq!(pair.engine.instance().id, current, "it goes on as what it is");
+    assert_eq!(renewals.lock().expect("a list").len(), 1);
+}
+
 /// Every content that ever stood under a stamp.
 type History = BTreeMap<(SyncId, Stamp), String>;
 
