@@ -38,7 +38,7 @@ struct Input<'a> {
     counters: Vec<FewStamps>,
     filter: Vec<Path>,
     rule: Option<bool>,
-    own: FewStamps,
+    told: FewStamps,
 }
 
 const PROFILE: &str = "school";
@@ -65,7 +65,7 @@ fuzz_target!(|input: Input<'_>| {
             expected.counters.raise(expected.last_saved);
             assert_eq!(checked.record(), &expected);
             is_kept_as_it_is(&checked);
-            is_believed_up_to_our_own_count(checked, input.own.0);
+            is_believed_up_to_what_we_told(checked, input.told.0);
         }
         Err(refused) => {
             assert!(!holds, "{}: {input:?}", refused.error);
@@ -129,18 +129,18 @@ fn is_kept_as_it_is(checked: &BufferRecord) {
     assert_eq!((part.inserted, part.records.as_slice()), (3, std::slice::from_ref(checked.record())));
 }
 
-/// Nothing is believed that this instance is yet to save.
-fn is_believed_up_to_our_own_count(checked: BufferRecord, own: Stamp) {
+/// Nothing is believed that this instance told nobody of.
+fn is_believed_up_to_what_we_told(checked: BufferRecord, told: Stamp) {
     let record = checked.record().clone();
-    let says_more = record.counters.iter().any(|stamp| stamp.instance == own.instance && stamp.counter > own.counter);
-    assert_eq!(checked.exceeds(own), says_more);
-    let is_own_future = record.last_saved.instance == own.instance && record.last_saved.counter > own.counter;
-    match checked.believed_by(own) {
+    let says_more = record.counters.iter().any(|stamp| stamp.instance == told.instance && stamp.counter > told.counter);
+    assert_eq!(checked.exceeds(told), says_more);
+    let is_own_future = record.last_saved.instance == told.instance && record.last_saved.counter > told.counter;
+    match checked.believed_by(told) {
         Ok(believed) => {
-            assert!(!is_own_future && !believed.exceeds(own));
+            assert!(!is_own_future && !believed.exceeds(told));
             let lowered = record.counters.iter().map(|stamp| {
-                let is_own = stamp.instance == own.instance;
-                Stamp::new(stamp.instance, if is_own { stamp.counter.min(own.counter) } else { stamp.counter })
+                let is_own = stamp.instance == told.instance;
+                Stamp::new(stamp.instance, if is_own { stamp.counter.min(told.counter) } else { stamp.counter })
             });
             let counters = RecordMaxCounters::from_stamps(lowered).expect("they were good");
             assert_eq!(believed.into_record(), StoreRecord { counters, ..record });

@@ -21,9 +21,9 @@ use crate::error::Fault;
 use crate::incoming::{encode, encoded_length};
 use crate::queue::delete_queue;
 use crate::received::insert_all_new;
+use crate::renewal::own;
 use crate::statement::{Statement, sql};
 use crate::storage::DieselStorage;
-use crate::transaction::current_stamp;
 use crate::transactions::Transactions;
 use crate::value::Value;
 
@@ -35,7 +35,7 @@ pub(crate) fn buffer_chunk(storage: &DieselStorage, chunk: &ReceivedChunk<'_>) -
     let operation = begin(chunk)?;
     storage.write(&operation, |connection| {
         place(connection, chunk.session)?;
-        let (believed, unbelieved) = believed(chunk.records, current_stamp(connection)?);
+        let (believed, unbelieved) = believed(chunk.records, own(connection)?.told_stamp());
         for (number, part) in (0_u32..).zip(parts_of(&believed)) {
             let digest = part_digest(chunk.digest, number);
             if records_here(connection, chunk.session, &digest)?.is_some() {
@@ -80,7 +80,7 @@ fn begin(chunk: &ReceivedChunk<'_>) -> morango::Result<String> {
 
 fn keep(connection: &mut Connection<'_>, chunk: &ReceivedChunk<'_>) -> Result<u64, Fault> {
     let place = place(connection, chunk.session)?;
-    let (believed, unbelieved) = believed(chunk.records, current_stamp(connection)?);
+    let (believed, unbelieved) = believed(chunk.records, own(connection)?.told_stamp());
     let mut is_counted = false;
     for (number, part) in (0_u32..).zip(parts_of(&believed)) {
         match keep_part(connection, chunk.session, &place, &part_digest(chunk.digest, number), part)? {
@@ -106,15 +106,16 @@ fn count(connection: &mut Connection<'_>, chunk: &ReceivedChunk<'_>, unbelieved:
     }
 }
 
-/// The records as this instance believes them at its count, and what it refuses of them. Next to always that is all of them, as they are.
-fn believed(records: &[BufferRecord], own: Stamp) -> (Cow<'_, [BufferRecord]>, Vec<Rejection>) {
+/// The records as this instance believes them, after what it told, and what it refuses of them. Next to always that is all of them, as
+/// they are.
+fn believed(records: &[BufferRecord], told: Stamp) -> (Cow<'_, [BufferRecord]>, Vec<Rejection>) {
     let mut refused = Vec::new();
-    if !records.iter().any(|received| received.exceeds(own)) {
+    if !records.iter().any(|received| received.exceeds(told)) {
         return (Cow::Borrowed(records), refused);
     }
     let mut taken = Vec::with_capacity(records.len());
     for received in records {
-        match received.clone().believed_by(own) {
+        match received.clone().believed_by(told) {
             Ok(believed) => taken.push(believed),
             Err(error) => refused.push(Rejection {
                 claimed_id: received.record().id.to_string(),

@@ -40,11 +40,11 @@ impl State {
             return Err(Error::new(ErrorKind::LimitExceeded, format!("{operation}: too many bytes have come")));
         }
         self.received_bytes.insert(*chunk.session, received);
-        let own = self.data.current_stamp()?;
+        let told = self.data.own_counters()?.told_stamp();
         let mut incoming = Incoming { digest: *chunk.digest, inserted: 0, others: Vec::new() };
         let mut refused = chunk.rejections.to_vec();
         for received in chunk.records {
-            match received.clone().believed_by(own) {
+            match received.clone().believed_by(told) {
                 Ok(believed) => incoming.others.push(believed.into_record()),
                 Err(error) => refused.push(Rejection {
                     claimed_id: received.record().id.to_string(),

@@ -125,6 +125,7 @@ fn a_row_that_was_changed_while_its_record_waited_is_merged_with_it() {
     let mut device = Device::new("laptop");
     let id = device.reading(1, &json!([]), "same");
     device.serialize();
+    device.storage.note_told().expect("it is told");
     let mut newer = foreign_reading(8, "[\"theirs\"]", "same");
     newer.counters.raise(device.record(id).last_saved);
     assert_eq!(device.dequeue(vec![newer]).fast_forwarded, 1);

@@ -8,7 +8,7 @@ use morango::record::{BufferRecord, StoreRecord};
 use morango::scope::{Filter, Reach};
 use morango::session::TransferSession;
 
-use super::library::{Device, changed, everything, foreign, foreign_shelf, go_on, stamp, time};
+use super::library::{Device, Shelf, changed, everything, foreign, foreign_shelf, go_on, stamp, time};
 use super::notebook::instance;
 
 fn note(text: &str, stamps: &[Stamp]) -> StoreRecord {
@@ -107,6 +107,41 @@ fn what_was_deleted_here_without_a_right_comes_back_whichever_instance_this_was_
         let record = device.records().remove(0);
         assert_eq!((record.deleted, record.serialized.as_str()), (false, "another"), "is another: {is_another}");
     }
+}
+
+/// As after a restore that nobody noticed, where this database saved other things before under numbers that it comes to again.
+#[test]
+fn what_was_told_to_nobody_is_known_to_no_record_from_elsewhere() {
+    let mut device = Device::new("laptop");
+    let shelf = device.shelf("attic", None);
+    device.serialize();
+    device.storage.note_told().expect("it is told");
+    let told = device.record(shelf);
+    device.change(shelf, |shelf: &mut Shelf| shelf.name = "cellar".to_owned());
+    device.serialize();
+    let ours = device.record(shelf);
+    assert_eq!(ours.last_saved, Stamp::new(device.instance, 2));
+    let theirs = |counter, name: &str| {
+        let mut record = changed(&told, counter, |record| record.serialized = record.serialized.replace("attic", name));
+        record.counters.raise(Stamp::new(device.instance, counter));
+        record
+    };
+
+    let report = device.dequeue(vec![theirs(2, "loft")]);
+
+    assert_eq!((report.conflicts, report.fast_forwarded), (1, 0), "they know another second change than ours");
+    let merged = device.record(shelf);
+    assert_eq!(merged.serialized, ours.serialized);
+    assert!(merged.conflicting_serialized_data.contains("loft"), "{merged:?}");
+    assert_eq!(merged.last_saved, Stamp::new(device.instance, 3));
+    let session = device.receiving(&everything());
+    let in_our_name = StoreRecord { last_saved: merged.last_saved, ..theirs(3, "loft") };
+    device.take(&session, vec![in_our_name]);
+    assert_eq!(device.storage.rejections(&session.id, 10).expect("the rejections").len(), 1, "it is not ours");
+
+    device.storage.note_told().expect("it is told");
+    let report = device.dequeue(vec![theirs(3, "loft")]);
+    assert_eq!((report.conflicts, report.fast_forwarded), (0, 1), "what was told may be known");
 }
 
 #[test]

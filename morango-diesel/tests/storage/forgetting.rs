@@ -76,6 +76,7 @@ fn what_lies_elsewhere_stays_claimed_and_nothing_above_the_root_does() {
     let (mut device, ada, bob, _) = device();
     let cat = device.photo("cat");
     device.serialize();
+    device.storage.note_told().expect("it is told");
     let saved = device.record(cat.id);
     let above = StoreRecord { id: SyncId::hash_of("above"), source_id: "above".to_owned(), ..saved.clone() };
     device.dequeue(vec![StoreRecord { partition: ada.id.to_string()[..3].to_owned(), ..above }]);

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use morango::counter::{RecordMaxCounters, Stamp};
 use morango::id::{InstanceId, SyncId};
-use morango::port::DequeueReport;
+use morango::port::{DequeueReport, Storage as _};
 use morango::record::StoreRecord;
 
 use super::library::{Device, foreign};
@@ -70,7 +70,8 @@ fn whatever_comes_in_whatever_order_is_merged_as_the_plain_rule_says() {
     let mut plain = Plain::default();
     let mut totals = DequeueReport::default();
     for round in 0..150 {
-        // Of what this instance is yet to save nothing is believed, so nobody says so here.
+        // Of what this instance told nobody of, or is yet to save, nothing is believed, so nobody says so here.
+        device.storage.note_told().expect("it is told");
         let so_far = device.counter();
         let records: Vec<StoreRecord> = (0..=below(12))
             .map(|_| {

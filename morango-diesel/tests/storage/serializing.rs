@@ -3,7 +3,7 @@
 use morango::counter::{RecordMaxCounters, Stamp};
 use morango::id::{InstanceId, SyncId};
 use morango::model::Fields;
-use morango::port::{DeserializeReport, SerializeReport};
+use morango::port::{DeserializeReport, SerializeReport, Storage as _};
 use morango::record::StoreRecord;
 use morango::scope::Filter;
 
@@ -43,6 +43,7 @@ fn a_changed_row_keeps_what_a_newer_program_wrote_beside_it() {
     let mut device = Device::new();
     let ada = device.owner("Ada");
     device.serialize();
+    device.storage.note_told().expect("it is told");
     let theirs = saved_elsewhere(&device.record(ada.id), |record| {
         record.serialized = record.serialized.replacen('{', "{\"colour\":\"red\",", 1);
     });
@@ -80,6 +81,7 @@ fn what_stays_at_home_stays_when_a_change_comes() {
     let note = device.note(&ada, "milk");
     device.open(note.id, 7);
     device.serialize();
+    device.storage.note_told().expect("it is told");
     let theirs = saved_elsewhere(&device.record(note.id), |record| {
         record.serialized = record.serialized.replace("milk", "bread");
     });
@@ -163,6 +165,7 @@ fn what_had_arrived_and_is_not_yet_a_row_loses_against_a_change_made_here() {
     let mut device = Device::new();
     let cat = device.photo("cat");
     device.serialize();
+    device.storage.note_told().expect("it is told");
     device.dequeue(vec![saved_elsewhere(&device.record(cat.id), |record| {
         record.serialized = "{\"name\":\"theirs\"}".to_owned();
         record.conflicting_serialized_data = "older".to_owned();

@@ -80,6 +80,7 @@ fn an_instance_that_is_known_here_before_it_counted_at_all_is_not_adopted() {
     let mut device = Device::new();
     device.photo("cat");
     device.serialize();
+    device.storage.note_told().expect("it is told");
     let mut record = device.records().remove(0);
     record.last_saved = Stamp::new(instance("with a card").id, 1);
     record.counters.raise(record.last_saved);

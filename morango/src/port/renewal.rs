@@ -5,6 +5,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::counter::Stamp;
 use crate::id::{DatabaseId, InstanceId};
 use crate::identity::Instance;
 
@@ -18,6 +19,13 @@ pub struct OwnCounters {
     /// Up to which counter others may have heard of it from this database. Whoever knows of more knows another database that
     /// counts as the same instance.
     pub told: i64,
+}
+
+impl OwnCounters {
+    /// The last that others may have heard of the current instance.
+    pub fn told_stamp(&self) -> Stamp {
+        Stamp::new(self.instance, self.told)
+    }
 }
 
 /// What became of an instance that was to be the current one.

@@ -448,8 +448,8 @@ pub trait Storage: Send + Sync + 'static {
     /// one transaction that is on the disk when this returns; never beyond the session's total, where that is known. A chunk that is here already (by its digest)
     /// changes nothing; one that was only put aside is not counted again. Returns how many were transferred so far.
     ///
-    /// What a record says of this instance beyond its counter is not believed ([`BufferRecord::believed_by`]); one that this instance
-    /// would have saved there is refused.
+    /// What a record says of this instance beyond what it [told](OwnCounters::told) is not believed ([`BufferRecord::believed_by`]); one
+    /// that this instance would have saved there is refused.
     ///
     /// A record of which the store has nothing may go into it at once; [`dequeue`](Self::dequeue) counts it all the same. No
     /// counter moves before that.

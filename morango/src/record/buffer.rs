@@ -82,22 +82,23 @@ impl BufferRecord {
         Ok(record.last_saved.checked()?)
     }
 
-    /// Whether the record says more of an instance than that one has counted.
-    pub fn exceeds(&self, own: Stamp) -> bool {
-        self.record.counters.get(&own.instance).is_some_and(|counter| counter > own.counter)
+    /// Whether the record says more of an instance than that one told anybody of.
+    pub fn exceeds(&self, told: Stamp) -> bool {
+        self.record.counters.get(&told.instance).is_some_and(|counter| counter > told.counter)
     }
 
-    /// The record as it is believed by the instance that has counted so far: its history holds what that one saved, and nothing that
-    /// is yet to be saved. Otherwise every change that is made to it here would count as known wherever the record goes.
+    /// The record as it is believed by the instance that has told of itself so far: its history holds what others can know of that one,
+    /// and nothing that was told to nobody or is yet to be saved. Otherwise the record would take the place of changes that it does not
+    /// hold, and every change that is made to it here would count as known wherever it goes.
     ///
     /// # Errors
-    /// [`RecordError::OwnFuture`] where the record itself was saved in that future.
-    pub fn believed_by(mut self, own: Stamp) -> Result<Self, RecordError> {
+    /// [`RecordError::OwnFuture`] where the record itself was saved beyond that.
+    pub fn believed_by(mut self, told: Stamp) -> Result<Self, RecordError> {
         let last_saved = self.record.last_saved;
-        if last_saved.instance == own.instance && last_saved.counter > own.counter {
+        if last_saved.instance == told.instance && last_saved.counter > told.counter {
             return Err(RecordError::OwnFuture { counter: last_saved.counter });
         }
-        self.record.counters.lower(own);
+        self.record.counters.lower(told);
         Ok(self)
     }
 
@@ -296,21 +297,21 @@ mod tests {
     }
 
     #[test]
-    fn nobody_knows_what_this_instance_is_yet_to_save() {
+    fn nobody_knows_what_this_instance_told_nobody_of() {
         let (us, them) = (InstanceId::hash_of("us"), InstanceId::hash_of("laptop"));
-        let own = Stamp::new(us, 7);
+        let told = Stamp::new(us, 7);
         let claiming = |counter| check(None, |record| record.counters.raise(Stamp::new(us, counter))).expect("genuine");
         for (claimed, believed) in [(6, 6), (7, 7), (8, 7), (limits::COUNTER_MAX, 7)] {
             let received = claiming(claimed);
-            assert_eq!(received.exceeds(own), claimed > 7, "{claimed}");
-            let record = received.believed_by(own).expect("somebody else saved it").into_record();
+            assert_eq!(received.exceeds(told), claimed > 7, "{claimed}");
+            let record = received.believed_by(told).expect("somebody else saved it").into_record();
             assert_eq!((record.counters.get(&us), record.counters.get(&them)), (Some(believed), Some(3)), "{claimed}");
         }
         let nothing_yet = claiming(5).believed_by(Stamp::new(us, 0)).expect("somebody else saved it");
         assert_eq!(nothing_yet.record().counters.get(&us), None);
         let saved = |counter| check(None, |record| record.last_saved = Stamp::new(us, counter)).expect("genuine");
-        assert_eq!(saved(8).believed_by(own), Err(RecordError::OwnFuture { counter: 8 }));
-        assert_eq!(saved(7).believed_by(own), Ok(saved(7)));
+        assert_eq!(saved(8).believed_by(told), Err(RecordError::OwnFuture { counter: 8 }));
+        assert_eq!(saved(7).believed_by(told), Ok(saved(7)));
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub enum RecordError {
     CounterElsewhere,
     /// A counter is out of range, or there are too many.
     Counter(CounterError),
-    /// The record says that this instance saved it at a count to which it has not come.
+    /// The record says that this instance saved it at a count of which it told nobody.
     OwnFuture {
         /// The record's counter.
         counter: i64,
@@ -80,7 +80,7 @@ impl fmt::Display for RecordError {
             Self::OwnFuture { counter } => {
                 write!(
                     formatter,
-                    "take a record that this instance saved at its count {counter}: it has not come to that"
+                    "take a record that this instance saved at its count {counter}: it told nobody of that"
                 )
             }
         }
