@@ -41,10 +41,10 @@ impl Holding<'_> {
             WaitingKind::InvalidField => {
                 kind == Some(Kind::Log) && version == Version::New && !fields.contains_key("extra")
             }
-            WaitingKind::MissingForeignKey => self
-                .targets(&fields)
-                .any(|(place, id)| !self.rows.contains_key(&place) && !self.waiting.contains_key(&id)),
-            WaitingKind::ForeignKeyWaits => self.targets(&fields).any(|(_, id)| self.waiting.contains_key(&id)),
+            WaitingKind::MissingForeignKey => {
+                targets(&fields).any(|(place, id)| !self.rows.contains_key(&place) && !self.waiting.contains_key(&id))
+            }
+            WaitingKind::ForeignKeyWaits => targets(&fields).any(|(_, id)| self.waiting.contains_key(&id)),
             WaitingKind::Cycle => kind == Some(Kind::Classroom) && self.leads_into_a_circle(record.id),
             WaitingKind::Constraint => {
                 let name = fields.get("username");
@@ -58,13 +58,6 @@ impl Holding<'_> {
         }
     }
 
-    fn targets<'a>(&'a self, fields: &'a Map<String, Value>) -> impl Iterator<Item = ((Kind, SyncId), SyncId)> + 'a {
-        FOREIGN_KEYS.iter().filter_map(|(name, kind)| {
-            let id = fields.get(*name)?.as_str()?.parse().ok()?;
-            Some(((*kind, id), id))
-        })
-    }
-
     fn leads_into_a_circle(&self, first: SyncId) -> bool {
         let mut id = first;
         for _ in 0..=self.records.len() {
@@ -75,6 +68,14 @@ impl Holding<'_> {
         }
         true
     }
+}
+
+/// What a row or a record points at.
+fn targets(fields: &Map<String, Value>) -> impl Iterator<Item = ((Kind, SyncId), SyncId)> {
+    FOREIGN_KEYS.iter().filter_map(|(name, kind)| {
+        let id = fields.get(*name)?.as_str()?.parse().ok()?;
+        Some(((*kind, id), id))
+    })
 }
 
 /// The fields of a row or a record; none of what is no JSON object.
