@@ -41,6 +41,8 @@ pub(crate) enum What {
 pub(crate) struct History {
     pub(crate) kind: Option<Kind>,
     pub(crate) events: Vec<EventId>,
+    /// Whether a row of it was ever made by the old version of the application, without the fields that that one does not know.
+    pub(crate) lacks_fields: bool,
     /// What its rows ever pointed at.
     pub(crate) refers_to: BTreeSet<SyncId>,
 }

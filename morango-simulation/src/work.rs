@@ -9,6 +9,7 @@ use crate::dice::Dice;
 use crate::ledger::{Event, Ledger, What, text_of};
 use crate::papers::Reach;
 use crate::plan::{Deed, Edit, Kind};
+use crate::school::Version;
 
 /// Who works at a desk.
 #[derive(Debug, Clone)]
@@ -167,6 +168,9 @@ fn save(worker: &Worker, desk: &mut Desk, ledger: &mut Ledger, edit: &Edit) -> R
     let event =
         Event { node: worker.node, what: What::Saved, knew, is_lost: false, is_beyond: false, is_taken_back: false };
     ledger.note((edit.kind, id), event, references(&fields));
+    if desk.version == Version::Old && matches!(outcome, Outcome::Created | Outcome::PutBack) {
+        ledger.histories.entry(id).or_default().lacks_fields = true;
+    }
     Ok(outcome)
 }
 

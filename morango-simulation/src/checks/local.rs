@@ -11,6 +11,7 @@ use morango::record::StoreRecord;
 use morango::scope::Filter;
 use morango_examples::school::PROFILE;
 
+use super::waiting::fields_of;
 use crate::ledger::{Brief, Ledger, Seen, What};
 use crate::papers::Reach;
 use crate::world::World;
@@ -112,6 +113,7 @@ fn check_change(
     if record.hard_deleted || ledger.was_wiped(record.id) || !may_write {
         return Ok(());
     }
+    check_fields(ledger, before, now)?;
     let known = ledger.known_by(now.texts.iter().copied());
     match before.texts.iter().find(|event| !known.contains(event)) {
         Some(event) => Err(format!(
@@ -120,6 +122,18 @@ fn check_change(
             Brief(record)
         )),
         None => Ok(()),
+    }
+}
+
+/// What an older version of an application does not know of a record stays what it is.
+fn check_fields(ledger: &Ledger, before: &Seen, now: &Seen) -> Result<(), String> {
+    let (was, is) = (fields_of(&before.record.serialized), fields_of(&now.record.serialized));
+    let lacks_fields = ledger.histories.get(&now.record.id).is_none_or(|history| history.lacks_fields);
+    match was.keys().find(|name| !is.contains_key(*name)) {
+        Some(name) if !lacks_fields => {
+            Err(format!("the field {name} is gone: {} is {} now", before.record.serialized, Brief(&now.record)))
+        }
+        _ => Ok(()),
     }
 }
 
