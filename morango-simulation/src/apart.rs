@@ -2,14 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
-use morango::engine::Engine;
+use morango::engine::{Engine, SyncOptions};
 use morango::id::SyncId;
+use morango::port::NoAccounts;
 use morango::record::{Conflict, Resolution};
 use morango::scope::Filter;
+use morango::transfer::LocalPeer;
 use morango_examples::school::PROFILE;
 
 use crate::ledger::{Event, History, Seen, What, events_in};
+use crate::node::Claim;
+use crate::papers::Reach;
 use crate::plan::Restoring;
 use crate::world::{HOME, World};
 
@@ -30,8 +35,8 @@ impl World {
     /// The application decides the first conflict that it may decide.
     pub(crate) fn resolve(&mut self, node: usize, choice: u8) -> Result<String, String> {
         let writable = match &self.nodes[node].character.reach {
-            crate::papers::Reach::School => self.nodes[node].scope.clone(),
-            crate::papers::Reach::Learner(id) => {
+            Reach::School => self.nodes[node].scope.clone(),
+            Reach::Learner(id) => {
                 Filter::new([format!("{}:user-rw:{id}", self.nodes[node].worker.dataset)]).expect("a prefix")
             }
         };
@@ -73,6 +78,10 @@ impl World {
 
     /// A backup is put back in the place of a device's database. What was on this device alone is lost, and nobody can be blamed.
     pub(crate) fn restore(&mut self, node: usize, manner: Restoring) -> Result<String, String> {
+        // What is under way still would come from the future of a device of which nobody knows yet that it was put back.
+        if manner == Restoring::Unnoticed {
+            self.deliver_all()?;
+        }
         // What the learners' devices have of it could not come back to it, since they may not write it.
         if node == HOME || !self.nodes[node].restore(manner) {
             return Ok("no backup".to_owned());
@@ -80,6 +89,7 @@ impl World {
         self.report.add(match manner {
             Restoring::AsNewFile => "a backup put back, noticed",
             Restoring::Told => "a backup put back, told",
+            Restoring::Unnoticed => "a backup put back, unnoticed",
         });
         let rows = self.rows_of(node);
         let records = self.records(node);
@@ -104,7 +114,40 @@ impl World {
         ledger.last[node] = last;
         drop(ledger);
         self.give_up(node);
+        if manner == Restoring::Unnoticed {
+            self.find_out(node)?;
+        }
         self.look_at(node)
+    }
+
+    /// A device of which nobody knows that it was put back meets those who know more of it than it does itself, until it has become another
+    /// instance. Where none of them can tell, the application does: the engine promises nothing to a device that first meets others.
+    fn find_out(&mut self, node: usize) -> Result<(), String> {
+        let own = self.nodes[node].storage.own_counters().map_err(|error| error.report())?;
+        let reach = self.nodes[node].character.reach.clone();
+        for other in (0..self.nodes.len()).filter(|other| *other != node) {
+            let theirs = &self.nodes[other].character.reach;
+            let is_in_store =
+                |seen: &Seen| seen.record.counters.get(&own.instance).is_some_and(|known| known > own.told);
+            let is_claimed = |claim: &Claim| claim.instance == own.instance && claim.counter > own.told;
+            let knows = self.ledger().seen[other].values().any(is_in_store)
+                || self.nodes[other].claims().iter().any(is_claimed);
+            if !knows || !matches!(*theirs, Reach::School) && *theirs != reach {
+                continue;
+            }
+            self.time.pass(Duration::from_secs(60 * 60));
+            let peer = LocalPeer::new(self.nodes[other].engine.responder(NoAccounts));
+            let here = &self.nodes[node];
+            let met = here.engine.sync(&peer, here.certificate, SyncOptions::both_ways());
+            let report = met.map_err(|error| format!("node {node}, put back, cannot sync: {}", error.report()))?;
+            self.look_at(other)?;
+            if report.renewed().is_some() {
+                self.report.add("a backup put back, found out by a peer");
+                return Ok(());
+            }
+            return Err(format!("node {other} knows more of node {node} than it told, and it was not found out"));
+        }
+        self.nodes[node].engine.renew_database_id().map(drop).map_err(|error| error.report())
     }
 
     /// A device is replaced by one that begins with a copy of another's database.

@@ -8,7 +8,7 @@ use morango::id::SyncSessionId;
 use morango::session::{Capabilities, Capability, Stage};
 use morango::{Error, ErrorKind};
 
-use crate::faults::Struck;
+use crate::faults::{Strike, Struck};
 use crate::line::{Course, Ended, Line, Meanwhile};
 use crate::papers::Reach;
 use crate::plan::{Blow, Edit, End, Mishap, Sync, Ways};
@@ -21,7 +21,12 @@ impl World {
         let Some(sync) = &self.with_whom_it_can(sync) else { return Ok("nobody to meet".to_owned()) };
         let (client, server) = (&self.nodes[sync.client], &self.nodes[sync.server]);
         let edits = Arc::new(Mutex::new(Vec::new()));
-        let blows = |end| sync.storage.iter().filter(move |(at, ..)| *at == end).map(|(_, call, blow)| (*call, *blow));
+        let blows = |end| {
+            let of_any = sync.storage.iter().map(|(at, call, blow)| (*at, None, *call, *blow));
+            let of_verbs = sync.verbs.iter().map(|(at, verb, call, blow)| (*at, Some(verb.clone()), *call, *blow));
+            let all = of_any.chain(of_verbs).filter(|(at, ..)| *at == end);
+            all.map(|(_, verb, call, blow)| Strike { verb, call, blow }).collect()
+        };
         let course = Course {
             responder: server.responder.clone(),
             client: Arc::clone(&client.power),
@@ -34,8 +39,8 @@ impl World {
         };
         let left_open = if sync.resumes { self.left_open(sync) } else { None };
         let line = Line::new(course);
-        client.power.arm(blows(End::Client).collect());
-        server.power.arm(blows(End::Server).collect());
+        client.power.arm(blows(End::Client));
+        server.power.arm(blows(End::Server));
         client.power.turnstile.set_client(true);
         let outcome = client.engine.sync(&line, client.certificate, options(sync));
         client.power.turnstile.set_client(false);
@@ -54,7 +59,7 @@ impl World {
             if let Some(wrong) = fault_of_ours(error) {
                 return Err(format!("a sync fails by a fault of ours: {wrong}"));
             }
-            if sync.line.is_empty() && sync.storage.is_empty() {
+            if !sync.is_disturbed() {
                 return Err(format!("a sync fails that nothing disturbed: {}", error.report()));
             }
         }

@@ -263,7 +263,7 @@ impl Node {
         self.backup = Some(backup);
         self.open(Open::new(&self.home, &self.character, &self.clock, self.has_card));
         let is_seen = manner == Restoring::AsNewFile && matches!(self.home, Home::File(_));
-        if !is_seen {
+        if !is_seen && manner != Restoring::Unnoticed {
             self.engine.renew_database_id().expect("it becomes another instance");
         }
         true

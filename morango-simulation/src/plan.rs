@@ -98,6 +98,8 @@ pub enum Restoring {
     AsNewFile,
     /// Over the same file, and the application says so.
     Told,
+    /// Over the same file, and nobody says so: whoever it meets first may know.
+    Unnoticed,
 }
 
 /// What an application does to a row.
@@ -166,6 +168,9 @@ pub struct Sync {
     pub line: Vec<(u16, Mishap)>,
     /// What happens to calls of the storages, by side and number.
     pub storage: Vec<(End, u16, Blow)>,
+    /// What happens to calls of one verb of the storages: by side, verb, and which of its calls it is.
+    #[serde(default)]
+    pub verbs: Vec<(End, String, u16, Blow)>,
     /// What applications do meanwhile: after which call, at which end.
     pub meanwhile: Vec<(u16, End, Edit)>,
 }
@@ -245,6 +250,24 @@ const OTHERS: usize = 30;
 /// How often the same two try again at once, of a thousand times in which something went wrong.
 const GOING_ON: usize = 500;
 
+/// The verbs of a storage that change something in a sync, and are each called a few times at most: of all calls they are the fewest.
+const VERBS: [&str; 14] = [
+    "create_transfer_session",
+    "serialize",
+    "fsic",
+    "note_told",
+    "queue",
+    "queued_chunk",
+    "note_unclaimed",
+    "buffer_chunk",
+    "receive_chunk",
+    "dequeue",
+    "deserialize",
+    "clean_up",
+    "note_handed_over",
+    "close_sync_session",
+];
+
 /// Steps between two rests.
 const STEPS_BETWEEN_RESTS: u32 = 250;
 
@@ -262,7 +285,7 @@ impl Plan {
                 None => Act::draw(&mut dice, nodes),
             };
             if let Act::Sync(sync) = &act
-                && !(sync.line.is_empty() && sync.storage.is_empty())
+                && sync.is_disturbed()
             {
                 broken_off = Some(sync.clone());
             }
@@ -287,7 +310,9 @@ impl Act {
             3..5 => Self::SetClock { node, seconds: dice.one(&[-86_400, -3_000, -70, 0, 0, 65, 4_000, 90_000]) },
             5..8 => Self::Restart { node, has_card: dice.happens(300) },
             8..10 => Self::BackUp { node },
-            10..12 => Self::Restore { node, manner: dice.one(&[Restoring::AsNewFile, Restoring::Told]) },
+            10..12 => {
+                Self::Restore { node, manner: dice.one(&[Restoring::AsNewFile, Restoring::Told, Restoring::Unnoticed]) }
+            }
             16..18 => Self::Copy { from: dice.below(nodes), to: node },
             12..14 => Self::Apart { node, is_serializing: dice.happens(500) },
             _ => Self::Resolve { node, choice: dice.small(4) },
@@ -341,6 +366,7 @@ impl Sync {
             is_old: dice.happens(60),
             line: Vec::new(),
             storage: Vec::new(),
+            verbs: Vec::new(),
             meanwhile: Vec::new(),
         };
         if dice.happens(350) {
@@ -351,6 +377,10 @@ impl Sync {
         if dice.happens(250) {
             let end = dice.one(&[End::Client, End::Server]);
             sync.storage.push((end, call(dice, 70), Blow::draw(dice)));
+        }
+        if dice.happens(250) {
+            let end = dice.one(&[End::Client, End::Server]);
+            sync.verbs.push((end, dice.one(&VERBS).to_owned(), call(dice, 3), Blow::draw(dice)));
         }
         if dice.happens(200) {
             for _ in 0..=dice.below(3) {
@@ -364,6 +394,11 @@ impl Sync {
 }
 
 impl Sync {
+    /// Whether something goes wrong with the line or a storage.
+    pub fn is_disturbed(&self) -> bool {
+        !(self.line.is_empty() && self.storage.is_empty() && self.verbs.is_empty())
+    }
+
     /// The same two try again what they tried before.
     fn in_place_of(self, before: &Self) -> Self {
         let Self { client, server, ways, .. } = *before;

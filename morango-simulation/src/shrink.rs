@@ -75,7 +75,7 @@ impl Shrinking {
     fn take_out_parts(&mut self) {
         let mut place = 0;
         while place < self.plan.steps.len() {
-            for part in 0..3 {
+            for part in 0..4 {
                 let mut number = 0;
                 while let Some(steps) = without_part(&self.plan.steps, place, part, number) {
                     if !self.try_with(steps) {
@@ -95,6 +95,7 @@ fn without_part(steps: &[Step], place: usize, part: usize, number: usize) -> Opt
     let is_taken = match part {
         0 => take(&mut sync.line, number),
         1 => take(&mut sync.storage, number),
+        2 => take(&mut sync.verbs, number),
         _ => take(&mut sync.meanwhile, number),
     };
     is_taken.then_some(steps)

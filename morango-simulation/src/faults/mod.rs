@@ -4,5 +4,5 @@ mod power;
 mod storage;
 mod turnstile;
 
-pub(crate) use power::{Power, Struck};
+pub(crate) use power::{Power, Strike, Struck};
 pub(crate) use storage::Faulty;

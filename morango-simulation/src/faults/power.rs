@@ -2,6 +2,7 @@
 //!
 //! Calls are counted within a sync. Which of a device's threads makes one never changes its number: see [`Turnstile`].
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -21,8 +22,17 @@ pub(crate) struct Power {
 #[derive(Debug, Default)]
 struct State {
     calls: u16,
-    blows: Vec<(u16, Blow)>,
+    calls_of_verbs: HashMap<&'static str, u16>,
+    strikes: Vec<Strike>,
     struck: Vec<Struck>,
+}
+
+/// Which call is to be hit, of all of them or of one verb alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Strike {
+    pub(crate) verb: Option<String>,
+    pub(crate) call: u16,
+    pub(crate) blow: Blow,
 }
 
 /// A call that was hit.
@@ -38,8 +48,8 @@ impl Power {
     }
 
     /// Counts calls from here on, and has some of them go wrong.
-    pub(crate) fn arm(&self, blows: Vec<(u16, Blow)>) {
-        *self.state() = State { calls: 0, blows, struck: Vec::new() };
+    pub(crate) fn arm(&self, strikes: Vec<Strike>) {
+        *self.state() = State { strikes, ..State::default() };
     }
 
     /// Nothing goes wrong any more. Tells what did.
@@ -68,7 +78,13 @@ impl Power {
         let mut state = self.state();
         let number = state.calls;
         state.calls = state.calls.saturating_add(1);
-        let blow = state.blows.iter().find(|(call, _)| *call == number).map(|(_, blow)| *blow);
+        let of_verb = state.calls_of_verbs.entry(verb).or_default();
+        let number_of_verb = std::mem::replace(of_verb, of_verb.saturating_add(1));
+        let is_hit = |strike: &&Strike| match &strike.verb {
+            None => strike.call == number,
+            Some(of) => of == verb && strike.call == number_of_verb,
+        };
+        let blow = state.strikes.iter().find(is_hit).map(|strike| strike.blow);
         state.struck.extend(blow.map(|blow| Struck { verb, blow }));
         Ok(blow)
     }
