@@ -3,6 +3,7 @@
 //!
 //! What is broken off by something that may pass stays open on both sides, with what is left to do; [`resume`] goes on.
 
+use std::cell::OnceCell;
 use std::time::Duration;
 
 use super::agreement::Agreement;
@@ -14,7 +15,7 @@ use super::report::SyncReport;
 use crate::hook::Event;
 use crate::id::{CertificateId, SyncSessionId};
 use crate::identity::Certificate;
-use crate::port::{Peer, PeerInfo, Traffic};
+use crate::port::{Peer, PeerInfo, Renewed, Traffic};
 use crate::scope::Filter;
 use crate::session::{
     Capabilities, Direction, Side, Stage, StageStatus, SyncPlan, SyncSession, SyncSessionQuery, TransferSession,
@@ -48,6 +49,36 @@ struct Task {
     begun: Option<TransferSession>,
 }
 
+/// What is done of a sync.
+#[derive(Default)]
+struct Done {
+    pull: Option<TransferReport>,
+    push: Option<TransferReport>,
+    /// Whether this database became another instance in a transfer that failed.
+    renewed: OnceCell<Renewed>,
+}
+
+impl Done {
+    fn add(&mut self, mut report: TransferReport) {
+        if report.renewed.is_none() {
+            report.renewed = self.renewed.take();
+        }
+        match report.direction {
+            Direction::Pull => self.pull = Some(report),
+            Direction::Push => self.push = Some(report),
+        }
+    }
+
+    /// What is left of these directions, which are gone one after another.
+    fn left_of(&self, directions: &'static [Direction]) -> &'static [Direction] {
+        let is_done = |direction: &&Direction| match direction {
+            Direction::Pull => self.pull.is_some(),
+            Direction::Push => self.push.is_some(),
+        };
+        &directions[directions.iter().take_while(is_done).count()..]
+    }
+}
+
 /// Does one sync from its beginning to its end.
 pub(super) fn sync(
     home: &Home,
@@ -57,7 +88,7 @@ pub(super) fn sync(
 ) -> Result<SyncReport> {
     let span = tracing::info_span!("sync", peer = peer.location(), %certificate);
     let _entered = span.enter();
-    let sync = Sync::begin(home, peer, options);
+    let sync = Sync::new(home, peer, options);
     options.guests.check_beside(&home.guests)?;
     let client = Client::load(home, certificate)?;
     if let Some(filter) = &options.filter {
@@ -77,15 +108,25 @@ pub(super) fn sync(
             outcome => return outcome,
         }
     }
-    let (opened, agreement) = sync.open(client, &capabilities, &info)?;
-    sync.work(&opened, tasks(options.directions, agreement, Vec::new()))
+    let instance = home.instance().id;
+    let mut done = Done::default();
+    match sync.begin(client, (&capabilities, &info), &mut done) {
+        // What was told in the name of the instance that this database was does not hold: the rest is done in a session of its own.
+        Err(error) if error.kind() == ErrorKind::SessionGone && home.instance().id != instance => {
+            tracing::info!(reason = %error.report(), "beginning afresh as another instance");
+            let options = SyncOptions { directions: done.left_of(options.directions), ..options.clone() };
+            let client = Client::load(home, certificate)?;
+            Sync { options: &options, ..sync }.begin(client, (&capabilities, &info), &mut done)
+        }
+        outcome => outcome,
+    }
 }
 
 /// Goes on with a sync that was broken off, or syncs again in a session that was kept open.
 pub(super) fn resume(home: &Home, peer: &dyn Peer, id: SyncSessionId, options: &SyncOptions) -> Result<SyncReport> {
     let span = tracing::info_span!("resume", peer = peer.location(), sync_session = %id);
     let _entered = span.enter();
-    let sync = Sync::begin(home, peer, options);
+    let sync = Sync::new(home, peer, options);
     options.guests.check_beside(&home.guests)?;
     options.cancel.check()?;
     home.take_up_instance()?;
@@ -135,8 +176,19 @@ fn tasks(directions: &[Direction], agreement: Agreement, mut begun: Vec<Transfer
 }
 
 impl<'a> Sync<'a> {
-    fn begin(home: &'a Home, peer: &'a dyn Peer, options: &'a SyncOptions) -> Self {
+    fn new(home: &'a Home, peer: &'a dyn Peer, options: &'a SyncOptions) -> Self {
         Self { home, peer, options, began: home.clock.elapsed(), traffic: peer.traffic() }
+    }
+
+    /// Opens a new session, and does all that is to be done in it.
+    fn begin(
+        &self,
+        client: Client,
+        (capabilities, info): (&Capabilities, &PeerInfo),
+        done: &mut Done,
+    ) -> Result<SyncReport> {
+        let (opened, agreement) = self.open(client, capabilities, info)?;
+        self.work(&opened, tasks(self.options.directions, agreement, Vec::new()), done)
     }
 
     /// Opens a new session: as the last time where that is remembered, and where the peer has forgotten it as if we had never met.
@@ -176,7 +228,9 @@ impl<'a> Sync<'a> {
         }
         let (lease, mut session) = Lease::take(self.home, id, Side::Client, self.options.takeover)?;
         match self.prepare(&mut session) {
-            Ok((client, server, tasks)) => self.work(&Opened { session, lease, client, server }, tasks),
+            Ok((client, server, tasks)) => {
+                self.work(&Opened { session, lease, client, server }, tasks, &mut Done::default())
+            }
             Err(error) => Err(self.end(&session, &lease, error)),
         }
     }
@@ -222,13 +276,12 @@ impl<'a> Sync<'a> {
     }
 
     /// Does the transfers, and ends the session as it is to be ended.
-    fn work(&self, opened: &Opened<'a>, tasks: Vec<Task>) -> Result<SyncReport> {
+    fn work(&self, opened: &Opened<'a>, tasks: Vec<Task>, done: &mut Done) -> Result<SyncReport> {
         let id = opened.session.id;
         self.tell(&Event::SessionOpened { sync_session: id, side: Side::Client });
-        let (pull, push) = match self.transfers(opened, tasks) {
-            Ok(reports) => reports,
-            Err(error) => return Err(self.end(&opened.session, &opened.lease, error)),
-        };
+        if let Err(error) = self.transfers(opened, tasks, done) {
+            return Err(self.end(&opened.session, &opened.lease, error));
+        }
         if self.options.ending == Ending::Close {
             // Here first: where that fails the peer still has the session, so that it can be taken up again.
             self.close_here(&opened.session, &opened.lease)
@@ -239,8 +292,8 @@ impl<'a> Sync<'a> {
             sync_session: id,
             peer: self.peer.location(),
             server_certificate: opened.server.id(),
-            pull,
-            push,
+            pull: done.pull.take(),
+            push: done.push.take(),
             traffic: self.peer.traffic() - self.traffic,
             duration: self.home.clock.elapsed().saturating_sub(self.began),
         };
@@ -248,12 +301,7 @@ impl<'a> Sync<'a> {
         Ok(report)
     }
 
-    fn transfers(
-        &self,
-        opened: &Opened<'a>,
-        tasks: Vec<Task>,
-    ) -> Result<(Option<TransferReport>, Option<TransferReport>)> {
-        let (mut pull, mut push) = (None, None);
+    fn transfers(&self, opened: &Opened<'a>, tasks: Vec<Task>, done: &mut Done) -> Result<()> {
         let shared_root = certificates::shared_root(self.home, &opened.session)?;
         let scope = opened.server.scope(&*self.home.registry)?;
         let plan = opened.session.plan.as_ref().expect("a session of a client has a plan");
@@ -281,16 +329,14 @@ impl<'a> Sync<'a> {
                 failed_before: self.options.failed_before.unwrap_or(self.home.failed_before),
                 guests: &self.options.guests,
                 cancel: &self.options.cancel,
+                renewed: &done.renewed,
             };
             let report = transfer(self.home, self.peer, &order)?;
-            match task.direction {
-                Direction::Pull => pull = Some(report),
-                Direction::Push => push = Some(report),
-            }
+            done.add(report);
             left.retain(|direction| *direction != task.direction);
             self.note_left(opened, plan, &left)?;
         }
-        Ok((pull, push))
+        Ok(())
     }
 
     /// Notes what is left, unless the session is closed at once.

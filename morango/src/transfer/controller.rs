@@ -32,20 +32,13 @@ pub(crate) fn transfer(home: &Home, peer: &dyn Peer, order: &Order<'_>) -> Resul
         Some(begun) => take_up(home, peer, order, begun),
         None => open(home, peer, order)?,
     };
-    let mut outcome = found.and_then(|()| go_through(&mut context, peer, order));
-    if let Err(error) = &outcome
-        && has_to_begin_anew(&context, error)
-    {
-        tracing::info!(transfer_session = %context.session.id, reason = %error.report(), "beginning the transfer anew");
-        abandon(&context, peer, error);
-        failures.extend(hooks::ended(home, order.guests, order.sync_session, &context.session, Some(error.report())));
-        failures.extend(hooks::before_it_begins(home, order));
-        let (mut anew, opened) = open(home, peer, order)?;
-        anew.results.renewed = context.results.renewed.take();
-        context = anew;
-        outcome = opened.and_then(|()| go_through(&mut context, peer, order));
-    }
+    let outcome =
+        found.and_then(|()| begin(&mut context, peer)).and_then(|()| lead(&mut context, peer, order.chunk_records));
     if let Err(error) = &outcome {
+        if let Some(renewed) = context.results.renewed.take() {
+            // Whoever begins again tells of it.
+            let _ = order.renewed.set(renewed);
+        }
         // It has not ended: it goes on when it is taken up again, or in the hands of whoever took the session over.
         if order.lease.is_over() || order.breaking_off.leaves_open(error) {
             return outcome.map(|()| TransferReport::of(context, failures));
@@ -55,11 +48,6 @@ pub(crate) fn transfer(home: &Home, peer: &dyn Peer, order: &Order<'_>) -> Resul
     let failure = outcome.as_ref().err().map(Error::report);
     failures.extend(hooks::ended(home, order.guests, order.sync_session, &context.session, failure));
     outcome.map(|()| TransferReport::of(context, failures))
-}
-
-/// Whether a transfer was ended because this database became another instance in it, and can be done as that one.
-fn has_to_begin_anew(context: &Context<'_>, error: &Error) -> bool {
-    context.results.renewed.is_some() && error.kind() == ErrorKind::SessionGone
 }
 
 /// Makes the session on both sides, and tells whoever waits for it where that fails. What the peer said as it opened it is looked at
@@ -106,12 +94,6 @@ fn make<'a>(home: &'a Home, peer: &dyn Peer, order: &Order<'a>) -> Result<(Conte
     };
     let session = initialize::run(home, &new)?;
     Ok((context_of(home, order, session), request.client_fsic, answer))
-}
-
-/// Tells that the session is there, and takes both sides through the stages.
-fn go_through(context: &mut Context<'_>, peer: &dyn Peer, order: &Order<'_>) -> Result<()> {
-    begin(context, peer)?;
-    lead(context, peer, order.chunk_records)
 }
 
 /// Tells that the session is there, where no operation has still to run at it.

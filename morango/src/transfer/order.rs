@@ -1,12 +1,14 @@
 //! What a client wants of one transfer, and how far the peer may change that.
 
+use std::cell::OnceCell;
+
 use super::cancel::CancelToken;
 use super::context::Home;
 use super::fsic::Exchange;
 use super::guests::Guests;
 use super::lease::Lease;
 use super::operations::Beginning;
-use crate::port::FailedBefore;
+use crate::port::{FailedBefore, Renewed};
 use crate::scope::{Filter, Reach};
 use crate::session::{Direction, SyncSession, TransferSession};
 use crate::{Error, ErrorKind, Result};
@@ -28,6 +30,8 @@ pub(crate) struct Order<'a> {
     pub(crate) guests: &'a Guests,
     pub(crate) failed_before: FailedBefore,
     pub(crate) cancel: &'a CancelToken,
+    /// Where a transfer that fails leaves word that this database became another instance in it.
+    pub(crate) renewed: &'a OnceCell<Renewed>,
 }
 
 /// What becomes of sessions whose work is broken off.
