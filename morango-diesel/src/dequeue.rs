@@ -32,6 +32,7 @@ use crate::backend::Lock;
 use crate::connection::Connection;
 use crate::counters;
 use crate::error::Fault;
+use crate::gave_way;
 use crate::incoming;
 use crate::instance;
 use crate::models::InstalledModels;
@@ -128,8 +129,16 @@ fn merge_chunks(
         }
         merged.report.new += part.inserted;
         for page in part.records.chunks(PAGE_RECORDS) {
-            Merging { session, writable, models, saved, rejections: &mut rejections, report: &mut merged.report }
-                .merge_page(connection, page)?;
+            Merging {
+                session,
+                writable,
+                models,
+                saved,
+                rejections: &mut rejections,
+                report: &mut merged.report,
+                gave_way: Vec::new(),
+            }
+            .merge_page(connection, page)?;
         }
         merged.records = records_after;
         sql("DELETE FROM morango_incoming WHERE number = ").bind(number).execute(connection)?;
@@ -152,6 +161,8 @@ struct Merging<'m, 's> {
     saved: Stamp,
     rejections: &'m mut Rejections<'s>,
     report: &'m mut DequeueReport,
+    /// The places of records in which ours gives way, and which are not written yet.
+    gave_way: Vec<i64>,
 }
 
 impl Merging<'_, '_> {
@@ -178,7 +189,7 @@ impl Merging<'_, '_> {
                 replacements.extend(self.merge(connection, &mut wholes, ours, theirs)?);
                 continue;
             }
-            replace_all(connection, &self.session.id, &std::mem::take(&mut replacements))?;
+            self.replace(connection, &std::mem::take(&mut replacements))?;
             // It was in the store when its chunk came. Should it have gone since, it is new.
             if insert_new(connection, &self.session.id, theirs)? {
                 self.report.new += 1;
@@ -189,7 +200,13 @@ impl Merging<'_, '_> {
                 Err(error) => self.set_aside(connection, theirs, &error)?,
             }
         }
-        replace_all(connection, &self.session.id, &replacements)
+        self.replace(connection, &replacements)
+    }
+
+    /// Puts records in the place of ours, and notes of those in which ours gave way that they may not leave as they are.
+    fn replace(&mut self, connection: &mut Connection<'_>, replacements: &[Replacement<'_>]) -> Result<(), Fault> {
+        replace_all(connection, &self.session.id, replacements)?;
+        gave_way::note(connection, &std::mem::take(&mut self.gave_way))
     }
 
     /// What was checked at the gate is not checked again but for where it belongs: who may write what hangs on that.
@@ -225,6 +242,7 @@ impl Merging<'_, '_> {
                 if !self.writable.contains(&theirs.partition) {
                     let is_own = instance::is_or_was(connection, &ours_whole.last_saved.instance)?;
                     let record = Cow::Owned(record::give_way(&ours_whole, theirs, is_own));
+                    self.gave_way.push(sequence);
                     return Ok(Some(Replacement { sequence, record, counters }));
                 }
                 let model = self.models.of_name(&theirs.profile, &theirs.model_name);

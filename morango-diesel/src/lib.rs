@@ -28,6 +28,8 @@ mod deserialize;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod forgetting;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod gave_way;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod handed_over;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod incoming;

@@ -199,18 +199,29 @@ fn save_anew(connection: &mut Connection<'_>, former: &OwnCounters, stamp: Stamp
             let mut counters = RecordMaxCounters::from_bytes(&counters)?;
             counters.lower(Stamp::new(former.instance, former.told));
             counters.raise(stamp);
-            sql("UPDATE morango_store SET last_saved_instance = ")
-                .bind(&stamp.instance)
-                .sql(", last_saved_counter = ")
-                .bind(stamp.counter)
-                .sql(", record_max_counters = ")
-                .bind(counters.to_bytes())
-                .sql(" WHERE sequence = ")
-                .bind(sequence)
-                .execute(connection)?;
+            restamp(connection, sequence, &counters, stamp)?;
             restamped += 1;
         }
     }
+}
+
+/// Has a record saved at this stamp by the current instance, as it is; `counters` are its record max counters, with that stamp.
+pub(crate) fn restamp(
+    connection: &mut Connection<'_>,
+    sequence: i64,
+    counters: &RecordMaxCounters,
+    stamp: Stamp,
+) -> Result<(), Fault> {
+    sql("UPDATE morango_store SET last_saved_instance = ")
+        .bind(&stamp.instance)
+        .sql(", last_saved_counter = ")
+        .bind(stamp.counter)
+        .sql(", record_max_counters = ")
+        .bind(counters.to_bytes())
+        .sql(" WHERE sequence = ")
+        .bind(sequence)
+        .execute(connection)?;
+    Ok(())
 }
 
 /// Claims of the new instance everything, wherever something of the former is claimed.

@@ -20,7 +20,7 @@ use crate::error::Fault;
 use crate::storage::DieselStorage;
 use crate::transaction::without_capture;
 use crate::transactions::Transactions;
-use crate::{counters, dequeue, deserialize, queue, receive, records, renewal, serialize, sessions};
+use crate::{counters, dequeue, deserialize, gave_way, queue, receive, records, renewal, serialize, sessions};
 
 /// Runs work in one write transaction.
 pub(crate) fn transaction(
@@ -86,6 +86,10 @@ impl Transaction for Open<'_> {
 
     fn serialize(&mut self, profile: &str, filter: &Filter, watch: Watch<'_>) -> Result<SerializeReport> {
         serialize::serialize(&self.transactions(), profile, filter, watch)
+    }
+
+    fn save_what_gave_way(&mut self, profile: &str, filter: &Filter) -> Result<u64> {
+        gave_way::save_anew(&self.transactions(), profile, filter)
     }
 
     fn fsic(&mut self, profile: &str, filter: &Filter, instances: Instances) -> Result<Fsic> {

@@ -24,8 +24,8 @@ macro_rules! implement_storage {
 
             use crate::transactions::Transactions;
             use crate::{
-                certificates, conflicts, counters, dequeue, deserialize, forgetting, handed_over, instance, queue,
-                receive, records, renewal, serialize, sessions, stage, unclaimed, waiting,
+                certificates, conflicts, counters, dequeue, deserialize, forgetting, gave_way, handed_over, instance,
+                queue, receive, records, renewal, serialize, sessions, stage, unclaimed, waiting,
             };
 
             impl Storage for $storage {
@@ -159,6 +159,10 @@ macro_rules! implement_storage {
 
                 fn serialize(&self, profile: &str, filter: &Filter, watch: Watch<'_>) -> Result<SerializeReport> {
                     serialize::serialize(&Transactions::of(&self.0), profile, filter, watch)
+                }
+
+                fn save_what_gave_way(&self, profile: &str, filter: &Filter) -> Result<u64> {
+                    gave_way::save_anew(&Transactions::of(&self.0), profile, filter)
                 }
 
                 fn fsic(&self, profile: &str, filter: &Filter, instances: Instances) -> Result<Fsic> {

@@ -35,6 +35,8 @@ pub(crate) struct Held {
     pub(crate) since: Option<DateTime<Utc>>,
     /// The transfer that changed it, where nobody has since.
     pub(crate) transfer: Option<TransferSessionId>,
+    /// The stamp that it bore when ours gave way. It says nothing any more once the record bears another.
+    pub(crate) gave_way: Option<Stamp>,
 }
 
 impl Held {
@@ -123,7 +125,8 @@ impl Data {
 
     /// Puts a record into the store that is not there yet.
     pub(crate) fn insert(&mut self, record: StoreRecord, row: RowState, transfer: Option<TransferSessionId>) {
-        let held = Held { sequence: self.next_sequence, row, failure: None, since: None, transfer, record };
+        let held =
+            Held { sequence: self.next_sequence, row, failure: None, since: None, transfer, gave_way: None, record };
         self.next_sequence += 1;
         let before = self.store.insert(held.record.id, held);
         assert!(before.is_none(), "only a record that is not in the store is inserted");

@@ -69,6 +69,7 @@ impl State {
         if found != Relation::AlreadySeen && both.len() > limits::RECORD_MAX_COUNTERS_MAX.max(ours.counters.len()) {
             return Err(CounterError::TooMany { max: limits::RECORD_MAX_COUNTERS_MAX }.into());
         }
+        let mut gave_way = None;
         let becomes = match found {
             Relation::AlreadySeen | Relation::New => return Ok(found),
             Relation::FastForward => {
@@ -77,6 +78,7 @@ impl State {
                 record
             }
             Relation::Conflict if !writable.contains(&theirs.partition) => {
+                gave_way = Some(theirs.last_saved);
                 give_way(&ours, theirs, self.data.instances.contains_key(&ours.last_saved.instance))
             }
             Relation::Conflict => merge(self.data.definition(&ours), &ours, theirs, saved).record,
@@ -86,6 +88,7 @@ impl State {
         held.row = RowState::Waits;
         held.failure = None;
         held.transfer = Some(session.id);
+        held.gave_way = gave_way;
         Ok(found)
     }
 

@@ -21,6 +21,7 @@ mod deletion;
 mod dequeue;
 mod deserialize;
 mod forgetting;
+mod gave_way;
 mod incoming;
 mod model;
 mod places;

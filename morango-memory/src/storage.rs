@@ -306,6 +306,10 @@ impl Storage for MemoryStorage {
         Open(&mut state).serialize(profile, filter, watch)
     }
 
+    fn save_what_gave_way(&self, profile: &str, filter: &Filter) -> Result<u64> {
+        self.state("save what gave way anew")?.data.save_what_gave_way(profile, filter)
+    }
+
     fn fsic(&self, profile: &str, filter: &Filter, instances: Instances) -> Result<Fsic> {
         Ok(self.committed().data.fsic(profile, filter, instances))
     }

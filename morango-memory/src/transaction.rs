@@ -56,6 +56,10 @@ impl Transaction for Open<'_> {
         Ok(report)
     }
 
+    fn save_what_gave_way(&mut self, profile: &str, filter: &Filter) -> Result<u64> {
+        self.0.data.save_what_gave_way(profile, filter)
+    }
+
     fn fsic(&mut self, profile: &str, filter: &Filter, instances: Instances) -> Result<Fsic> {
         Ok(self.0.data.fsic(profile, filter, instances))
     }

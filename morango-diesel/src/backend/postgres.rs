@@ -45,6 +45,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("postgres/completed.sql"),
     include_str!("postgres/handed_over.sql"),
     include_str!("postgres/waiting.sql"),
+    include_str!("postgres/gave_way.sql"),
 ];
 
 /// PostgreSQL finds the index by itself.

@@ -45,6 +45,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("sqlite/completed.sql"),
     include_str!("sqlite/handed_over.sql"),
     include_str!("sqlite/change.sql"),
+    include_str!("sqlite/gave_way.sql"),
 ];
 
 /// Which index finds an instance's latest records.

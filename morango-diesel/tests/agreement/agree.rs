@@ -88,6 +88,7 @@ fn the_histories_reach_what_is_hard_to_do() {
     let is_forgotten = |what: &str| told.lines().any(|line| line.starts_with("forgot ") && line.contains(what));
     assert!(is_forgotten("unsent 0") && is_forgotten(", unsent 1"), "books are forgotten with and without a loss");
     assert!(told.contains("forgets nothing: InvalidInput"), "no history keeps what nobody else has");
+    assert!(told.contains("saved anew 1\n"), "no history sends what gave way");
     let happens =
         ["hard_deleted: true", "Ok(())", "Err(InvalidInput)", "already_seen: 1", "fast_forwarded: 1", "conflicts: 1"];
     let missing: Vec<&str> = happens.into_iter().filter(|what| !told.contains(what)).collect();

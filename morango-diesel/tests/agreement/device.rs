@@ -184,7 +184,9 @@ fn deserialize(storage: &dyn Storage, number: usize, filter: &Filter, failed_bef
 }
 
 fn transfer(from: &dyn Storage, to: &dyn Storage, number: usize, filter: &Filter, end: End) -> String {
-    let mut told = vec![serialize(from, filter), serialize(to, filter)];
+    // As the engine does before anything leaves.
+    let saved_anew = from.save_what_gave_way(PROFILE, filter).expect("it is saved");
+    let mut told = vec![format!("saved anew {saved_anew}"), serialize(from, filter), serialize(to, filter)];
     let mut session = session(to, number, Side::Client, filter);
     let theirs = self::session(from, number, Side::Server, filter);
     session.server_fsic = from.fsic(PROFILE, filter, Instances::WithRecords).expect("the producer's counters").into();

@@ -2,10 +2,11 @@
 //!
 //! Goal: nothing that nobody else has is lost unprompted. Method: owners, whose ids stand for root certificates, with their notes.
 
-use morango::counter::PartitionCounters;
+use morango::counter::{PartitionCounters, RecordMaxCounters, Stamp};
 use morango::id::{CertificateId, InstanceId, SyncId};
 use morango::port::{Forgetting, Forgotten, Papers, Renewal, Storage as _, Unsent};
 use morango::record::StoreRecord;
+use morango::scope::{Filter, Reach};
 use morango::{Error, ErrorKind};
 
 use super::notebook::{Device, Note, Owner, instance, stamp};
@@ -148,4 +149,36 @@ fn a_row_that_never_became_a_record_does_not_go_unseen_with_its_parent() {
     let left: Vec<SyncId> = device.all::<Owner>().into_iter().map(|owner| owner.id).collect();
     assert_eq!(left, [bob.id]);
     assert_eq!(device.all::<Note>().len(), 1, "the note of the other owner");
+}
+
+#[test]
+fn what_gave_way_and_was_forgotten_is_not_saved_anew_when_it_comes_again() {
+    let (device, ada, ..) = device();
+    let partition = format!("{}:notes", ada.id);
+    let theirs = |text: &str, saved: Stamp| StoreRecord {
+        id: SyncId::hash_of("theirs"),
+        source_id: "theirs".to_owned(),
+        serialized: text.to_owned(),
+        last_saved: saved,
+        counters: RecordMaxCounters::from_stamps([saved]).expect("good counters"),
+        ..device.records().into_iter().find(|record| record.partition == partition).expect("a note of hers")
+    };
+    let [one, another] = ["a", "b"].map(|name| Stamp::new(InstanceId::hash_of(name), 4));
+    let (first, second) = (theirs("{}", one), theirs("[]", another));
+    for record in [first, second.clone()] {
+        device.dequeue_within(&Reach::Nothing, vec![record]);
+    }
+    forget_with(&device, &ada, Unsent::Lost).expect("it may be lost");
+
+    // SQLite gives one of these the place that it had.
+    let more = ["x", "y", "z"].map(|name| StoreRecord {
+        id: SyncId::hash_of(name),
+        source_id: name.to_owned(),
+        ..second.clone()
+    });
+    device.dequeue_within(&Reach::Nothing, [vec![second.clone()], more.to_vec()].concat());
+
+    let saved = device.storage.save_what_gave_way("notebook", &Filter::everything()).expect("there is none");
+    assert_eq!(saved, 0);
+    assert_eq!(device.record(second.id), second);
 }

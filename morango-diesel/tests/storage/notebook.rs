@@ -201,11 +201,16 @@ impl Device {
 
     /// Merges records that somebody sent, without making rows of them.
     pub(crate) fn dequeue(&self, records: Vec<StoreRecord>) {
+        self.dequeue_within(&Reach::everything(), records);
+    }
+
+    /// The same where this device may write no more than this.
+    pub(crate) fn dequeue_within(&self, writable: &Reach, records: Vec<StoreRecord>) {
         let session = new_session(&self.storage, "notebook", Side::Client, Direction::Pull, &Filter::everything());
         let records = records.into_iter().map(|record| BufferRecord::from_store(session.id, record));
         let records: Vec<BufferRecord> = records.collect();
         take_chunk(&self.storage, &session.id, &[0; 32], &records, &[]).expect("the chunk is kept");
-        self.storage.dequeue(&session, &Reach::everything(), &go_on).expect("it dequeues");
+        self.storage.dequeue(&session, writable, &go_on).expect("it dequeues");
     }
 
     /// Makes rows of what waits.

@@ -126,6 +126,7 @@ impl Storage for Faulty {
             id: &TransferSessionId,
             change: &mut dyn FnMut(&mut TransferSession)
         ) -> Option<TransferSession>;
+        save_what_gave_way(profile: &str, filter: &Filter) -> u64;
         fsic(profile: &str, filter: &Filter, instances: Instances) -> Fsic;
         note_unclaimed(entries: &PartitionCounters) -> ();
         unclaimed(filter: &Filter) -> PartitionCounters;

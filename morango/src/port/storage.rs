@@ -390,6 +390,18 @@ pub trait Storage: Send + Sync + 'static {
     /// The database fails. A row that cannot become a record is no error: it is set aside and reported.
     fn serialize(&self, profile: &str, filter: &Filter, watch: Watch<'_>) -> Result<SerializeReport>;
 
+    /// Saves anew, as this instance, every record of the profile under the filter in which ours gave way
+    /// ([`record::give_way`](crate::record::give_way)) and that was not replaced since; returns how many there were. Contents, texts
+    /// that lost and deletions stay what they are, and so does what waits to become a row.
+    ///
+    /// Such a record stands under another's stamp, of which somebody else holds another state: before it may leave, it has to be a
+    /// version of its own. Where there is none nothing is written and no counter moves; nor is anything claimed, which the next
+    /// [`serialize`](Self::serialize) does.
+    ///
+    /// # Errors
+    /// The database fails.
+    fn save_what_gave_way(&self, profile: &str, filter: &Filter) -> Result<u64>;
+
     /// The filter specific instance counters of this database, without redundant entries and for those instances only that are
     /// asked for.
     ///
@@ -466,7 +478,8 @@ pub trait Storage: Send + Sync + 'static {
     /// went with it.
     ///
     /// In a conflict this instance saves the merged record anew where it lies within `writable`, what one certificate or another
-    /// lets it write; elsewhere ours gives way ([`record::give_way`](crate::record::give_way)).
+    /// lets it write; elsewhere ours gives way ([`record::give_way`](crate::record::give_way)), which is noted for
+    /// [`save_what_gave_way`](Self::save_what_gave_way).
     ///
     /// # Errors
     /// The database fails; [`ErrorKind::SessionUnknown`](crate::ErrorKind::SessionUnknown) where the session is not open.

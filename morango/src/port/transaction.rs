@@ -97,6 +97,12 @@ pub trait Transaction {
     /// The same.
     fn serialize(&mut self, profile: &str, filter: &Filter, watch: Watch<'_>) -> Result<SerializeReport>;
 
+    /// As [`Storage::save_what_gave_way`](super::Storage::save_what_gave_way).
+    ///
+    /// # Errors
+    /// The same.
+    fn save_what_gave_way(&mut self, profile: &str, filter: &Filter) -> Result<u64>;
+
     /// As [`Storage::fsic`](super::Storage::fsic).
     ///
     /// # Errors

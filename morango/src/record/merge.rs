@@ -104,6 +104,9 @@ pub fn merge(definition: Option<&ModelDefinition>, ours: &StoreRecord, theirs: &
 /// change of theirs would be a conflict again, in which what is oldest stays. So this instance follows those who may write. The
 /// record max counters are the higher ones of both, since both were here; what ours said is kept with the texts that lost.
 ///
+/// What this says is not what the stamp says elsewhere, so it is to stay here; a storage notes it, and saves it anew before it leaves
+/// after all ([`Storage::save_what_gave_way`](crate::port::Storage::save_what_gave_way)).
+///
 /// Another's deletion holds until somebody who may write has merged the two. What was only deleted here, where nobody had the
 /// right to, comes back.
 pub fn give_way(ours: &StoreRecord, theirs: &StoreRecord, is_own: bool) -> StoreRecord {

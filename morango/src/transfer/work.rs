@@ -55,6 +55,10 @@ impl Work<'_> {
         either!(self, at => at.serialize(profile, filter, watch))
     }
 
+    pub(super) fn save_what_gave_way(&mut self, profile: &str, filter: &Filter) -> Result<u64> {
+        either!(self, at => at.save_what_gave_way(profile, filter))
+    }
+
     pub(super) fn fsic(&mut self, profile: &str, filter: &Filter, instances: Instances) -> Result<Fsic> {
         either!(self, at => at.fsic(profile, filter, instances))
     }

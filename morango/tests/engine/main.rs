@@ -4,6 +4,7 @@ mod broken_line;
 mod conflicts;
 mod dialects;
 mod gate;
+mod giving_way;
 mod honesty;
 mod hooks;
 mod memory;

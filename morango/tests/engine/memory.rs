@@ -49,6 +49,8 @@ struct State {
     rows: BTreeMap<SyncId, String>,
     store: BTreeMap<SyncId, StoreRecord>,
     dirty: BTreeSet<SyncId>,
+    /// The stamps that records bore when ours gave way.
+    gave_way: BTreeMap<SyncId, Stamp>,
     counters: DatabaseMaxCounters,
     unclaimed: DatabaseMaxCounters,
     handed_over: DatabaseMaxCounters,
@@ -111,6 +113,22 @@ impl Memory {
             state.changed.insert(id, (partition.to_owned(), source_id.to_owned()));
         }
         id
+    }
+
+    /// The application deletes a row, and its record is marked deleted at once.
+    pub(crate) fn delete(&self, id: &SyncId) {
+        let mut state = self.state();
+        state.rows.remove(id);
+        let stamp = state.raise_counter();
+        let record = state.store.get_mut(id).expect("it was serialized");
+        record.deleted = true;
+        record.last_saved = stamp;
+        record.counters.raise(stamp);
+    }
+
+    /// Takes a key away: what its certificate allows is allowed here no more.
+    pub(crate) fn take_key(&self, id: &CertificateId) -> PrivateKey {
+        self.state().keys.remove(id).expect("it is here")
     }
 
     pub(crate) fn rows(&self) -> BTreeMap<SyncId, String> {
@@ -545,6 +563,24 @@ impl Storage for Memory {
         Ok(report)
     }
 
+    fn save_what_gave_way(&self, _profile: &str, filter: &Filter) -> Result<u64> {
+        let mut state = self.state();
+        let gave_way = |record: &&StoreRecord| {
+            filter.contains(&record.partition) && state.gave_way.get(&record.id) == Some(&record.last_saved)
+        };
+        let meant: Vec<SyncId> = state.store.values().filter(gave_way).map(|record| record.id).collect();
+        if meant.is_empty() {
+            return Ok(0);
+        }
+        let stamp = state.raise_counter();
+        for id in &meant {
+            let record = state.store.get_mut(id).expect("it was found");
+            record.last_saved = stamp;
+            record.counters.raise(stamp);
+        }
+        Ok(meant.len() as u64)
+    }
+
     fn fsic(&self, _profile: &str, filter: &Filter, instances: Instances) -> Result<Fsic> {
         let state = self.state();
         let keep = |partition: &str, instance: &InstanceId| match instances {
@@ -638,6 +674,7 @@ impl Storage for Memory {
         let mut report = DequeueReport::default();
         let completed = session.completed_by()?;
         for (id, theirs) in state.received.remove(&session.id).unwrap_or_default() {
+            let mut gave_way = None;
             let ours = state.store.get(&id);
             let known = ours.map(|ours| (&ours.last_saved, &ours.counters));
             let (count, merged) = match (relation(known, (&theirs.last_saved, &theirs.counters)), ours) {
@@ -646,6 +683,7 @@ impl Storage for Memory {
                     let kept = if writable.contains(&theirs.partition) {
                         merge(state.definition(ours), ours, &theirs, stamp).record
                     } else {
+                        gave_way = Some(theirs.last_saved);
                         give_way(ours, &theirs, ours.last_saved.instance == stamp.instance)
                     };
                     (&mut report.conflicts, Some(kept))
@@ -658,6 +696,7 @@ impl Storage for Memory {
                 state.touched.insert(id, session.id);
                 state.store.insert(id, merged);
                 state.dirty.insert(id);
+                state.gave_way.extend(gave_way.map(|stamp| (id, stamp)));
             }
         }
         let _ = watch(Progress { done: 1, total: None });
@@ -671,8 +710,12 @@ impl Storage for Memory {
         for id in std::mem::take(&mut state.dirty) {
             let record = state.store[&id].clone();
             if order.filter.contains(&record.partition) {
-                state.rows.insert(id, record.serialized);
-                report.written += 1;
+                if record.deleted {
+                    report.deleted += u64::from(state.rows.remove(&id).is_some());
+                } else {
+                    state.rows.insert(id, record.serialized);
+                    report.written += 1;
+                }
             } else {
                 state.dirty.insert(id);
             }
@@ -857,6 +900,10 @@ impl Transaction for Open {
 
     fn serialize(&mut self, profile: &str, filter: &Filter, watch: Watch<'_>) -> Result<SerializeReport> {
         self.0.serialize(profile, filter, watch)
+    }
+
+    fn save_what_gave_way(&mut self, profile: &str, filter: &Filter) -> Result<u64> {
+        self.0.save_what_gave_way(profile, filter)
     }
 
     fn fsic(&mut self, profile: &str, filter: &Filter, instances: Instances) -> Result<Fsic> {

@@ -30,6 +30,8 @@ mod deserialize;
 mod faults;
 #[path = "../forgetting.rs"]
 mod forgetting;
+#[path = "../giving_way.rs"]
+mod giving_way;
 #[path = "../library.rs"]
 mod library;
 #[path = "../merging.rs"]

@@ -139,6 +139,10 @@ pub(crate) const VERSIONS: &[[&str; 2]] = &[
         include_str!("../../fixtures/schema/postgres/8_waiting.sql"),
         include_str!("../../../src/backend/postgres/waiting.sql"),
     ],
+    [
+        include_str!("../../fixtures/schema/postgres/9_gave_way.sql"),
+        include_str!("../../../src/backend/postgres/gave_way.sql"),
+    ],
 ];
 
 /// What the first version added while it was being made, and was in use already.

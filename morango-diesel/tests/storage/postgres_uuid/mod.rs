@@ -20,6 +20,8 @@ mod dequeue;
 mod dequeue_apart;
 #[path = "../deserialize.rs"]
 mod deserialize;
+#[path = "../giving_way.rs"]
+mod giving_way;
 #[path = "../library.rs"]
 mod library;
 #[path = "../merging.rs"]

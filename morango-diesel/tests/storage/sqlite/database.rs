@@ -121,6 +121,10 @@ pub(crate) const VERSIONS: &[[&str; 2]] = &[
         include_str!("../../../src/backend/sqlite/handed_over.sql"),
     ],
     [include_str!("../../fixtures/schema/sqlite/8_change.sql"), include_str!("../../../src/backend/sqlite/change.sql")],
+    [
+        include_str!("../../fixtures/schema/sqlite/9_gave_way.sql"),
+        include_str!("../../../src/backend/sqlite/gave_way.sql"),
+    ],
 ];
 
 /// What the first version added while it was being made, and was in use already.

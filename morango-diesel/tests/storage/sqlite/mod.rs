@@ -25,6 +25,8 @@ mod deserialize;
 mod faults;
 #[path = "../forgetting.rs"]
 mod forgetting;
+#[path = "../giving_way.rs"]
+mod giving_way;
 #[path = "../kept.rs"]
 mod kept;
 #[path = "../library.rs"]

@@ -3,6 +3,9 @@
 //! A receiver serializes too, which existing peers put off until they deserialize. What its application changed then meets
 //! what comes as a conflict, decided by the one rule of merging: a deletion that comes is not undone by an edit which did
 //! not know of it, and the report counts the conflict.
+//!
+//! A producer first saves anew what gave way here, whatever it may write: under the filter of what is sent it may leave, where it was to
+//! stay before. The right to write was granted since, or the peer widened the filter.
 
 use std::sync::Arc;
 
@@ -17,6 +20,9 @@ use crate::transfer::work::Work;
 /// Serializes, and computes the counters of this side. The side that answers takes up what the client told of its own.
 pub(super) fn run(context: &mut Context<'_>, work: &mut Work<'_>) -> Result<()> {
     let session = &context.session;
+    if context.role() == Role::Producer {
+        work.save_what_gave_way(&session.profile, &session.filter)?;
+    }
     let report = match context.home.serializing {
         Occasion::InSyncs => work.serialize(&session.profile, &session.filter, &context.watch(Stage::Serializing))?,
         Occasion::Apart => SerializeReport::default(),
