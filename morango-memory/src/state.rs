@@ -24,7 +24,7 @@ pub(crate) struct State {
     pub(crate) data: Data,
     pub(crate) is_prepared: bool,
     pub(crate) database: DatabaseId,
-    /// When the instance was renewed last.
+    /// When the instance was renewed, the last time last.
     pub(crate) renewed_at: Vec<DateTime<Utc>>,
     pub(crate) certificates: BTreeMap<CertificateId, Certificate>,
     pub(crate) keys: BTreeMap<CertificateId, PrivateKey>,

@@ -258,8 +258,9 @@ pub const PROGRESS_NOTED_SECONDS: u64 = 2;
 /// Seconds after which a session that nobody used is closed, unless an application chooses otherwise.
 pub const SESSION_IDLE_SECONDS_DEFAULT: u64 = 30 * 24 * 60 * 60;
 
-/// Renewals of the database's id for what peers say, within [`RENEWALS_SECONDS`]: so many a hostile one can cause. Each makes the counters
-/// of everybody longer by one instance; a database that is put back more often than that is not told apart from what it was.
+/// Renewals of the database's id within [`RENEWALS_SECONDS`], those that an application asked for among them, after which what peers say
+/// causes none: so many a hostile one can cause. Each makes the counters of everybody longer by one instance; a database that is put back
+/// more often than that is not told apart from what it was.
 pub const RENEWALS_MAX: usize = 4;
 
 /// See [`RENEWALS_MAX`].

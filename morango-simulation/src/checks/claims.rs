@@ -137,13 +137,14 @@ impl Memory {
     /// A counter never goes back.
     pub(super) fn check_counters(&mut self, node: usize, own: &OwnCounters) -> Result<(), String> {
         self.was[node].insert(own.instance);
+        let may_be_another = self.may_be_another.remove(&node);
         match &self.before[node] {
             Some((before, _)) if before.instance == own.instance => {
                 if own.counter < before.counter || own.told < before.told {
                     return Err(format!("node {node}: a counter goes back, from {before:?} to {own:?}"));
                 }
             }
-            Some((before, _)) if !self.may_be_another.remove(&node) => {
+            Some((before, _)) if !may_be_another => {
                 return Err(format!(
                     "node {node} became another instance for no cause: it was {before:?} and is {own:?}"
                 ));
