@@ -129,6 +129,11 @@ impl Memory {
         }
     }
 
+    /// A device is this instance.
+    pub(super) fn note_instance(&mut self, node: usize, instance: InstanceId) {
+        self.was[node].insert(instance);
+    }
+
     /// Whether a device ever was this instance.
     pub(super) fn was(&self, node: usize, instance: InstanceId) -> bool {
         self.was[node].contains(&instance)
@@ -136,7 +141,6 @@ impl Memory {
 
     /// A counter never goes back.
     pub(super) fn check_counters(&mut self, node: usize, own: &OwnCounters) -> Result<(), String> {
-        self.was[node].insert(own.instance);
         let may_be_another = self.may_be_another.remove(&node);
         match &self.before[node] {
             Some((before, _)) if before.instance == own.instance => {

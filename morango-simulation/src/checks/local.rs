@@ -24,6 +24,7 @@ impl World {
     pub(crate) fn look_at(&mut self, node: usize) -> Result<String, String> {
         let records = self.records(node);
         let own = self.nodes[node].storage.own_counters().map_err(|error| error.report())?;
+        self.memory.note_instance(node, own.instance);
         let here = &self.nodes[node];
         let mut ledger = self.ledger.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let before = std::mem::take(&mut ledger.seen[node]);
