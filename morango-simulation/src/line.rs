@@ -64,6 +64,7 @@ struct State {
     happened: Vec<(&'static str, Mishap)>,
     meanwhile: Meanwhile,
     wrongs: Vec<String>,
+    faults: Vec<String>,
 }
 
 /// What came of a line.
@@ -72,8 +73,10 @@ pub(crate) struct Ended {
     pub(crate) calls: u16,
     /// What is still under way.
     pub(crate) late: Vec<Late>,
-    /// What went over, or was answered, that never may.
+    /// What went over that never may.
     pub(crate) wrongs: Vec<String>,
+    /// What the server said of faults of its own, which it may have where its storage failed.
+    pub(crate) faults: Vec<String>,
 }
 
 /// Polls of a server that is still at work.
@@ -84,17 +87,17 @@ impl Line {
     /// A line on which this course is taken.
     pub(crate) fn new(course: Course) -> Self {
         let Course { responder, client, server, time, mishaps, capabilities, meanwhile, reaches } = course;
-        let (late, happened, wrongs) = (Vec::new(), Vec::new(), Vec::new());
-        let state = State { calls: 0, mishaps, is_cut: false, late, happened, meanwhile, wrongs };
+        let (late, happened, wrongs, faults) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let state = State { calls: 0, mishaps, is_cut: false, late, happened, meanwhile, wrongs, faults };
         let peer = Arc::new(LocalPeer::new(responder));
         Self { peer, client, server, time, capabilities, reaches, state: Mutex::new(state) }
     }
 
     /// What came of it.
     pub(crate) fn end(self) -> Ended {
-        let State { calls, late, happened, wrongs, .. } =
-            self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Ended { happened, calls, late: late.into_iter().map(|(_, late)| late).collect(), wrongs }
+        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let State { calls, late, happened, wrongs, faults, .. } = state;
+        Ended { happened, calls, late: late.into_iter().map(|(_, late)| late).collect(), wrongs, faults }
     }
 
     /// Notes a record that goes where its sender may not write or its receiver may not read.
@@ -179,7 +182,7 @@ impl Line {
         if let Err(error) = &answer
             && matches!(error.kind(), ErrorKind::Internal | ErrorKind::StorageCorrupt)
         {
-            self.state().wrongs.push(format!("the server answers {name} with a fault of its own: {}", error.report()));
+            self.state().faults.push(format!("the server answers {name} with a fault of its own: {}", error.report()));
         }
         answer.map_err(as_heard)
     }

@@ -44,7 +44,7 @@ impl World {
         client.power.turnstile.set_client(true);
         let outcome = client.engine.sync(&line, client.certificate, options(sync));
         client.power.turnstile.set_client(false);
-        let Ended { happened, calls, late, wrongs } = line.end();
+        let Ended { happened, calls, late, wrongs, faults } = line.end();
         let struck = [sync.client, sync.server].map(|node| self.nodes[node].power.disarm());
         self.keep_late(step, sync.server, late);
         self.count(sync, &happened, &struck, left_open, &outcome);
@@ -52,7 +52,8 @@ impl World {
             self.report.add(format!("an edit during a sync: {what:?}"));
             self.report.add("an edit during a sync");
         }
-        if let Some(wrong) = wrongs.first() {
+        let [_, struck_there] = &struck;
+        if let Some(wrong) = wrongs.first().or_else(|| faults.first().filter(|_| struck_there.is_empty())) {
             return Err(wrong.clone());
         }
         if let Err(error) = &outcome {
