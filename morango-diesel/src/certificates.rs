@@ -16,7 +16,8 @@ use crate::schema::fact;
 use crate::statement::{Statement, sql};
 use crate::storage::DieselStorage;
 
-/// Keeps verified certificates, and the private key of one of them. Those already here stay as they are.
+/// Keeps verified certificates, and the private key of one of them. Those already here stay as they are, except one whose key is not
+/// here: the last takes its place.
 pub(crate) fn save_certificates(
     storage: &DieselStorage,
     certificates: &[Certificate],
@@ -25,6 +26,9 @@ pub(crate) fn save_certificates(
     storage.write("save certificates", |connection| {
         for certificate in certificates {
             insert(connection, certificate)?;
+        }
+        if let Some(last) = certificates.last() {
+            replace(connection, last)?;
         }
         match key {
             Some((id, key)) => save_key(connection, id, key),
@@ -106,6 +110,26 @@ fn insert(connection: &mut Connection<'_>, certificate: &Certificate) -> Result<
             certificate.signature(),
         ])
         .sql(") ON CONFLICT (id) DO NOTHING")
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Puts a certificate in the place of another of its id, unless that one's private key is here. What the id covers, key and profile,
+/// is the same.
+fn replace(connection: &mut Connection<'_>, certificate: &Certificate) -> Result<(), Fault> {
+    let (id, parent) = (certificate.id(), certificate.parent_id());
+    sql("UPDATE morango_certificate SET parent = ")
+        .bind(parent.as_ref())
+        .sql(", scope_definition = ")
+        .bind(certificate.scope_definition_id())
+        .sql(", serialized = ")
+        .bind(certificate.serialized())
+        .sql(", signature = ")
+        .bind(certificate.signature())
+        .sql(" WHERE private_key IS NULL AND id = ")
+        .bind(&id)
+        .sql(" AND serialized <> ")
+        .bind(certificate.serialized())
         .execute(connection)?;
     Ok(())
 }

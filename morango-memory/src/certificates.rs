@@ -9,6 +9,7 @@ use morango::{Error, ErrorKind, Result, limits};
 use crate::state::State;
 
 impl State {
+    /// Those already here stay, except one whose key is not here: the last takes its place.
     pub(crate) fn save_certificates(
         &mut self,
         certificates: &[Certificate],
@@ -16,6 +17,11 @@ impl State {
     ) -> Result<()> {
         for certificate in certificates {
             self.certificates.entry(certificate.id()).or_insert_with(|| certificate.clone());
+        }
+        if let Some(last) = certificates.last()
+            && !self.keys.contains_key(&last.id())
+        {
+            self.certificates.insert(last.id(), last.clone());
         }
         let Some((id, key)) = key else { return Ok(()) };
         let refused = |why: &str| {

@@ -60,6 +60,34 @@ fn a_chain_is_found_from_the_key_that_is_ours() {
     assert_eq!(ids(CertificateQuery::Owned { profile: none() }), both);
 }
 
+/// An id covers key, profile and salt, so that two certificates of one id may stand below different parents.
+#[test]
+fn the_last_takes_the_place_of_another_of_its_id_unless_its_key_is_here() {
+    let device = Device::new();
+    let storage = &device.storage;
+    let (keys, [root, middle, leaf]) = chain_of_three();
+    // Given: the leaf again, this time directly below the root.
+    let other = child_of(&root, &root, &keys[0], &keys[2]);
+    assert_eq!(other.id(), leaf.id());
+    let kept = || storage.certificate(&leaf.id()).expect("read").expect("it is here").certificate;
+    let child = child_of(&root, &leaf, &keys[2], &keys[0]);
+
+    storage.save_certificates(&[root.clone(), middle.clone(), leaf.clone()], None).expect("save");
+    storage.save_certificates(&[root.clone(), other.clone(), child.clone()], None).expect("save");
+    assert_eq!(kept(), leaf, "above the last those that are here stay");
+    storage.save_certificates(&[root.clone(), other.clone()], None).expect("save");
+    assert_eq!(kept(), other, "the last takes its place");
+    assert_eq!(storage.certificate(&child.id()).expect("read").map(|it| it.certificate), Some(child));
+
+    // And: its new parent is found above it, and what is ours stays.
+    storage.save_certificates(&[], Some((&other.id(), &keys[2]))).expect("save");
+    let query = CertificateQuery::AncestorsOf { id: other.id(), profile: None };
+    let chain = storage.certificates(&query).expect("list").into_iter().map(|it| it.certificate);
+    assert_eq!(chain.collect::<Vec<_>>(), [root.clone(), other.clone()]);
+    storage.save_certificates(&[root, middle, leaf.clone()], None).expect("save");
+    assert_eq!(kept(), other, "one of our own is never replaced");
+}
+
 #[test]
 fn certificates_of_strangers_are_forgotten_and_those_of_our_roots_stay() {
     let device = Device::new();
@@ -81,8 +109,8 @@ fn certificates_of_strangers_are_forgotten_and_those_of_our_roots_stay() {
     assert_eq!((kept(&ours), kept(&strangers)), ([true; 3], [false; 3]));
 }
 
-fn chain_of_three() -> ([PrivateKey; 3], [Certificate; 3]) {
-    let definition = ScopeDefinition::new(ScopeDefinitionSource {
+fn whole() -> ScopeDefinition {
+    ScopeDefinition::new(ScopeDefinitionSource {
         profile: "notebook",
         id: "whole",
         version: 1,
@@ -92,20 +120,26 @@ fn chain_of_three() -> ([PrivateKey; 3], [Certificate; 3]) {
         write: &[],
         read_write: &["${owner_id}"],
     })
-    .expect("a definition");
-    let keys = [(); 3].map(|()| PrivateKey::generate().expect("a key"));
-    let root = Certificate::root(&definition, &keys[0], None, Vec::<(String, String)>::new()).expect("a root");
-    let child = |parent: &Certificate, signer: &PrivateKey, key: &PrivateKey| {
-        let request = CertificateRequest {
-            profile: "notebook".to_owned(),
-            scope_definition_id: "whole".to_owned(),
-            scope_version: 1,
-            scope_params: ScopeParams::new([("owner_id", root.id().to_string())]).expect("params").as_json().to_owned(),
-            public_key: key.public_key().clone(),
-        };
-        parent.sign_child(signer, &request, None, &definition).expect("a child")
+    .expect("a definition")
+}
+
+/// A certificate for all that the root allows.
+fn child_of(root: &Certificate, parent: &Certificate, signer: &PrivateKey, key: &PrivateKey) -> Certificate {
+    let request = CertificateRequest {
+        profile: "notebook".to_owned(),
+        scope_definition_id: "whole".to_owned(),
+        scope_version: 1,
+        scope_params: ScopeParams::new([("owner_id", root.id().to_string())]).expect("params").as_json().to_owned(),
+        public_key: key.public_key().clone(),
     };
-    let middle = child(&root, &keys[0], &keys[1]);
-    let leaf = child(&middle, &keys[1], &keys[2]);
-    (keys, [root.clone(), middle, leaf])
+    // Of another salt than the root, whose key one of them has.
+    parent.sign_child(signer, &request, Some("child"), &whole()).expect("a child")
+}
+
+fn chain_of_three() -> ([PrivateKey; 3], [Certificate; 3]) {
+    let keys = [(); 3].map(|()| PrivateKey::generate().expect("a key"));
+    let root = Certificate::root(&whole(), &keys[0], None, Vec::<(String, String)>::new()).expect("a root");
+    let middle = child_of(&root, &root, &keys[0], &keys[1]);
+    let leaf = child_of(&root, &middle, &keys[1], &keys[2]);
+    (keys, [root, middle, leaf])
 }

@@ -51,7 +51,7 @@ impl Engine {
 
     /// Asks a peer for a certificate below one of its own, with a key that is made and stays here.
     ///
-    /// The peer's chain is verified and kept first; its answer is verified before it is kept.
+    /// The peer's chain is verified first, and its answer; both are kept then, since with its signature the parent has proved its key.
     ///
     /// # Errors
     /// [`ErrorKind::CertificateUnknown`] where the peer does not hold the parent; [`ErrorKind::CertificateExceedsParent`],
@@ -66,7 +66,9 @@ impl Engine {
         credentials: &Credentials,
     ) -> Result<Certificate> {
         peer.announce(self.capabilities());
-        let parent = connection::fetch(&self.home, peer, parent.into())?;
+        let parent = parent.into();
+        let mut chain = connection::fetch(peer, parent)?;
+        let (parent, _) = certificates::verify_end(&self.home, chain.clone(), parent)?;
         let (definition, params, scope) = self.scope_below(&parent, scope_definition, params)?;
         let key = PrivateKey::generate()?;
         let request = CertificateRequest {
@@ -77,15 +79,15 @@ impl Engine {
             public_key: key.public_key().clone(),
         };
         let answer = peer.request_certificate(credentials, &parent.id(), &request)?;
-        let certificate = answer.verify(Some(&parent), &**self.registry())?;
+        let certificate = answer.clone().verify(Some(&parent), &**self.registry())?;
         let is_asked = certificate.public_key() == key.public_key() && certificate.scope(&**self.registry())? == scope;
         if !is_asked {
             let message =
                 format!("request a certificate from {}: it signed another one than was asked for", peer.location());
             return Err(Error::new(ErrorKind::PeerAnswerUnexpected, message));
         }
-        let storage = self.storage();
-        storage.save_certificates(std::slice::from_ref(&certificate), Some((&certificate.id(), &key)))?;
+        chain.push(answer);
+        certificates::keep_ours(&self.home, chain, (&certificate.id(), &key))?;
         tracing::info!(certificate = %certificate.id(), scope = scope_definition, "was granted a certificate");
         Ok(certificate)
     }
@@ -99,7 +101,7 @@ impl Engine {
     }
 
     /// The certificates below a root in whose name a peer can speak. Each was verified with its chain; those that do not
-    /// hold are left out.
+    /// hold are left out. None is kept: whoever shows a certificate need not have its key.
     ///
     /// # Errors
     /// The peer cannot be reached or refuses; the storage fails.
@@ -129,13 +131,14 @@ impl Engine {
         let Some(parent) = body.parent_id else {
             return Ok(shown.clone().verify(None, &**self.registry())?);
         };
-        if let Some(parent) = self.storage().certificate(&parent)? {
-            return Ok(shown.clone().verify(Some(&parent.certificate), &**self.registry())?);
+        // The parent that is here may be another than the one that the peer means.
+        if let Some(parent) = self.storage().certificate(&parent)?
+            && let Ok(certificate) = shown.clone().verify(Some(&parent.certificate), &**self.registry())
+        {
+            return Ok(certificate);
         }
-        let chain = peer.certificates(&CertificateQuery::AncestorsOf { id: body.id, profile: None })?;
-        let new = certificates::verify(&self.home, chain, body.id)?;
-        self.storage().save_certificates(&new, None)?;
-        certificates::known(&self.home, &body.id)
+        let chain = connection::fetch(peer, body.id)?;
+        Ok(certificates::verify_end(&self.home, chain, body.id)?.0)
     }
 
     /// The scope of a certificate that is to be below another, checked before anybody is asked.

@@ -78,17 +78,25 @@ fn check_not_ourselves(home: &Home, peer: &dyn Peer, info: &PeerInfo) -> Result<
         .with_hint("if one database is a copy of the other, give it a new id with Engine::renew_database_id"))
 }
 
-/// The peer's certificate that allows the most of what is wanted, verified and kept, with what it allows.
+/// The peer's certificate in whose name it is to speak. It is verified; its key it proves when the session is opened.
+pub(super) struct Server {
+    pub(super) certificate: Certificate,
+    /// Those of its chain that are new here, from the top down. They are kept once the key is proved, and not before: anybody can sign
+    /// another certificate of the same id below their own.
+    new: Vec<Certificate>,
+}
+
+/// The peer's certificate that allows the most of what is wanted, verified, with what it allows.
 pub(super) fn choose(
     home: &Home,
     peer: &dyn Peer,
     client: &Client,
     options: &SyncOptions,
-) -> Result<(Certificate, Agreement)> {
+) -> Result<(Server, Agreement)> {
     let agree = |scope: &Scope| Agreement::between(options.directions, options.filter.as_ref(), &client.scope, scope);
     if let Some(id) = &options.server_certificate {
-        let server = fetch(home, peer, *id)?;
-        let agreement = agree(&server.scope(&*home.registry)?);
+        let server = server_of(home, peer, *id)?;
+        let agreement = agree(&server.certificate.scope(&*home.registry)?);
         return if agreement.is_whole() { Ok((server, agreement)) } else { Err(nothing_shared(peer, client, options)) };
     }
     let profile = client.certificate.profile();
@@ -102,8 +110,14 @@ pub(super) fn choose(
     let mut candidates = candidates(home, profile, shown, agree);
     let mut failure = None;
     // What a certificate claims is only a guess at the best one; it counts once its chain has been verified.
-    while let Some((id, _)) = take_widest(&mut candidates) {
-        match fetch(home, peer, id).and_then(|server| Ok((agree(&server.scope(&*home.registry)?), server))) {
+    while let Some(((id, text), _)) = take_widest(&mut candidates) {
+        let server = match home.storage.certificate(&id)? {
+            Some(stored) if stored.certificate.serialized() == text => {
+                Ok(Server { certificate: stored.certificate, new: Vec::new() })
+            }
+            _ => server_of(home, peer, id),
+        };
+        match server.and_then(|server| Ok((agree(&server.certificate.scope(&*home.registry)?), server))) {
             Ok((agreement, server)) if agreement.is_whole() => return Ok((server, agreement)),
             Ok(_) => {}
             Err(error) if error.is_retryable() => return Err(error),
@@ -123,7 +137,7 @@ pub(super) fn remembered(
     info: &PeerInfo,
     client: &Client,
     options: &SyncOptions,
-) -> Result<Option<(Certificate, Agreement)>> {
+) -> Result<Option<(Server, Agreement)>> {
     let Ok(server_instance) = info.instance_id.parse() else { return Ok(None) };
     // Closed ones are found in the order of their use: where there was one lately, few are looked at.
     let query = SyncSessionQuery {
@@ -138,9 +152,9 @@ pub(super) fn remembered(
         return Ok(None);
     }
     let Some(stored) = home.storage.certificate(&last.server_certificate)? else { return Ok(None) };
-    let server = stored.certificate;
+    let server = Server { certificate: stored.certificate, new: Vec::new() };
     let (directions, filter) = (options.directions, options.filter.as_ref());
-    let agreement = Agreement::between(directions, filter, &client.scope, &server.scope(&*home.registry)?);
+    let agreement = Agreement::between(directions, filter, &client.scope, &server.certificate.scope(&*home.registry)?);
     Ok(agreement.is_widest(directions, filter, &client.scope).then_some((server, agreement)))
 }
 
@@ -160,25 +174,28 @@ pub(super) fn is_forgotten(error: &Error) -> bool {
     is_refused && !BreakingOff::ByReason.leaves_open(error)
 }
 
+/// A certificate as a peer shows it: its id and its text.
+type Shown = (CertificateId, String);
+
 /// The certificates that a peer shows, with what each would allow if it is what it claims. Those that allow too little are left out.
 fn candidates(
     home: &Home,
     profile: &str,
     shown: Vec<UnverifiedCertificate>,
     agree: impl Fn(&Scope) -> Agreement,
-) -> Vec<(CertificateId, Agreement)> {
+) -> Vec<(Shown, Agreement)> {
     let shown = shown.into_iter().take(limits::CERTIFICATES_LISTED_MAX);
     let claimed = shown.filter_map(|certificate| {
         let body = certificate.body().ok()?;
         let definition = home.registry.definition(profile, &body.scope_definition_id)?;
         let scope = definition.scope(&ScopeParams::from_json(&body.scope_params).ok()?).ok()?;
-        (body.profile == profile).then(|| (body.id, agree(&scope)))
+        (body.profile == profile).then(|| ((body.id, certificate.serialized), agree(&scope)))
     });
     claimed.filter(|(_, agreement)| agreement.is_whole()).collect()
 }
 
 /// Takes out the first of those that no other one is wider than.
-fn take_widest(candidates: &mut Vec<(CertificateId, Agreement)>) -> Option<(CertificateId, Agreement)> {
+fn take_widest(candidates: &mut Vec<(Shown, Agreement)>) -> Option<(Shown, Agreement)> {
     let mut best = 0;
     for index in 1..candidates.len() {
         if candidates[index].1.is_wider_than(&candidates[best].1) {
@@ -188,19 +205,19 @@ fn take_widest(candidates: &mut Vec<(CertificateId, Agreement)>) -> Option<(Cert
     (best < candidates.len()).then(|| candidates.remove(best))
 }
 
-/// A certificate of the peer's, from our store, or fetched with its chain, verified and kept.
-pub(super) fn fetch(home: &Home, peer: &dyn Peer, id: CertificateId) -> Result<Certificate> {
-    if let Some(stored) = home.storage.certificate(&id)? {
-        return Ok(stored.certificate);
-    }
+fn server_of(home: &Home, peer: &dyn Peer, id: CertificateId) -> Result<Server> {
+    let (certificate, new) = certificates::verify_end(home, fetch(peer, id)?, id)?;
+    Ok(Server { certificate, new })
+}
+
+/// The chain of a certificate of the peer's. That one of the same id is in our store does not say that it is the same.
+pub(super) fn fetch(peer: &dyn Peer, id: CertificateId) -> Result<Vec<UnverifiedCertificate>> {
     let chain = peer.certificates(&CertificateQuery::AncestorsOf { id, profile: None })?;
     if chain.is_empty() {
         let message = format!("fetch the certificate {id} from {}: it does not hold its private key", peer.location());
         return Err(Error::new(ErrorKind::CertificateUnknown, message));
     }
-    let new = certificates::verify(home, chain, id)?;
-    home.storage.save_certificates(&new, None)?;
-    certificates::known(home, &id)
+    Ok(chain)
 }
 
 pub(super) fn nothing_shared(peer: &dyn Peer, client: &Client, options: &SyncOptions) -> Error {
@@ -233,10 +250,11 @@ pub(super) fn open<'a>(
     home: &'a Home,
     peer: &dyn Peer,
     (client, papers): (&Client, Papers),
-    server: &Certificate,
+    server: &Server,
     capabilities: &Capabilities,
     plan: SyncPlan,
 ) -> Result<(SyncSession, Lease<'a>)> {
+    let Server { certificate: server, new } = server;
     if server.profile() != client.certificate.profile() {
         let message = format!("sync with the certificate {}: it is of another profile than ours", server.id());
         return Err(Error::new(ErrorKind::CertificateInvalid, message));
@@ -296,6 +314,12 @@ pub(super) fn open<'a>(
         return Err(error);
     }
     let lease = Lease::of_new(home, session.id, run);
+    // The session comes first: certificates that no session names may be forgotten at any time.
+    if let Err(error) = certificates::keep(home, new) {
+        close_there(peer, &session.id);
+        home.storage.close_sync_session(&session.id, now)?;
+        return Err(error);
+    }
     Ok((session, lease))
 }
 

@@ -60,7 +60,10 @@ impl Engine {
             storage.certificates(&above)?.iter().map(|stored| (&stored.certificate).into()).collect();
         chain.push((&pushed).into());
         peer.push_certificate_chain(&chain)?;
-        storage.save_certificates(std::slice::from_ref(&pushed), None)?;
+        // The peer chose key and salt, and with them the id: it has not proved that it is not another's.
+        if storage.certificate(&pushed.id())?.is_none() {
+            storage.save_certificates(std::slice::from_ref(&pushed), None)?;
+        }
         tracing::info!(certificate = %pushed.id(), scope = scope_definition, peer = peer.location(), "pushed a certificate");
         Ok(pushed)
     }

@@ -7,9 +7,7 @@ use std::cell::OnceCell;
 use std::time::Duration;
 
 use super::agreement::Agreement;
-use super::connection::{
-    Client, Papers, choose, close_there, fetch, is_forgotten, meet, nothing_shared, open, remembered,
-};
+use super::connection::{Client, Papers, choose, close_there, is_forgotten, meet, nothing_shared, open, remembered};
 use super::options::{Beginning, Ending, SyncOptions};
 use super::report::SyncReport;
 use crate::hook::Event;
@@ -201,7 +199,9 @@ impl<'a> Sync<'a> {
         };
         if let Some((server, agreement)) = remembered(home, info, &client, options)? {
             match open(home, peer, (&client, Papers::LastOnly), &server, capabilities, plan.clone()) {
-                Ok((session, lease)) => return Ok((Opened { session, lease, client, server }, agreement)),
+                Ok((session, lease)) => {
+                    return Ok((Opened { session, lease, client, server: server.certificate }, agreement));
+                }
                 Err(error) if is_forgotten(&error) => {
                     tracing::info!(reason = %error.report(), "the peer has forgotten us, and is shown our whole chain");
                 }
@@ -210,7 +210,7 @@ impl<'a> Sync<'a> {
         }
         let (server, agreement) = choose(home, peer, &client, options)?;
         let (session, lease) = open(home, peer, (&client, Papers::WholeChain), &server, capabilities, plan)?;
-        Ok((Opened { session, lease, client, server }, agreement))
+        Ok((Opened { session, lease, client, server: server.certificate }, agreement))
     }
 
     fn tell(&self, event: &Event) {
@@ -243,7 +243,8 @@ impl<'a> Sync<'a> {
             return Err(gone(&session.id, "this database has become another instance since"));
         }
         let client = Client::load(home, &session.client_certificate)?;
-        let server = fetch(home, *peer, session.server_certificate)?;
+        let server = certificates::known(home, &session.server_certificate)
+            .map_err(|error| gone(&session.id, "the peer's certificate is no longer here").with_source(error))?;
         peer.sync_session(&session.id).map_err(|error| match error.kind() {
             ErrorKind::SessionUnknown => {
                 gone(&session.id, &format!("{} has closed it, or never knew it", peer.location())).with_source(error)

@@ -9,8 +9,12 @@ use crate::scope::ScopeDefinitions;
 
 /// Verifies a chain, root first, and gives back those of its certificates that are new, from the top down.
 ///
-/// The walk begins at the end and goes up until it meets a certificate that is known: what was verified before it was stored
-/// is not verified again, and what the chain says of it and of those above it is not even read.
+/// The walk begins at the end and goes up until it meets a certificate that is known by its text: what was verified before it was
+/// stored is not verified again, and what the chain says of those above it is not even read.
+///
+/// An id says nothing of parent and scope, so anybody can sign another certificate of the same id below their own. Where the known one
+/// has another text than the one shown, nothing that is known counts any more: the chain is verified from its own root down, and comes
+/// back whole.
 ///
 /// # Errors
 /// [`IdentityError::Chain`] for an empty or overlong chain, for one whose end is not the expected certificate, that does not begin with
@@ -50,7 +54,7 @@ fn walk_up(
     let mut new = Vec::with_capacity(chain.len());
     let mut seen = HashSet::new();
     let mut expected = expected_last;
-    let mut is_end = true;
+    let (mut is_end, mut is_disputed) = (true, false);
     for certificate in chain.into_iter().rev() {
         let body = certificate.body()?;
         if !is_end && expected.is_none() {
@@ -63,8 +67,11 @@ fn walk_up(
         if !seen.insert(body.id) {
             return Err(broken("it holds a certificate twice"));
         }
-        if let Some(known) = known(&body.id) {
-            return Ok((new, Some(known)));
+        if !is_disputed && let Some(known) = known(&body.id) {
+            if known.serialized() == certificate.serialized {
+                return Ok((new, Some(known)));
+            }
+            is_disputed = true;
         }
         expected = body.parent_id;
         is_end = false;

@@ -260,7 +260,11 @@ pub trait Storage: Send + Sync + 'static {
     /// The database fails.
     fn renew_instance(&self, renewal: &Renewal<'_>) -> Result<Option<Renewed>>;
 
-    /// Keeps verified certificates, and the private key of one of them where it is ours. Those already here stay as they are.
+    /// Keeps verified certificates, from the top of a chain down, and the private key of one of them where it is ours.
+    ///
+    /// Those already here stay as they are, except where another text is kept under the id of the last: of two certificates with one key
+    /// the one counts that its owner has just shown, so the last takes its place, unless its private key is here. Whoever gives a
+    /// last certificate has seen its owner prove its key.
     ///
     /// # Errors
     /// The database fails.

@@ -331,9 +331,15 @@ impl Storage for Memory {
     fn save_certificates(&self, new: &[Certificate], key: Option<(&CertificateId, &PrivateKey)>) -> Result<()> {
         let mut state = self.state();
         for certificate in new {
-            if !state.certificates.contains(certificate) {
+            if !state.certificates.iter().any(|kept| kept.id() == certificate.id()) {
                 state.certificates.push(certificate.clone());
             }
+        }
+        if let Some(last) = new.last()
+            && !state.keys.contains_key(&last.id())
+        {
+            state.certificates.retain(|kept| kept.id() != last.id());
+            state.certificates.push(last.clone());
         }
         if let Some((id, key)) = key {
             state.keys.insert(*id, key.clone());

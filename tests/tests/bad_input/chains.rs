@@ -1,14 +1,17 @@
 //! Chains of certificates: broken at each link in each way, shown to a server and by one.
 
 use morango::identity::{PublicKey, UnverifiedCertificate};
+use morango::port::CertificateQuery;
 use morango::prelude::*;
 use morango::{ErrorKind, limits};
 use morango_examples::school::{FULL_FACILITY, SINGLE_USER};
+use morango_tests::device::{Device, SchoolAccounts};
 use morango_tests::http::Answer;
 use morango_tests::proxy::Proxy;
 use morango_tests::scripted::Reply;
 use serde_json::{Value, json};
 
+use super::ON;
 use super::papers::{Papers, chain_value, forge, keys};
 use super::school::{School, certificates_of, device_with, holding, impatient, member};
 use super::visitor::{Visitor, assert_refused};
@@ -288,6 +291,149 @@ fn a_client_takes_no_server_whose_chain_is_broken() {
     }
     assert_eq!((holding(&home), certificates_of(&home)), (before, kept));
     school.assert_works_on();
+}
+
+/// A device that shows the genuine certificate, and the counterfeit's chain when it is asked for that; all else the server at `url` does.
+fn counterfeiter(url: &str) -> Proxy {
+    let (listed, chain) = (chain_value(&Papers::genuine().chain[1..]), chain_value(&Papers::counterfeit().chain));
+    let of_genuine = format!("ancestors_of={}", Papers::genuine().id());
+    Proxy::start(url, move |request, onward| {
+        if request.call() != "GET certificates/" {
+            onward.forward(request)
+        } else if request.target.contains(&of_genuine) {
+            Reply::Whole(Answer::json(200, &chain))
+        } else if request.target.contains("primary_partition") {
+            onward.forward(request).change(|answer| {
+                let mut all = listed.clone();
+                all.as_array_mut().expect("a list").extend(answer.value().as_array().expect("a list").clone());
+                answer.with_value(&all)
+            })
+        } else {
+            onward.forward(request)
+        }
+    })
+}
+
+/// A device that may sync the whole school, with a key that only it has.
+fn home_of_its_own() -> (Device, Papers) {
+    let root = Papers::root();
+    let papers = root.child(&keys().member, "home", FULL_FACILITY, &json!({ "dataset_id": root.dataset() }));
+    (device_with("home", &papers), papers)
+}
+
+/// Asserts that the genuine server, a device below it and `home` can bring each other up to date, whoever calls.
+fn assert_knows_the_genuine(school: &School, home: &mut Device, papers: &Papers) {
+    let mut server = device_with("server", &Papers::genuine());
+    server.sync(&school.url, &Papers::genuine().certificate(), SyncOptions::pull());
+    let there = school.add_class(&server, "from the genuine server");
+    let url = server.serve(SchoolAccounts::admin());
+    home.sync(&url, &papers.certificate(), SyncOptions::both_ways());
+    assert!(home.store().contains_key(&there), "as a server it has its own scope");
+
+    let home_url = home.serve(SchoolAccounts::admin());
+    let here = school.add_class(&server, "from the genuine caller");
+    server.sync(&home_url, &Papers::genuine().certificate(), SyncOptions::both_ways());
+    assert!(home.store().contains_key(&here), "and as a caller");
+
+    let class = Papers::genuine().child(
+        &keys().member,
+        "class",
+        FULL_FACILITY,
+        &json!({ "dataset_id": Papers::genuine().dataset() }),
+    );
+    let below = device_with("class", &class);
+    below.sync(&home_url, &class.certificate(), SyncOptions::both_ways());
+    assert!(below.store().contains_key(&here), "and so have those below it");
+    home.fall_silent();
+}
+
+#[test]
+fn a_certificate_with_the_id_of_another_does_not_lock_the_genuine_one_out() {
+    let school = School::open();
+    let (mut home, papers) = home_of_its_own();
+    let liar = counterfeiter(&school.url);
+    let whole = Filter::new([papers.dataset()]).expect("a prefix");
+    home.sync(&liar.url(), &papers.certificate(), SyncOptions::both_ways().filter(whole));
+    assert!(liar.seen().iter().filter(|call| *call == "GET certificates/").count() > 1, "it was asked for the chain");
+    assert!(
+        home.storage().certificate(&Papers::genuine().id()).expect("it can be read").is_none(),
+        "nobody proved its key"
+    );
+    assert_knows_the_genuine(&school, &mut home, &papers);
+    school.assert_works_on();
+}
+
+#[test]
+fn a_certificate_in_the_place_of_the_genuine_one_makes_room_when_its_owner_comes() {
+    let school = School::open();
+    // As a server: the counterfeit is kept, with no key of its owner's, as by an earlier version.
+    let (mut home, papers) = home_of_its_own();
+    home.storage().save_certificates(&Papers::counterfeit().certificates(), None).expect("certificates are kept");
+    assert_knows_the_genuine(&school, &mut home, &papers);
+
+    // As a caller, and before it comes itself somebody below it.
+    let (mut home, papers) = home_of_its_own();
+    home.sync(&school.url, &papers.certificate(), SyncOptions::pull());
+    home.storage().save_certificates(&Papers::counterfeit().certificates(), None).expect("certificates are kept");
+    let url = home.serve(SchoolAccounts::admin());
+    let class = Papers::genuine().child(
+        &keys().member,
+        "class",
+        FULL_FACILITY,
+        &json!({ "dataset_id": Papers::genuine().dataset() }),
+    );
+    for papers in [class, Papers::genuine()] {
+        let device = device_with("caller", &papers);
+        device.sync(&url, &papers.certificate(), SyncOptions::both_ways());
+        let class = school.add_class(&device, "from the caller");
+        // By now it shows its last certificate only, and its whole chain where that is refused.
+        home.storage().save_certificates(&Papers::counterfeit().certificates(), None).expect("certificates are kept");
+        device.sync(&url, &papers.certificate(), SyncOptions::push());
+        assert!(home.store().contains_key(&class), "it is not held to the counterfeit's scope");
+    }
+    school.assert_works_on();
+}
+
+/// Whoever stands between can have the genuine server sign, and show the counterfeit beside its signature.
+#[test]
+fn a_counterfeit_does_not_break_the_chain_of_a_device_below_the_genuine_one() {
+    let school = School::open();
+    let mut server = device_with("server", &Papers::genuine());
+    server.sync(&school.url, &Papers::genuine().certificate(), SyncOptions::pull());
+    let liar = counterfeiter(&server.serve(SchoolAccounts::admin()));
+    let class = Papers::genuine().child(
+        &keys().member,
+        "class",
+        FULL_FACILITY,
+        &json!({ "dataset_id": Papers::genuine().dataset() }),
+    );
+    let below = device_with("class", &class);
+    let options = SyncOptions::pull().server_certificate(Papers::genuine().id());
+    below.engine.sync(&impatient(&liar.url()), &class.certificate(), options).expect("within the counterfeit's scope");
+    let query = CertificateQuery::AncestorsOf { id: class.id(), profile: None };
+    let chain = below.storage().certificates(&query).expect("it can be read");
+    let chain: Vec<_> = chain.into_iter().map(|stored| stored.certificate).collect();
+    assert_eq!(chain, class.certificates());
+    below.sync(&school.url, &class.certificate(), SyncOptions::both_ways());
+}
+
+#[test]
+fn a_certificate_is_granted_below_the_genuine_one_though_another_is_in_its_place() {
+    let school = School::open();
+    let mut server = device_with("server", &Papers::genuine());
+    server.sync(&school.url, &Papers::genuine().certificate(), SyncOptions::pull());
+    let url = server.serve(SchoolAccounts::admin());
+    let device = Device::on(ON, "tablet");
+    device.storage().save_certificates(&Papers::counterfeit().certificates(), None).expect("certificates are kept");
+    let dataset = Papers::genuine().dataset();
+    let credentials = morango::port::Credentials::new("admin", "secret");
+    let params = [("dataset_id", dataset.as_str())];
+    let granted = device
+        .engine
+        .request_certificate(&impatient(&url), Papers::genuine().id(), FULL_FACILITY, &params, &credentials)
+        .expect("the genuine one may grant it");
+    // The city knows nobody of that chain but the root.
+    device.sync(&school.url, &granted, SyncOptions::both_ways());
 }
 
 #[test]

@@ -59,6 +59,22 @@ impl Papers {
         member.child(&keys().member, &format!("of {user_id:.20}"), SINGLE_USER, &params)
     }
 
+    /// Another server of the school.
+    pub(crate) fn genuine() -> Self {
+        let root = Self::root();
+        root.child(&keys().stranger, "the server", FULL_FACILITY, &json!({ "dataset_id": root.dataset() }))
+    }
+
+    /// A certificate with the key, the salt and so the id of the genuine one, which a learner signed below her own. Only the genuine
+    /// one's owner has its key.
+    pub(crate) fn counterfeit() -> Self {
+        let ada = Self::learner("ada");
+        let params = json!({ "dataset_id": ada.dataset(), "user_id": "ada" });
+        let papers = ada.child(&keys().stranger, "the server", SINGLE_USER, &params);
+        assert_eq!(papers.id(), Self::genuine().id(), "an id says nothing of parent and scope");
+        papers
+    }
+
     /// A certificate below this one, signed with its key whether that is right or not.
     pub(crate) fn child(&self, key: &PrivateKey, salt: &str, scope: &str, params: &Value) -> Self {
         self.child_with(key, &body(Some(self.body.id), key.public_key(), Some(salt), scope, params))

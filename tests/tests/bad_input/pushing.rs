@@ -11,7 +11,7 @@ use morango_tests::http::{Answer, Request};
 use serde_json::{Value, json};
 
 use super::papers::{Papers, body, chain_text, keys};
-use super::school::{School, impatient, member};
+use super::school::{School, device_with, impatient, member};
 use super::visitor::{Visitor, assert_refused};
 
 /// A school whose server lets itself be given certificates.
@@ -68,6 +68,27 @@ fn a_good_certificate_is_kept_and_spoken_for_and_the_key_stays() {
     let home = member("home");
     let options = SyncOptions::both_ways().server_certificate(text.id);
     home.sync(&school.url, &Papers::member().certificate(), options);
+    school.assert_works_on();
+}
+
+/// The owner of a certificate below the genuine one can put a counterfeit above it, and the server then speaks below that.
+#[test]
+fn a_pushed_chain_with_a_counterfeit_in_it_does_not_lock_the_genuine_one_out() {
+    let school = open();
+    let counterfeit = Papers::counterfeit();
+    let params = json!({ "dataset_id": counterfeit.dataset(), "user_id": "ada" });
+    let visitor = school.visitor_with(counterfeit.child(&keys().member, "class", SINGLE_USER, &params));
+    let (key, nonce) = (shared_key(&visitor), visitor.nonce());
+    let text = body(Some(visitor.papers.id()), &key, Some(&nonce), SINGLE_USER, &params);
+    assert_eq!(push(&visitor, &text).status, 201);
+    assert!(spoken_for(&school).contains(&text.id));
+
+    let genuine = Papers::genuine();
+    let server = device_with("server", &genuine);
+    server.sync(&school.url, &genuine.certificate(), SyncOptions::pull());
+    let class = school.add_class(&server, "from the genuine caller");
+    server.sync(&school.url, &genuine.certificate(), SyncOptions::push());
+    assert!(school.city.store().contains_key(&class), "it is not held to the counterfeit's scope");
     school.assert_works_on();
 }
 

@@ -40,10 +40,10 @@ impl Responder {
             }
             (body.id, body.salt().unwrap_or_default().to_owned())
         };
-        let new = certificates::verify(&self.home, chain, id)?;
+        certificates::verify(&self.home, chain.clone(), id)?;
         // Taken last, so that nobody uses up a nonce who could not push; a certificate that is here already used it up before.
         self.take_nonce(&salt)?;
-        self.home.storage.save_certificates(&new, Some((&id, &key)))?;
+        certificates::keep_ours(&self.home, chain, (&id, &key))?;
         let pushed = certificates::known(&self.home, &id)?;
         tracing::info!(certificate = %id, scope = pushed.scope_definition_id(), "was given a certificate");
         Ok(pushed)

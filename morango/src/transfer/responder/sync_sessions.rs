@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{Caller, Responder};
 use crate::hook::Event;
 use crate::id::{CertificateId, NonceId, SyncSessionId};
-use crate::identity::{Certificate, PrivateKey, UnverifiedCertificate, session_challenge};
+use crate::identity::{Certificate, PrivateKey, session_challenge};
 use crate::port::{SyncSessionAnswer, SyncSessionRequest};
 use crate::session::{Side, SyncSession};
 use crate::transfer::context::unknown_sync;
@@ -25,7 +25,8 @@ impl Responder {
     /// is none, and [`ErrorKind::SessionConflict`] for an id that was used before.
     pub fn create_sync_session(&self, caller: &Caller, request: &SyncSessionRequest) -> Result<SyncSessionAnswer> {
         let (server, key) = self.own_certificate(&request.server_certificate)?;
-        let (client, chain) = self.verify_client(&request.certificate_chain, request.client_certificate)?;
+        let shown = request.certificate_chain.clone();
+        let (client, chain) = certificates::verify_end(&self.home, shown, request.client_certificate)?;
         check_profiles(&client, &server, &request.profile)?;
         self.check_same_root(chain.first().unwrap_or(&client), &server)?;
         let instance = read_instance(&request.instance)?;
@@ -64,9 +65,7 @@ impl Responder {
             holder: None,
         })?;
         // The session comes first: certificates that no session names may be forgotten at any time.
-        if !chain.is_empty()
-            && let Err(error) = home.storage.save_certificates(&chain, None)
-        {
+        if let Err(error) = certificates::keep(home, &chain) {
             home.storage.close_sync_session(&request.id, now)?;
             return Err(error);
         }
@@ -109,20 +108,6 @@ impl Responder {
             Error::new(ErrorKind::PrivateKeyMissing, message)
         })?;
         Ok((stored.certificate, key))
-    }
-
-    /// The caller's certificate, and those of its chain that are new here.
-    fn verify_client(
-        &self,
-        chain: &[UnverifiedCertificate],
-        expected: CertificateId,
-    ) -> Result<(Certificate, Vec<Certificate>)> {
-        let new = certificates::verify(&self.home, chain.to_vec(), expected)?;
-        let client = match new.last() {
-            Some(last) => last.clone(),
-            None => certificates::known(&self.home, &expected)?,
-        };
-        Ok((client, new))
     }
 
     /// Checks that the caller's chain begins where ours does. `top` is the first of its certificates that is new here, or its last.
