@@ -119,7 +119,7 @@ pub const FSIC_SPREAD_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const COUNTER_MAX: i64 = i64::MAX / 2;
 
 /// Wrong guesses at one user's password from one address, and from one address at those of all users, after which each further one has
-/// to wait: a second, and then twice as long each time.
+/// to wait: a second, and then twice as long each time. An IPv6 network (/64) counts as one.
 pub const GUESSES_FREE: u32 = 10;
 /// See [`GUESSES_FREE`].
 pub const GUESSES_FREE_OF_ADDRESS: u32 = 100;

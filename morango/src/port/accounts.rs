@@ -26,6 +26,7 @@ impl Credentials {
     /// The user part as named values. A plain user name stands under `username`.
     ///
     /// As existing peers do, it is split at `&` and `=` and not percent-decoded.
+    /// Wrong guesses at a user's password are counted by `username`: look users up by it, and by other values only beside it.
     pub fn user_values(&self) -> BTreeMap<String, String> {
         let mut values = BTreeMap::new();
         for part in self.user.split('&') {

@@ -82,6 +82,30 @@ fn who_guesses_a_password_has_to_wait_and_nobody_else() {
 }
 
 #[test]
+fn who_spells_a_user_otherwise_with_each_guess_has_to_wait_too() {
+    let school = School::open();
+    let home = member("home");
+    let (dataset, ada) = (school.dataset.to_string(), school.ada.to_string());
+    let params = [("dataset_id", dataset.as_str()), ("user_id", ada.as_str())];
+    let ask = |user: &str, password: &str| {
+        let (peer, credentials) = (impatient(&school.url), Credentials::new(user, password));
+        home.engine.request_certificate(&peer, Papers::root().id(), SINGLE_USER, &params, &credentials)
+    };
+    for number in 0..limits::GUESSES_FREE {
+        let error = ask(&format!("username=admin&x={number}"), "wrong").expect_err("it is wrong");
+        assert!(!error.report().contains("too many wrong ones"), "{}", error.report());
+    }
+    for user in ["username=admin&x=ten", "x=ten&admin", "admin"] {
+        let error = ask(user, "secret").expect_err("it has to wait");
+        assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error:?}");
+        assert!(error.report().contains("too many wrong ones"), "{}", error.report());
+    }
+    school.clock.advance(Duration::from_secs(1));
+    ask("username=admin&x=ten", "secret").expect("it has waited, and is right");
+    school.assert_works_on();
+}
+
+#[test]
 fn good_credentials_get_what_they_may_have_and_no_more() {
     let school = School::open();
     let ada = Some("Basic YWRhOnNlY3JldA==");

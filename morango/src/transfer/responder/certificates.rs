@@ -60,11 +60,11 @@ impl Responder {
 
     /// Has the application judge, unless the caller has guessed wrong too often.
     fn authorize(&self, caller: &Caller, credentials: &Credentials, grant: &GrantRequest<'_>) -> Result<()> {
-        self.guesses.begin(self.home.clock.elapsed(), &caller.ip, &credentials.user)?;
+        self.guesses.begin(self.home.clock.elapsed(), &caller.ip, credentials)?;
         let judged = self.accounts.authorize(credentials, grant);
         // Whatever else an application may have against it, it does not say that the password was wrong.
         if judged.as_ref().err().is_none_or(|error| error.kind() != ErrorKind::Unauthenticated) {
-            self.guesses.prove_right(&caller.ip, &credentials.user);
+            self.guesses.prove_right(&caller.ip, credentials);
         }
         judged
     }
