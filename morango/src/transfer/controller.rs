@@ -283,7 +283,8 @@ fn is_left_out(context: &Context<'_>, stage: Stage) -> bool {
         && matches!(stage, Stage::Transferring | Stage::Dequeuing)
 }
 
-/// Closes what can be closed after a failure. The failure itself is what the caller is told.
+/// Closes what can be closed after a failure, and may be: the rest goes with the sync session. The failure itself is what the caller is
+/// told.
 fn abandon(context: &Context<'_>, peer: &dyn Peer, error: &Error) {
     let id = &context.session.id;
     let text = error.report();
@@ -295,6 +296,7 @@ fn abandon(context: &Context<'_>, peer: &dyn Peer, error: &Error) {
         tracing::warn!(transfer_session = %id, error = %error.report(), "could not close the transfer session here");
     }
     if error.kind() != ErrorKind::Connection
+        && !remote::would_claim_too_much(context)
         && let Err(error) = peer.close_transfer_session(id)
     {
         tracing::warn!(transfer_session = %id, error = %error.report(), "could not close the transfer session there");

@@ -31,6 +31,8 @@ pub(crate) struct BrokenLine {
     breaks_at: usize,
     lost: Lost,
     calls: AtomicUsize,
+    /// How often a transfer was to be closed.
+    closings: AtomicUsize,
     /// Records of a chunk above which it is refused.
     chunk_records_max: usize,
     /// Records that went over, by the name of the call.
@@ -62,9 +64,17 @@ impl BrokenLine {
 
     /// A line that holds, to an address behind which several processes answer in turn.
     pub(crate) fn to_several(honest: Vec<LocalPeer>) -> Self {
-        let (calls, chunks) = (AtomicUsize::new(0), Mutex::default());
-        let (breaks_at, lost, chunk_records_max) = (usize::MAX, Lost::Request, usize::MAX);
-        Self { honest, breaks_at, lost, calls, chunk_records_max, chunks, before_fetching: None, before_calling: None }
+        Self {
+            honest,
+            breaks_at: usize::MAX,
+            lost: Lost::Request,
+            calls: AtomicUsize::new(0),
+            closings: AtomicUsize::new(0),
+            chunk_records_max: usize::MAX,
+            chunks: Mutex::default(),
+            before_fetching: None,
+            before_calling: None,
+        }
     }
 
     /// A line that holds, over which no chunk goes that has more records.
@@ -90,6 +100,11 @@ impl BrokenLine {
     /// Whether it broke.
     pub(crate) fn broke(&self) -> bool {
         self.calls.load(Ordering::SeqCst) > self.breaks_at
+    }
+
+    /// How often it was asked to close a transfer.
+    pub(crate) fn closings(&self) -> usize {
+        self.closings.load(Ordering::SeqCst)
     }
 
     /// How many records went over by this call.
@@ -187,6 +202,7 @@ impl Peer for BrokenLine {
     }
 
     fn close_transfer_session(&self, id: &TransferSessionId) -> Result<()> {
+        self.closings.fetch_add(1, Ordering::SeqCst);
         self.call(|peer| peer.close_transfer_session(id))
     }
 

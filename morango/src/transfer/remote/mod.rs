@@ -88,6 +88,20 @@ pub(super) fn has_merged(context: &Context<'_>) -> bool {
     context.role() == Role::Producer && Way::of(&context.sync_session) == Way::ByStage
 }
 
+/// Whether a peer that is asked to close the transfer now would claim what it lacks of it.
+///
+/// One that does everything at once merges while it closes, and may look no further than whether it was told of any records: it merges
+/// the part that came, and notes all of our counters. The rest would never be queued for it again. Where only the sync session is
+/// closed, it merges nothing.
+pub(super) fn would_claim_too_much(context: &Context<'_>) -> bool {
+    let session = &context.session;
+    let is_part = session.records_total.is_some_and(|total| session.records_transferred < total);
+    match Way::of(&context.sync_session) {
+        Way::ByStage => false,
+        Way::AtOnce => context.role() == Role::Producer && is_part,
+    }
+}
+
 /// Whether the peer has a part in a stage after ours, or an operation stands in for it.
 pub(super) fn has_part(context: &Context<'_>, stage: Stage) -> bool {
     let is_asked = match (stage, context.session.direction) {

@@ -84,6 +84,7 @@ macro_rules! stories_of_a_server {
             restored::a_backup_that_overwrote_ours_is_found_out_by_what_python_knows,
             restored::a_school_that_is_forgotten_here_is_not_deleted_in_python_and_comes_back,
             resume::a_python_server_that_was_killed_while_deserializing_is_brought_to_its_end,
+            resume::what_a_push_that_was_given_up_did_not_bring_comes_with_the_next,
         }
     };
 }
@@ -135,6 +136,16 @@ macro_rules! stories_of_understanding {
             samples::every_kind_of_field_travels_from_us_to_python,
             single_user::only_what_is_a_learners_own_travels,
             dialects::a_school_lives_on_both_sides,
+        }
+    };
+}
+
+/// The same, and what is told only where it is Python that answers.
+macro_rules! stories_of_understanding_a_server {
+    ($cast:expr) => {
+        stories_of_understanding!($cast);
+        told_with! { $cast;
+            resume::what_a_push_that_was_given_up_did_not_bring_comes_with_the_next,
         }
     };
 }
@@ -232,7 +243,7 @@ mod rust_is_client {
             python_0_7_1_on_postgres = Kind::on(Database::Postgres).of_version("0.7.1") => stories_in_short,
             python_0_5_6_on_postgres = Kind::on(Database::Postgres).of_version("0.5.6") => stories_in_short,
         }
-        old_casts!(Rust, Sqlite, stories_of_understanding, stories_of_understanding);
+        old_casts!(Rust, Sqlite, stories_of_understanding_a_server, stories_of_understanding_a_server);
     }
 
     mod on_postgres {

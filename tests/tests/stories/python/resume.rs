@@ -1,7 +1,7 @@
 //! A sync with a Python peer that is broken off, and gone on with.
 //!
 //! Goal: both sides end with the same, and at most one chunk goes over twice, whoever calls. Method: where we call, a proxy hangs up
-//! in the middle; where Python calls, it breaks off after a chunk and resumes in the package's own way.
+//! in the middle; where Python calls, it breaks off after a chunk and resumes in the package's own way. One that is given up is begun anew.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -99,6 +99,27 @@ fn python_goes_on(cast: Cast) {
         assert_eq!(resumed["transfer_session_id"], broken["transfer_session_id"]);
         assert_eq!(resumed["records_transferred"], resumed["records_total"], "{resumed}");
     }
+    meeting.assert_equal();
+}
+
+/// A push that its user gives up in the middle. The server that was told how many records come must not take the part for all of them.
+pub(super) fn what_a_push_that_was_given_up_did_not_bring_comes_with_the_next(cast: Cast) {
+    let mut meeting = devices(cast);
+    let token = CancelToken::new();
+    let cancel = token.clone();
+    let options = SyncOptions::push().chunk_size(CHUNK).cancel_on(token).on_event(move |event| {
+        if let Event::Stage { stage: Stage::Transferring, phase: Phase::InProgress(progress), .. } = event
+            && progress.done >= 2 * CHUNK as u64
+        {
+            cancel.cancel();
+        }
+    });
+    let certificate = meeting.our_certificate();
+    let error = meeting.rust.attempt_sync(meeting.url(), &certificate, options).expect_err("it was given up");
+    assert_eq!(error.kind(), ErrorKind::Cancelled, "{error:?}");
+
+    meeting.both_ways();
+
     meeting.assert_equal();
 }
 
