@@ -129,7 +129,8 @@ fn chain(links: &[Link]) -> Vec<Made> {
         let rightful = above.map_or(link.key, |(_, key)| key);
         let signer = key(link.signer.unwrap_or(rightful));
         let serialized = serde_json::to_string(&body).expect("texts and numbers are JSON");
-        let sent = UnverifiedCertificate { signature: signer.sign(&serialized).expect("a sound key signs"), serialized };
+        let sent =
+            UnverifiedCertificate { signature: signer.sign(&serialized).expect("a sound key signs"), serialized };
         let (reads, writes) = granted(link, &root);
         let is_signed_by_parent = signer.public_key() == key(rightful).public_key();
         made.push(Made { link: link.clone(), sent, body, is_signed_by_parent, reads, writes });
