@@ -1,6 +1,7 @@
 //! That what is wrong is found: a world is lived in for a while, then something is spoiled behind the engine's back.
 
 use diesel::connection::SimpleConnection as _;
+use morango::id::InstanceId;
 
 use crate::desk::Access;
 use crate::plan::Plan;
@@ -44,6 +45,15 @@ fn a_change_that_is_forgotten_is_found() {
 }
 
 #[test]
+fn a_field_that_is_gone_is_found() {
+    let found = found(
+        "UPDATE morango_store SET serialized = CAST(json_remove(CAST(serialized AS TEXT), '$.birth_year') AS BLOB)
+         WHERE model_name = 'user'",
+    );
+    assert!(found.contains("the field birth_year is gone"), "{found}");
+}
+
+#[test]
 fn a_record_outside_the_scope_is_found() {
     let found = found("UPDATE morango_store SET partition = 'elsewhere' WHERE model_name = 'facility'");
     assert!(found.contains("outside its scope"), "{found}");
@@ -76,8 +86,13 @@ fn a_claim_that_goes_back_is_found() {
 #[test]
 fn a_claim_beyond_what_is_there_is_found() {
     let (mut world, node) = world();
-    let other = (0..world.nodes.len()).find(|other| *other != node).expect("another device");
-    let own = world.nodes[other].engine.instance().id;
+    // One that saved something which this one has.
+    let instances = world.nodes.iter().enumerate().filter(|(other, _)| *other != node);
+    let mut instances = instances.map(|(_, node)| node.engine.instance().id);
+    let has_some_of = |instance: &InstanceId| {
+        world.ledger().seen[node].values().any(|seen| seen.record.last_saved.instance == *instance)
+    };
+    let own = instances.find(has_some_of).expect("they have met");
     // Whatever the other one has saved and told since, this one claims to have.
     let statements = format!(
         "DELETE FROM morango_store WHERE last_saved_instance = X'{own}';
