@@ -79,9 +79,7 @@ fn make<'a>(home: &'a Home, peer: &dyn Peer, order: &Order<'a>) -> Result<(Conte
     if order.direction == Direction::Push
         && let Err(error) = check_takes_records(peer, order.sync_session.id, &answer)
     {
-        if let Err(error) = peer.close_transfer_session(&answer.id) {
-            tracing::warn!(transfer_session = %answer.id, error = %error.report(), "could not close the transfer session there");
-        }
+        close_there(peer, &answer.id);
         return Err(error);
     }
     let new = initialize::NewTransfer {
@@ -92,7 +90,15 @@ fn make<'a>(home: &'a Home, peer: &dyn Peer, order: &Order<'a>) -> Result<(Conte
         records_total: None,
         status: beginning.status_when_made(),
     };
-    let session = initialize::run(home, &new)?;
+    let session = match initialize::run(home, &new) {
+        // Whoever closed it here, idle for long, ended before the session was closed and the peer was told.
+        Err(error) if error.kind() == ErrorKind::SessionConflict => {
+            close_there(peer, &answer.id);
+            let why = format!("{} goes on with a transfer that was closed here", peer.location());
+            return Err(lease::gone(&order.sync_session.id, &why).with_source(error));
+        }
+        made => made?,
+    };
     Ok((context_of(home, order, session), request.client_fsic, answer))
 }
 
@@ -295,10 +301,14 @@ fn abandon(context: &Context<'_>, peer: &dyn Peer, error: &Error) {
     if let Err(error) = noted.map(drop).and_then(|()| cleanup::abandon(context.home, id)) {
         tracing::warn!(transfer_session = %id, error = %error.report(), "could not close the transfer session here");
     }
-    if error.kind() != ErrorKind::Connection
-        && !remote::would_claim_too_much(context)
-        && let Err(error) = peer.close_transfer_session(id)
-    {
+    if error.kind() != ErrorKind::Connection && !remote::would_claim_too_much(context) {
+        close_there(peer, id);
+    }
+}
+
+/// Closes a transfer session on the peer's side, as far as it can be reached: the rest goes with the sync session.
+fn close_there(peer: &dyn Peer, id: &TransferSessionId) {
+    if let Err(error) = peer.close_transfer_session(id) {
         tracing::warn!(transfer_session = %id, error = %error.report(), "could not close the transfer session there");
     }
 }

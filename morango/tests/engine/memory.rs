@@ -508,6 +508,9 @@ impl Storage for Memory {
         if let Some(open) = state.transfers.values().find(is_same) {
             return Ok(open.clone());
         }
+        if state.transfers.contains_key(&session.id) {
+            return Err(Error::new(ErrorKind::SessionConflict, "create a transfer session: there is one with this id"));
+        }
         if let Some(sync_session) = state.syncs.get_mut(&session.sync_session) {
             sync_session.last_activity_at = session.last_activity_at;
         }

@@ -199,6 +199,19 @@ fn a_session_that_the_server_has_closed_is_gone_and_a_new_one_is_begun_where_tha
     assert_eq!(pair.laptop.rows(), pair.phone.rows());
 }
 
+/// As by a device that closes what was idle for long, and ends before it is done.
+#[test]
+fn a_transfer_that_was_closed_here_alone_is_begun_afresh() {
+    let (pair, id) = broken_off();
+    for transfer in pair.phone.transfer_sessions(&id, 10).expect("a list") {
+        pair.phone.clean_up(&transfer.id, Utc::now()).expect("it is closed");
+    }
+    let report = pair.sync(options().resume_if_possible()).expect("a good sync");
+    assert_ne!(report.sync_session, id);
+    assert_eq!(pair.laptop.rows(), pair.phone.rows());
+    assert!(!pair.laptop.has_leftovers() && !pair.phone.has_leftovers());
+}
+
 #[test]
 fn a_sync_goes_on_with_a_broken_one_of_its_kind_and_no_other() {
     let (pair, id) = broken_off();
