@@ -335,16 +335,17 @@ fn assert_knows_the_genuine(school: &School, home: &mut Device, papers: &Papers)
     server.sync(&home_url, &Papers::genuine().certificate(), SyncOptions::both_ways());
     assert!(home.store().contains_key(&here), "and as a caller");
 
-    let class = Papers::genuine().child(
-        &keys().member,
-        "class",
-        FULL_FACILITY,
-        &json!({ "dataset_id": Papers::genuine().dataset() }),
-    );
+    let class = below_the_genuine();
     let below = device_with("class", &class);
     below.sync(&home_url, &class.certificate(), SyncOptions::both_ways());
     assert!(below.store().contains_key(&here), "and so have those below it");
     home.fall_silent();
+}
+
+/// The papers of a device that the genuine server let in.
+fn below_the_genuine() -> Papers {
+    let params = json!({ "dataset_id": Papers::genuine().dataset() });
+    Papers::genuine().child(&keys().member, "class", FULL_FACILITY, &params)
 }
 
 #[test]
@@ -376,12 +377,7 @@ fn a_certificate_in_the_place_of_the_genuine_one_makes_room_when_its_owner_comes
     home.sync(&school.url, &papers.certificate(), SyncOptions::pull());
     home.storage().save_certificates(&Papers::counterfeit().certificates(), None).expect("certificates are kept");
     let url = home.serve(SchoolAccounts::admin());
-    let class = Papers::genuine().child(
-        &keys().member,
-        "class",
-        FULL_FACILITY,
-        &json!({ "dataset_id": Papers::genuine().dataset() }),
-    );
+    let class = below_the_genuine();
     for papers in [class, Papers::genuine()] {
         let device = device_with("caller", &papers);
         device.sync(&url, &papers.certificate(), SyncOptions::both_ways());
@@ -401,12 +397,7 @@ fn a_counterfeit_does_not_break_the_chain_of_a_device_below_the_genuine_one() {
     let mut server = device_with("server", &Papers::genuine());
     server.sync(&school.url, &Papers::genuine().certificate(), SyncOptions::pull());
     let liar = counterfeiter(&server.serve(SchoolAccounts::admin()));
-    let class = Papers::genuine().child(
-        &keys().member,
-        "class",
-        FULL_FACILITY,
-        &json!({ "dataset_id": Papers::genuine().dataset() }),
-    );
+    let class = below_the_genuine();
     let below = device_with("class", &class);
     let options = SyncOptions::pull().server_certificate(Papers::genuine().id());
     below.engine.sync(&impatient(&liar.url()), &class.certificate(), options).expect("within the counterfeit's scope");
