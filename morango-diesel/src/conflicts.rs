@@ -15,6 +15,7 @@ use crate::connection::Connection;
 use crate::deserialize;
 use crate::error::Fault;
 use crate::models::InstalledModels;
+use crate::received::KEEP_ROW;
 use crate::records::{RecordRow, select_records};
 use crate::serialize::{fold_apart, has_mark};
 use crate::statement::sql;
@@ -142,6 +143,8 @@ fn save(connection: &mut Connection<'_>, record: &StoreRecord, has_new_content: 
     .bind(record.counters.to_bytes());
     if has_new_content {
         update = update
+            .sql(", ")
+            .sql(KEEP_ROW)
             .sql(", is_dirty = 1, is_deleted = 0, failure_kind = NULL, failure_reason = NULL, self_reference = ")
             .bind(&record.self_ref_fk)
             .sql(", serialized = ")

@@ -60,27 +60,31 @@ fn entries_of(connection: &mut Connection<'_>, filter: &Filter) -> Result<Vec<(S
         entries
             .extend(rows.into_iter().map(|(partition, instance, counter)| (partition, Stamp::new(instance, counter))));
     };
-    for partition in partitions_above(connection, filter)? {
+    let minimized = filter.minimized();
+    let prefixes = minimized.prefixes();
+    for partition in partitions_above(connection, prefixes.iter().map(String::as_str))? {
         let found = sql(ENTRIES).sql("partition = ").bind(&partition);
         take(found.returns::<(Text, Binary, BigInt)>().load(connection)?);
     }
-    for prefix in filter.minimized().prefixes() {
+    for prefix in prefixes {
         let found = sql(ENTRIES).starts_with("partition", prefix);
         take(found.returns::<(Text, Binary, BigInt)>().load(connection)?);
     }
     Ok(entries)
 }
 
-/// The partitions with an entry that are proper prefixes of a prefix of the filter.
+/// The partitions with an entry that are proper prefixes of one of these.
 ///
 /// From each prefix the search leaps backwards through the sorted partitions. The last partition up to a text either is a prefix of
 /// it, or no partition between what the two have in common and the text is one. Where one search comes to a text that an earlier one
 /// came to, it ends: prefixes of one kind share their way, so that ten thousand of them cost about as many seeks.
-fn partitions_above(connection: &mut Connection<'_>, filter: &Filter) -> Result<HashSet<String>, Fault> {
-    let minimized = filter.minimized();
+fn partitions_above<'p>(
+    connection: &mut Connection<'_>,
+    prefixes: impl IntoIterator<Item = &'p str>,
+) -> Result<HashSet<String>, Fault> {
     let mut above = HashSet::new();
     let mut searched = HashSet::new();
-    for prefix in minimized.prefixes() {
+    for prefix in prefixes {
         let mut up_to = without_last(prefix);
         while let Some(text) = up_to {
             if !searched.insert(text.to_owned()) {
@@ -172,6 +176,20 @@ pub(crate) fn counter_of(
         .sql(" AND instance = ")
         .bind(instance);
     Ok(found.returns::<BigInt>().get_result(connection).optional()?)
+}
+
+/// Up to which counter of an instance everything is here of a partition: the highest entry of the partition or of a prefix of it. None
+/// where there is no such entry.
+pub(crate) fn reaching(
+    connection: &mut Connection<'_>,
+    partition: &str,
+    instance: &InstanceId,
+) -> Result<Option<i64>, Fault> {
+    let mut highest = counter_of(connection, partition, instance)?;
+    for above in partitions_above(connection, [partition])? {
+        highest = highest.max(counter_of(connection, &above, instance)?);
+    }
+    Ok(highest)
 }
 
 /// Raises one entry; one that is as high or higher stays.

@@ -434,6 +434,16 @@ fn raise_counters(storage: &Transactions<'_>, session: &TransferSession, operati
     Ok(Raised::All)
 }
 
+/// Whether all that a transfer brings is merged and claimed: nothing more of it is to come. One that is closed brings nothing more.
+pub(crate) fn is_complete(connection: &mut Connection<'_>, session: &TransferSessionId) -> Result<bool, Fault> {
+    let Some(session) = sessions::open_transfer(connection, session)? else { return Ok(true) };
+    if !waiting_records(connection, &session.id)?.is_empty() {
+        return Ok(false);
+    }
+    let ours = current_stamp(connection)?;
+    Ok(counters::raising(connection, &session.filter, ours, &session.completed_by()?)?.is_empty())
+}
+
 /// Whether the counters were raised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Raised {

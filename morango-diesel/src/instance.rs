@@ -1,6 +1,9 @@
 //! This database's id, and the instance that it is: the owner of the counter.
 
+use std::ops::ControlFlow;
+
 use diesel::sql_types::{BigInt, Binary};
+use morango::counter::{RecordMaxCounters, Stamp};
 use morango::id::{DatabaseId, InstanceId};
 use morango::identity::Instance;
 use morango::port::{Adoption, OwnCounters};
@@ -77,7 +80,24 @@ fn is_known_beyond(connection: &mut Connection<'_>, instance: &InstanceId) -> Re
             return Ok(true);
         }
     }
-    Ok(false)
+    is_saved_beyond(connection, Stamp::new(*instance, counted))
+}
+
+/// Whether any record's history has more of an instance than it counted. Who becomes an instance again does so seldom: all are read.
+fn is_saved_beyond(connection: &mut Connection<'_>, counted: Stamp) -> Result<bool, Fault> {
+    let histories = sql("SELECT record_max_counters FROM morango_store WHERE ")
+        .sql(backend::position_of(connection))
+        .sql("(record_max_counters, ")
+        .bind(counted.instance.as_bytes().as_slice())
+        .sql(") > 0")
+        .returns::<Binary>();
+    let mut is_beyond = false;
+    histories.for_each(connection, |history: Vec<u8>| {
+        let saved = RecordMaxCounters::from_bytes(&history)?;
+        is_beyond = saved.get(&counted.instance).is_some_and(|saved| saved > counted.counter);
+        Ok::<_, Fault>(if is_beyond { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
+    Ok(is_beyond)
 }
 
 /// The same within a write transaction, whatever is known of it. Says how many records were saved anew.

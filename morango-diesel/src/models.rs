@@ -1,5 +1,7 @@
 //! The models of the registry as this database has them: each with its number, its table and its rows.
 
+use std::collections::HashSet;
+
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use morango::model::ModelDefinition;
@@ -43,6 +45,21 @@ impl InstalledModels {
     pub(crate) fn of_name(&self, profile: &str, name: &str) -> Option<&InstalledModel> {
         self.of_profile(profile).find(|model| model.definition.name == name)
     }
+}
+
+/// The numbers of models that some program installed here and this one does not have: what captures their changes is that one's.
+pub(crate) fn numbers_of_others(
+    connection: &mut Connection<'_>,
+    models: &InstalledModels,
+) -> Result<HashSet<i64>, Fault> {
+    let all = sql("SELECT number FROM morango_model").returns::<BigInt>().load::<i64>(connection)?;
+    let is_other = |number: &i64| !models.all().iter().any(|model| model.number == *number);
+    Ok(all.into_iter().filter(is_other).collect())
+}
+
+/// The number in the name of a trigger, which follows the prefix and ends with the next line below.
+pub(crate) fn number_in(trigger: &str, prefix: &str) -> Option<i64> {
+    trigger.strip_prefix(prefix)?.split('_').next()?.parse().ok()
 }
 
 /// Gives every model its number, within a write transaction, after a look at whether its table can be what it says.

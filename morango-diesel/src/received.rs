@@ -130,8 +130,12 @@ pub(crate) fn replace_all(
     Ok(())
 }
 
-const REPLACE: &str =
-    "UPDATE morango_store SET is_dirty = 1, failure_kind = NULL, failure_reason = NULL, transfer_session = ";
+const REPLACE: &str = "UPDATE morango_store SET is_dirty = 1, failure_kind = NULL, failure_reason = NULL, ";
+
+/// Keeps what the row of a record that is to wait says: what the record says until then, unless it waits already.
+pub(crate) const KEEP_ROW: &str =
+    "row_serialized = CASE WHEN morango_store.is_dirty <> 0 THEN morango_store.row_serialized
+     WHEN morango_store.is_deleted = 0 THEN morango_store.serialized END";
 
 fn replace(
     connection: &mut Connection<'_>,
@@ -142,6 +146,8 @@ fn replace(
 
     let record = &replacement.record;
     sql(REPLACE)
+        .sql(KEEP_ROW)
+        .sql(", transfer_session = ")
         .bind(session)
         .sql(", last_saved_instance = ")
         .bind(&record.last_saved.instance)
@@ -174,6 +180,8 @@ fn replace_many(
 
     let records = || replacements.iter().map(|replacement| &*replacement.record);
     sql(REPLACE)
+        .sql(KEEP_ROW)
+        .sql(", transfer_session = ")
         .bind(session)
         .sql(
             ", last_saved_instance = new.last_saved_instance, last_saved_counter = new.last_saved_counter,

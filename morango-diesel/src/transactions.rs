@@ -31,6 +31,11 @@ impl<'a> Transactions<'a> {
         Self { storage, open: Some(RefCell::new(connection)) }
     }
 
+    /// Whether another transaction is around all of them, which is committed later.
+    pub(crate) fn is_within_another(&self) -> bool {
+        self.open.is_some()
+    }
+
     /// A second connection for reading, where it sees, while a transaction of this one writes, all that there is but what that
     /// transaction itself has done: each runs by itself, and nobody else can write meanwhile. None where no connection is free.
     pub(crate) fn beside(&self) -> Option<Beside<'a>> {

@@ -16,7 +16,7 @@ use crate::model::{MemoryModel, OnDelete, Row};
 /// What is noted of a row that changed since it was last serialized.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Mark {
-    /// Whether the row was deleted for good.
+    /// Whether the row was deleted for good, be it there again or not.
     pub(crate) is_hard: bool,
     /// Source id and partition, where the row was created with them.
     pub(crate) origin: Option<(String, String)>,
@@ -296,7 +296,7 @@ impl Application {
             Capture::Hard => true,
         };
         let mark = self.marks.entry(place).or_default();
-        mark.is_hard = is_gone && (mark.is_hard || is_hard);
+        mark.is_hard |= is_gone && is_hard;
         mark.reason = None;
     }
 }

@@ -1,14 +1,16 @@
 //! Records that keep texts that lost, and how such a conflict ends.
 
+use std::collections::BTreeSet;
+
 use chrono::DateTime;
 use morango::counter::Stamp;
-use morango::id::SyncId;
+use morango::id::{SyncId, TransferSessionId};
 use morango::port::{DeserializeOrder, FailedBefore};
 use morango::record::StoreRecord;
 use morango::scope::Filter;
 use morango::{Error, ErrorKind, Result, limits};
 
-use crate::data::{Data, RowState};
+use crate::data::Data;
 
 impl Data {
     pub(crate) fn conflicts(
@@ -38,7 +40,12 @@ impl Data {
     }
 
     /// What the record becomes is [`StoreRecord::resolved`]'s to say. Where its content cannot be the row nothing is changed.
-    pub(crate) fn resolve_conflict(&mut self, id: &SyncId, listed: &Stamp, content: Option<&str>) -> Result<()> {
+    pub(crate) fn resolve_conflict(
+        &mut self,
+        (id, listed): (&SyncId, &Stamp),
+        content: Option<&str>,
+        unfinished: BTreeSet<TransferSessionId>,
+    ) -> Result<()> {
         let operation = format!("resolve the conflict of the record {id}");
         let changed = |what: &str| Err(Error::new(ErrorKind::RecordChanged, format!("{operation}: {what}")));
         let Some(held) = self.store.get(id) else { return changed("it is not in the store") };
@@ -58,13 +65,14 @@ impl Data {
         let definition = self.definition(&record);
         let profile = record.profile.clone();
         let held = self.store.get_mut(id).expect("it was there");
+        if content.is_some() {
+            held.begin_waiting();
+        }
         held.record = record.resolved(content, definition, saved);
         held.transfer = None;
         if content.is_none() {
             return Ok(());
         }
-        held.row = RowState::Waits;
-        held.failure = None;
         if number.is_none() {
             return Ok(());
         }
@@ -75,7 +83,7 @@ impl Data {
             failed_before: FailedBefore::TryAgain,
             now: DateTime::UNIX_EPOCH,
         };
-        let written = self.without_capture(|data| data.write_one(*id, order))?;
+        let written = self.without_capture(|data| data.write_one(*id, order, unfinished))?;
         written.map_err(|reason| {
             *self = before;
             Error::new(ErrorKind::InvalidInput, format!("{operation}: its content cannot be the row: {reason}"))

@@ -29,6 +29,8 @@ pub(crate) struct Held {
     /// Its place in the order in which records came into the store.
     pub(crate) sequence: i64,
     pub(crate) row: RowState,
+    /// What the row says as long as nobody changes it, where the record waits and has one.
+    pub(crate) row_before: Option<String>,
     /// Why it waits, since it was last tried.
     pub(crate) failure: Option<(WaitingKind, String)>,
     /// When it first failed.
@@ -43,8 +45,18 @@ impl Held {
     /// Nothing waits any more.
     pub(crate) fn settle(&mut self) {
         self.row = RowState::Settled;
+        self.row_before = None;
         self.failure = None;
         self.since = None;
+    }
+
+    /// It is about to become something else, which its row is to become.
+    pub(crate) fn begin_waiting(&mut self) {
+        if self.row == RowState::Settled {
+            self.row_before = (!self.record.deleted).then(|| self.record.serialized.clone());
+        }
+        self.row = RowState::Waits;
+        self.failure = None;
     }
 
     /// Saves the record as this instance.
@@ -125,8 +137,16 @@ impl Data {
 
     /// Puts a record into the store that is not there yet.
     pub(crate) fn insert(&mut self, record: StoreRecord, row: RowState, transfer: Option<TransferSessionId>) {
-        let held =
-            Held { sequence: self.next_sequence, row, failure: None, since: None, transfer, gave_way: None, record };
+        let held = Held {
+            sequence: self.next_sequence,
+            row,
+            row_before: None,
+            failure: None,
+            since: None,
+            transfer,
+            gave_way: None,
+            record,
+        };
         self.next_sequence += 1;
         let before = self.store.insert(held.record.id, held);
         assert!(before.is_none(), "only a record that is not in the store is inserted");

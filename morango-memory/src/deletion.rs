@@ -99,7 +99,7 @@ impl Run<'_> {
         let gone: BTreeSet<Place> = traces.iter().filter(|(_, is_gone)| **is_gone).map(|(place, _)| *place).collect();
         let itself = (self.model, id);
         for (place, is_gone) in traces.into_iter().filter(|(place, _)| *place != itself) {
-            if let Err(failure) = self.follow(place, is_gone, &gone, deletion)? {
+            if let Err(failure) = self.follow((place, is_gone), &gone, (id, deletion))? {
                 return Ok(Err(failure));
             }
             self.report.deleted += u64::from(is_gone);
@@ -108,7 +108,12 @@ impl Run<'_> {
     }
 
     /// Says in the store what became of a row that went, or changed, with another.
-    fn follow(&mut self, place: Place, is_gone: bool, gone: &BTreeSet<Place>, deletion: Deletion) -> Result<Outcome> {
+    fn follow(
+        &mut self,
+        (place, is_gone): (Place, bool),
+        gone: &BTreeSet<Place>,
+        (deleted, deletion): (SyncId, Deletion),
+    ) -> Result<Outcome> {
         let definition = self.data.application.models[place.0].definition;
         if definition.profile != self.order.profile {
             // For the other profile it is a change made here.
@@ -132,6 +137,11 @@ impl Run<'_> {
         });
         if held.row == RowState::Waits && !(is_gone && points_at_what_is_gone) {
             let reason = format!("a {} that would go with it waits to become what it is now", definition.name);
+            return Ok(Err(Failure::new(WaitingKind::ForeignKeyWaits, reason)));
+        }
+        if is_gone && !self.is_whole_between(deleted, place.1) {
+            let reason =
+                format!("a {} would go with it, and not all is here yet that came with either", definition.name);
             return Ok(Err(Failure::new(WaitingKind::ForeignKeyWaits, reason)));
         }
         if is_gone {

@@ -1,6 +1,9 @@
 //! *Dequeue*: what was received is merged into the store, and at the very end the database max counters are raised.
 
+use std::collections::BTreeSet;
+
 use morango::counter::{CounterError, Stamp};
+use morango::id::TransferSessionId;
 use morango::port::{DequeueReport, Rejection};
 use morango::record::{RecordError, Relation, StoreRecord, give_way, merge, relation};
 use morango::scope::Reach;
@@ -84,34 +87,54 @@ impl State {
             Relation::Conflict => merge(self.data.definition(&ours), &ours, theirs, saved).record,
         };
         let held = self.data.store.get_mut(&theirs.id).expect("it was there");
+        held.begin_waiting();
         held.record = becomes;
-        held.row = RowState::Waits;
-        held.failure = None;
         held.transfer = Some(session.id);
         held.gave_way = gave_way;
         Ok(found)
     }
 
-    /// Raises the database max counters to the producer's, but for what cannot be true: beyond the filter, beyond what a counter can
-    /// be, beyond our own count of ourselves.
+    /// Raises the database max counters to the producer's.
     fn claim(&mut self, session: &TransferSession) -> Result<()> {
+        let raising = self.raising(session)?;
+        if !raising.is_empty() {
+            // What waited to be merged goes when the session is closed.
+            self.open_transfer(&session.id)?;
+        }
+        for (partition, stamp) in raising {
+            if self.data.counters.raise(&partition, stamp) {
+                self.data.forget_unclaimed(&partition, stamp);
+            }
+        }
+        Ok(())
+    }
+
+    /// What the producer claims beyond ours, but for what cannot be true: beyond the filter, beyond what a counter can be, beyond our own
+    /// count of ourselves.
+    fn raising(&self, session: &TransferSession) -> Result<Vec<(String, Stamp)>> {
         let ours = self.data.current_stamp()?;
+        let mut raising = Vec::new();
         for (partition, counters) in session.completed_by()? {
             for (instance, counter) in counters {
                 let stamp = Stamp::new(instance, counter);
                 let is_own_future = instance == ours.instance && counter > ours.counter;
-                if is_own_future || stamp.checked().is_err() || !session.filter.contains(&partition) {
-                    continue;
-                }
-                if self.data.counters.get(&partition, &instance).is_none_or(|claimed| claimed < counter) {
-                    // What waited to be merged goes when the session is closed.
-                    self.open_transfer(&session.id)?;
-                }
-                if self.data.counters.raise(&partition, stamp) {
-                    self.data.forget_unclaimed(&partition, stamp);
+                let can_be = !is_own_future && stamp.checked().is_ok() && session.filter.contains(&partition);
+                if can_be && self.data.counters.get(&partition, &instance).is_none_or(|claimed| claimed < counter) {
+                    raising.push((partition.clone(), stamp));
                 }
             }
         }
-        Ok(())
+        Ok(raising)
+    }
+
+    /// The open transfers of which more is to be merged, or claimed.
+    pub(crate) fn unfinished(&self) -> Result<BTreeSet<TransferSessionId>> {
+        let mut unfinished = BTreeSet::new();
+        for session in self.transfers.values().filter(|session| session.is_active) {
+            if self.incoming.contains_key(&session.id) || !self.raising(session)?.is_empty() {
+                unfinished.insert(session.id);
+            }
+        }
+        Ok(unfinished)
     }
 }

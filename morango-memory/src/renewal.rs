@@ -26,7 +26,9 @@ impl Data {
         let counted = self.instances.get(&instance).copied().unwrap_or(0);
         let saved = self.store.values().map(|held| held.record.last_saved);
         let claimed = self.counters.iter().chain(self.unclaimed.iter()).map(|(_, claim)| claim);
-        saved.chain(claimed).any(|known| known.instance == instance && known.counter > counted)
+        let history = self.store.values().filter_map(|held| held.record.counters.get(&instance));
+        let known = saved.chain(claimed).filter(|known| known.instance == instance).map(|known| known.counter);
+        known.chain(history).any(|known| known > counted)
     }
 
     /// Becomes an instance, and takes up what the one before left. Says how many records were saved anew.

@@ -93,7 +93,7 @@ impl Data {
             (None, false) => Ok(Ok(())),
             (None, true) => self.delete_record(place, mark, stamp, report),
             (Some(row), false) => self.insert_record(place, &*row, mark, stamp, report),
-            (Some(row), true) => self.update_record(place, &*row, stamp, report),
+            (Some(row), true) => self.update_record(place, &*row, mark, stamp, report),
         }
     }
 
@@ -143,15 +143,24 @@ impl Data {
         &mut self,
         place: Place,
         row: &dyn Row,
+        mark: &Mark,
         stamp: &mut Option<Stamp>,
         report: &mut SerializeReport,
     ) -> Result<Result<(), String>> {
         let held = &self.store[&place.1];
         let record = &held.record;
-        let fields = Fields::parse(&record.serialized).ok();
-        let serialized = row.serialize(&record.source_id, &record.partition, fields.as_ref());
+        // Of what was deleted for good nothing is left where it is there again.
+        let is_wiped = mark.is_hard;
+        let text_over = |before: &str| {
+            let fields = Fields::parse(before).ok().filter(|_| !is_wiped);
+            row.serialize(&record.source_id, &record.partition, fields.as_ref())
+        };
+        let serialized = text_over(&record.serialized);
         let is_live = !record.deleted && !record.hard_deleted && held.row == RowState::Settled;
-        if is_live && is_same(&record.serialized, &serialized) {
+        let is_said = is_live && is_same(&record.serialized, &serialized);
+        // What was marked and not changed is no change made beside what waits.
+        let is_as_before = held.row_before.as_ref().is_some_and(|before| is_same(before, &text_over(before)));
+        if !is_wiped && (is_said || is_as_before) {
             return Ok(Ok(()));
         }
         if is_longer_in_json(&serialized, limits::SERIALIZED_BYTES_MAX) {
@@ -162,9 +171,13 @@ impl Data {
         let definition = self.application.models[place.0].definition;
         let held = self.store.get_mut(&place.1).expect("it was there");
         let record = &mut held.record;
-        let (mut content, mut waits) = ((serialized, parent), false);
+        let (mut content, mut row_before) = ((serialized, parent), None);
         if held.row != RowState::Settled {
             report.conflicts += 1;
+        }
+        if is_wiped {
+            record.conflicting_serialized_data.clear();
+        } else if held.row != RowState::Settled {
             // Both contents are kept: what waited lost, unless the application's policies say otherwise.
             let earlier = &record.conflicting_serialized_data;
             if record.deleted && !record.hard_deleted {
@@ -172,17 +185,19 @@ impl Data {
             } else if !record.hard_deleted {
                 let waiting = (&*record.serialized, &*record.self_ref_fk);
                 let merged = merge_row(definition, record.id, (&content.0, &content.1), waiting, earlier);
-                content = (merged.serialized, merged.self_ref_fk);
+                let is_row = merged.is_row;
+                let row = std::mem::replace(&mut content, (merged.serialized, merged.self_ref_fk)).0;
                 record.conflicting_serialized_data = merged.conflicting_serialized_data;
-                waits = !merged.is_row;
+                row_before = (!is_row).then_some(row);
             }
         }
         (record.serialized, record.self_ref_fk) = content;
         record.deleted = false;
         record.hard_deleted = false;
         held.settle();
-        if waits {
+        if row_before.is_some() {
             held.row = RowState::Waits;
+            held.row_before = row_before;
         }
         held.save(saved);
         report.updated += 1;
@@ -198,6 +213,10 @@ impl Data {
         report: &mut SerializeReport,
     ) -> Result<Result<(), String>> {
         let held = &self.store[&place.1];
+        if held.row != RowState::Settled && held.row_before.is_none() && !mark.is_hard {
+            // The application made a row beside what waits, and deleted it again.
+            return Ok(Ok(()));
+        }
         let is_hard = mark.is_hard || held.record.hard_deleted;
         let says_so = held.record.deleted && held.record.hard_deleted == is_hard;
         if says_so && held.row == RowState::Settled {

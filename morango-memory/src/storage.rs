@@ -426,7 +426,9 @@ impl Storage for MemoryStorage {
     }
 
     fn resolve_conflict(&self, id: &SyncId, listed: &Stamp, content: Option<&str>) -> Result<()> {
-        self.prepared("resolve a conflict")?.data.resolve_conflict(id, listed, content)
+        let mut state = self.prepared("resolve a conflict")?;
+        let unfinished = state.unfinished()?;
+        state.data.resolve_conflict((id, listed), content, unfinished)
     }
 
     fn forget(&self, order: &Forgetting<'_>) -> Result<Forgotten> {

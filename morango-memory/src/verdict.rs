@@ -1,11 +1,12 @@
 //! What a record's foreign keys allow, and why a record goes on waiting.
 
+use morango::counter::Stamp;
 use morango::id::SyncId;
 use morango::model::{Fields, ForeignKey};
 use morango::port::WaitingKind;
 
 use crate::application::Violation;
-use crate::data::RowState;
+use crate::data::{Held, RowState};
 use crate::deserialize::Run;
 
 /// Why a record goes on waiting.
@@ -53,6 +54,23 @@ pub(crate) enum Verdict {
 }
 
 impl Run<'_> {
+    /// Whether all is here that was known when either of two records was saved last, so that the deletion of the one may be carried on to
+    /// the other: the counters say so where each lies, and do not deny it where the other one does.
+    pub(crate) fn is_whole_between(&self, deleted: SyncId, other: SyncId) -> bool {
+        let [deleted, other] = [deleted, other].map(|id| &self.data.store[&id]);
+        self.is_whole(deleted, &other.record.partition) && self.is_whole(other, &deleted.record.partition)
+    }
+
+    fn is_whole(&self, held: &Held, beside: &str) -> bool {
+        let Stamp { instance, counter } = held.record.last_saved;
+        if self.data.instances.get(&instance).is_some_and(|counted| counter <= *counted) {
+            // What two were merged to may be a part of what came with one of them.
+            return held.transfer.is_none_or(|transfer| !self.unfinished.contains(&transfer));
+        }
+        let reaches = |place: &str| self.data.counters.reaching(place, &instance).map(|claimed| counter <= claimed);
+        reaches(&held.record.partition) == Some(true) && reaches(beside) != Some(false)
+    }
+
     /// A deletion at the end of one key outweighs whatever is wrong with another; of failures the first counts.
     pub(crate) fn verdict(&self, id: SyncId, fields: &Fields<'_>) -> Verdict {
         let definition = self.data.application.models[self.model].definition;
@@ -66,7 +84,7 @@ impl Run<'_> {
             if key.is_self && target == id {
                 continue;
             }
-            match self.target(key, target) {
+            match self.target(key, id, target) {
                 Verdict::Stands => {}
                 Verdict::Spreads(found) => deletion = deletion.max(Some(found)),
                 Verdict::Fails(found) => failure = failure.or(Some(found)),
@@ -80,7 +98,7 @@ impl Run<'_> {
     }
 
     /// What one key allows: the store is asked, because it also knows what was deleted and what waits.
-    fn target(&self, key: &ForeignKey, id: SyncId) -> Verdict {
+    fn target(&self, key: &ForeignKey, from: SyncId, id: SyncId) -> Verdict {
         let target = (key.target.definition)();
         let fails = |kind, problem: &str| {
             Verdict::Fails(Failure::new(kind, format_args!("{}: the {} {id} {problem}", key.wire_name, target.name)))
@@ -91,6 +109,9 @@ impl Run<'_> {
         else {
             return fails(WaitingKind::MissingForeignKey, "is not in the store");
         };
+        if held.record.deleted && !self.is_whole_between(id, from) {
+            return fails(WaitingKind::ForeignKeyWaits, "is deleted, and not all is here yet that came with it");
+        }
         if held.record.hard_deleted {
             return Verdict::Spreads(Deletion::Hard);
         }

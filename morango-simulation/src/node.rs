@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
+use morango::counter::{DatabaseMaxCounters, Stamp};
 use morango::engine::Engine;
 use morango::id::{CertificateId, InstanceId, SyncId};
 use morango::identity::SystemFacts;
@@ -269,6 +270,15 @@ impl Node {
         true
     }
 
+    /// The same, to be asked.
+    pub(crate) fn all_claims(&self) -> DatabaseMaxCounters {
+        let mut claims = DatabaseMaxCounters::new();
+        for claim in self.claims() {
+            claims.raise(&claim.partition, Stamp::new(claim.instance, claim.counter));
+        }
+        claims
+    }
+
     /// What the database claims to have.
     pub(crate) fn claims(&self) -> Vec<Claim> {
         const TABLE: &str = "counter FROM morango_database_max_counter";
@@ -280,7 +290,7 @@ impl Node {
             Access::Postgres(connection) => claims_in(diesel::sql_query(on_postgres).load(connection)),
             Access::Memory(memory) => {
                 let counters = memory.database_max_counters();
-                let claim = |(partition, stamp): (&str, morango::counter::Stamp)| Claim {
+                let claim = |(partition, stamp): (&str, Stamp)| Claim {
                     partition: partition.to_owned(),
                     instance: stamp.instance,
                     counter: stamp.counter,

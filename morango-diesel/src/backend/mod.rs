@@ -20,7 +20,8 @@ use crate::statement::Statement;
 use crate::value::Value;
 
 pub(crate) use terms::{
-    Capture, Column, Durability, Folded, IdForm, Lock, Occupant, Stopgap, Table, Transaction, UniqueColumn, UniqueKey,
+    Capture, Column, Deferred, Durability, Folded, IdForm, Lock, Occupant, Stopgap, Table, Transaction, UniqueColumn,
+    UniqueKey,
 };
 
 /// Where a database is, and how a connection to it is set up.
@@ -352,6 +353,16 @@ pub(crate) fn greatest(connection: &Connection<'_>) -> &'static str {
     }
 }
 
+/// The function that says where in some bytes others begin, counted from 1; 0 where they are not in it.
+pub(crate) fn position_of(connection: &Connection<'_>) -> &'static str {
+    match connection {
+        #[cfg(feature = "sqlite")]
+        Connection::Sqlite(_) => sqlite::POSITION,
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(_) => postgres::POSITION,
+    }
+}
+
 /// What taking a broken-off sync up again needs of any database: a step of [`migrations`].
 pub(crate) const RESUME_SQL: &str = include_str!("resume.sql");
 
@@ -364,7 +375,7 @@ pub(crate) const HOUSEKEEPING_SQL: &str = include_str!("housekeeping.sql");
 /// What listing conflicts needs of any database: a step of [`migrations`].
 pub(crate) const CONFLICTS_SQL: &str = include_str!("conflicts.sql");
 
-/// Installs change capture for these models and for no others, within a write transaction.
+/// Installs change capture for these models, within a write transaction. That of models that other programs have here stays.
 ///
 /// Where a model's table had no capture so far, or lost it, all of its rows are marked: they were there before, or may have
 /// changed meanwhile. A row that did not change is found to be the same when it is serialized, and keeps its stamp.
@@ -478,6 +489,40 @@ pub(crate) fn has_triggers(connection: &mut Connection<'_>, table: &str) -> Resu
         Connection::Sqlite(_) => sqlite::constraints::has_triggers(connection, table),
         #[cfg(feature = "postgres")]
         Connection::Postgres(_) => postgres::constraints::has_triggers(connection, table),
+    }
+}
+
+/// Whether this table deletes the rows that hold what may stand in one row only where another is to have it.
+pub(crate) fn replaces_rivals(connection: &mut Connection<'_>, table: &str) -> Result<bool, Fault> {
+    match connection {
+        #[cfg(feature = "sqlite")]
+        Connection::Sqlite(_) => sqlite::constraints::replaces_rivals(connection, table),
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(_) => postgres::constraints::replaces_rivals(connection, table),
+    }
+}
+
+/// What is checked at the commit alone, as it stands now. None where nothing is, or where somebody's work has violated it already, so that
+/// it cannot be told whose fault more of it is.
+pub(crate) fn deferred(connection: &mut Connection<'_>) -> Result<Option<Deferred>, Fault> {
+    match connection {
+        #[cfg(feature = "sqlite")]
+        Connection::Sqlite(_) => sqlite::constraints::deferred(connection),
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(_) => postgres::constraints::deferred(connection),
+    }
+}
+
+/// Checks now what is checked at the commit alone, within a savepoint; it is left to the commit again after that.
+///
+/// # Errors
+/// Something violates it that did not before.
+pub(crate) fn check_deferred(connection: &mut Connection<'_>, before: &Deferred) -> QueryResult<()> {
+    match connection {
+        #[cfg(feature = "sqlite")]
+        Connection::Sqlite(_) => sqlite::constraints::check_deferred(connection, before),
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(_) => postgres::constraints::check_deferred(connection, before),
     }
 }
 

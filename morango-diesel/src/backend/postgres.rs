@@ -46,6 +46,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("postgres/handed_over.sql"),
     include_str!("postgres/waiting.sql"),
     include_str!("postgres/gave_way.sql"),
+    include_str!("postgres/row_before.sql"),
 ];
 
 /// PostgreSQL finds the index by itself.
@@ -72,6 +73,9 @@ pub(crate) const LEAST: &str = "least";
 
 /// The function that gives the greater of two numbers.
 pub(crate) const GREATEST: &str = "greatest";
+
+/// The function that says where in some bytes others begin, counted from 1.
+pub(crate) const POSITION: &str = "pg_catalog.position";
 
 /// A database on a server, and how a connection to it is set up.
 #[derive(Clone)]

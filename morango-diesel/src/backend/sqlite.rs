@@ -46,6 +46,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("sqlite/handed_over.sql"),
     include_str!("sqlite/change.sql"),
     include_str!("sqlite/gave_way.sql"),
+    include_str!("sqlite/row_before.sql"),
 ];
 
 /// Which index finds an instance's latest records.
@@ -65,6 +66,9 @@ pub(crate) const LEAST: &str = "min";
 
 /// The function that gives the greater of two numbers.
 pub(crate) const GREATEST: &str = "max";
+
+/// The function that says where in some bytes others begin, counted from 1.
+pub(crate) const POSITION: &str = "instr";
 
 /// Connections that are open at one time.
 pub(crate) const CONNECTIONS_MAX: usize = 8;

@@ -195,3 +195,12 @@ pub(crate) enum Stopgap {
     #[cfg(feature = "postgres")]
     AfterTheLast,
 }
+
+/// What is checked at the commit alone, as it stood before somebody's work.
+#[derive(Debug, Clone)]
+pub(crate) struct Deferred {
+    /// The names of the constraints in SQL, where the database asks for them.
+    pub(crate) constraints: String,
+    /// How many rows violate one of them, where the database tells.
+    pub(crate) violations: i64,
+}

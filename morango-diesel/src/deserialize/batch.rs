@@ -19,9 +19,9 @@ use crate::connection::{AsConnection, Connection};
 use crate::error::Fault;
 use crate::models::InstalledModel;
 use crate::rows::{ApplyError, TableRows};
-use crate::serialize::has_mark;
+use crate::serialize::{has_mark, trace};
 use crate::statement::sql;
-use crate::transaction::{begin_savepoint, keep_savepoint, raise_counter, undo_savepoint};
+use crate::transaction::{begin_savepoint, keep_savepoint, raise_counter, undo_savepoint, with_traces};
 use crate::value::Value;
 
 /// What is left of the amount that one transaction may take.
@@ -86,6 +86,7 @@ pub(super) struct Batch<'a> {
     needs_savepoint: Option<bool>,
     pub(super) together: Together,
     reaches_further: Option<bool>,
+    replaces_rivals: Option<bool>,
     pub(super) unique_keys: Option<Vec<UniqueKey>>,
     /// Records that were settled before their turn came.
     pub(super) settled_early: HashSet<i64>,
@@ -137,6 +138,7 @@ impl<'a> Batch<'a> {
             needs_savepoint: None,
             together: Together::default(),
             reaches_further: None,
+            replaces_rivals: None,
             unique_keys: None,
             settled_early: HashSet::new(),
             stuck: HashSet::new(),
@@ -199,7 +201,11 @@ impl<'a> Batch<'a> {
         if let Some(failure) = self.closes_ring(record, &fields)? {
             return Ok(Outcome::Waits(failure));
         }
-        let written = self.apart(|rows, connection| rows.apply(connection, record.id, &record.partition, &fields))?;
+        let written = if self.replaces_rivals()? {
+            self.apply_beside_rivals(record, &fields)?
+        } else {
+            self.apply(record, &fields)?
+        };
         if let Err(failure) = written {
             return Ok(Outcome::Waits(failure));
         }
@@ -208,6 +214,29 @@ impl<'a> Batch<'a> {
         self.settle(record.sequence)?;
         self.together.has_written();
         Ok(Outcome::Settled)
+    }
+
+    fn apply(&mut self, record: &Waiting, fields: &Fields<'_>) -> Result<Result<(), Failure>, Fault> {
+        self.apart(|rows, connection| rows.apply(connection, record.id, &record.partition, fields))
+    }
+
+    /// The same where the table itself deletes whoever holds what may stand in one row only: that one is to keep it.
+    fn apply_beside_rivals(&mut self, record: &Waiting, fields: &Fields<'_>) -> Result<Result<(), Failure>, Fault> {
+        begin_savepoint(&mut self.connection)?;
+        let written = with_traces(self, |batch| batch.apply(record, fields))?;
+        let outcome = match written {
+            Ok(()) if trace::is_another_gone(&mut self.connection, &self.model, &record.id)? => {
+                Err(Failure::replaced())
+            }
+            outcome => outcome,
+        };
+        if outcome.is_ok() {
+            trace::clear(&mut self.connection)?;
+            keep_savepoint(&mut self.connection)?;
+        } else {
+            undo_savepoint(&mut self.connection)?;
+        }
+        Ok(outcome)
     }
 
     /// Deletes the row of a deleted record, with what the application's tables delete with it. It may be gone already.
@@ -288,6 +317,15 @@ impl<'a> Batch<'a> {
         Ok(*self.needs_savepoint.insert(found))
     }
 
+    /// Whether the table deletes rows for others.
+    pub(super) fn replaces_rivals(&mut self) -> Result<bool, Fault> {
+        if let Some(known) = self.replaces_rivals {
+            return Ok(known);
+        }
+        let found = backend::replaces_rivals(&mut self.connection, self.model.definition.table)?;
+        Ok(*self.replaces_rivals.insert(found))
+    }
+
     /// Whether the deletion of a row may change others.
     pub(super) fn deletion_reaches_further(&mut self) -> Result<bool, Fault> {
         if let Some(known) = self.reaches_further {
@@ -307,7 +345,7 @@ impl<'a> Batch<'a> {
         self.report.written = before.written;
         self.report.deleted = before.deleted;
         self.saved = before.saved;
-        self.targets = Targets::default();
+        self.targets.forget();
         self.held.clear();
         self.settled_trees.clear();
     }
@@ -332,8 +370,8 @@ impl<'a> Batch<'a> {
     fn settle(&mut self, sequence: i64) -> Result<(), Fault> {
         struct Settle;
 
-        sql("UPDATE morango_store SET is_dirty = 0, failure_kind = NULL, failure_reason = NULL, waiting_since = NULL
-             WHERE sequence = ")
+        sql("UPDATE morango_store SET is_dirty = 0, row_serialized = NULL, failure_kind = NULL, failure_reason = NULL,
+             waiting_since = NULL WHERE sequence = ")
         .bind(sequence)
         .execute_as::<Settle>(&mut self.connection)?;
         Ok(())

@@ -78,7 +78,7 @@ impl Batch<'_> {
                 if found.model_number == self.model().number && found.record_id().as_ref() == Some(id) {
                     continue;
                 }
-                match self.follow(found, deletion)? {
+                match self.follow(found, (id, deletion))? {
                     Ok(is_gone) => deleted += u64::from(is_gone),
                     Err(failure) => return Ok(Err(failure)),
                 }
@@ -92,8 +92,12 @@ impl Batch<'_> {
         Ok(Ok(deleted))
     }
 
-    /// Says in the store what became of a row that went or changed with another; whether it is gone.
-    fn follow(&mut self, found: &Trace, deletion: Deletion) -> Result<Result<bool, Failure>, Fault> {
+    /// Says in the store what became of a row that went or changed with the deleted one; whether it is gone.
+    fn follow(
+        &mut self,
+        found: &Trace,
+        (deleted, deletion): (&SyncId, Deletion),
+    ) -> Result<Result<bool, Failure>, Fault> {
         let Some(model) = self.scene.models.iter().find(|model| model.number == found.model_number).copied() else {
             // A model of another profile: for that one it is a change made here.
             trace::mark(&mut self.connection, found, found.is_gone && deletion == Deletion::Hard)?;
@@ -114,6 +118,10 @@ impl Batch<'_> {
         }
         if taken.is_waiting && !(found.is_gone && self.goes_along(&model, &taken)?) {
             let reason = format!("{}, which would go with it, waits to become what it is now", name());
+            return Ok(Err(Failure::new(WaitingKind::ForeignKeyWaits, reason)));
+        }
+        if found.is_gone && !self.targets.wholeness.is_between(&mut self.connection, deleted, &id)? {
+            let reason = format!("{} would go with it, and not all is here yet that was changed with either", name());
             return Ok(Err(Failure::new(WaitingKind::ForeignKeyWaits, reason)));
         }
         if found.is_gone {
@@ -169,8 +177,10 @@ impl Batch<'_> {
         let saved = self.stamp()?;
         let mut counters = RecordMaxCounters::from_bytes(counters)?;
         counters.raise(saved);
-        let marked = sql("UPDATE morango_store SET is_deleted = 1, is_dirty = 0, transfer_session = NULL,
-             failure_kind = NULL, failure_reason = NULL, waiting_since = NULL, last_saved_instance = ")
+        let marked = sql(
+            "UPDATE morango_store SET is_deleted = 1, is_dirty = 0, row_serialized = NULL, transfer_session = NULL,
+             failure_kind = NULL, failure_reason = NULL, waiting_since = NULL, last_saved_instance = ",
+        )
         .bind(&saved.instance)
         .sql(", last_saved_counter = ")
         .bind(saved.counter)

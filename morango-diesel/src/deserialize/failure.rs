@@ -57,6 +57,12 @@ impl Failure {
         Self::new(WaitingKind::Database, "a trigger on the table kept the row as it was, without a word")
     }
 
+    /// Another row would have been deleted for this one.
+    pub(super) fn replaced() -> Self {
+        let reason = "another row holds what may stand in one row only, and the table would delete it for this one";
+        Self { is_clash: true, ..Self::new(WaitingKind::Constraint, reason) }
+    }
+
     fn of_fields(errors: &FieldErrors) -> Self {
         Self::new(WaitingKind::InvalidField, errors)
     }

@@ -12,6 +12,7 @@ use morango::port::WaitingKind;
 
 use super::Scene;
 use super::failure::Failure;
+use super::wholeness::Wholeness;
 use crate::connection::Connection;
 use crate::error::Fault;
 use crate::rows::Received;
@@ -54,15 +55,25 @@ pub(super) enum Verdict {
 
 /// What was found out about records within one transaction, in which nobody else writes.
 #[derive(Debug, Default)]
-pub(super) struct Targets(HashMap<(SyncId, &'static str), Target>);
+pub(super) struct Targets {
+    found: HashMap<(SyncId, &'static str), Target>,
+    /// Nothing that is done to rows changes it.
+    pub(super) wholeness: Wholeness,
+}
 
 impl Targets {
     /// Notes what became of a record in this transaction.
     pub(super) fn note(&mut self, definition: &ModelDefinition, id: SyncId, target: Target) {
-        self.0.insert((id, definition.name), target);
+        self.found.insert((id, definition.name), target);
     }
 
-    /// Looks at every foreign key of a record. A deletion at the end of one outweighs whatever is wrong with another.
+    /// Forgets what was done to rows.
+    pub(super) fn forget(&mut self) {
+        self.found.clear();
+    }
+
+    /// Looks at every foreign key of a record. A deletion at the end of one outweighs whatever is wrong with another, but for one of which
+    /// more is yet to come.
     pub(super) fn check(
         &mut self,
         connection: &mut Connection<'_>,
@@ -83,7 +94,13 @@ impl Targets {
             }
             match self.find(connection, scene, key, target)? {
                 Target::Row => {}
-                Target::Deleted(found) => deletion = deletion.max(Some(found)),
+                Target::Deleted(found) if self.wholeness.is_between(connection, &target, id)? => {
+                    deletion = deletion.max(Some(found));
+                }
+                Target::Deleted(_) => {
+                    let problem = "is deleted, and not all is here yet that was changed with it or with this one";
+                    failure = failure.or(Some(fails(WaitingKind::ForeignKeyWaits, key, target, problem)));
+                }
                 Target::Waits => {
                     let problem = "waits to become a row itself";
                     failure = failure.or(Some(fails(WaitingKind::ForeignKeyWaits, key, target, problem)));
@@ -117,13 +134,13 @@ impl Targets {
             let target = (key.target.definition)();
             let ids =
                 received.iter().filter_map(|record| record.fields.get_text(key.wire_name)?.parse::<SyncId>().ok());
-            let unknown: BTreeSet<SyncId> = ids.filter(|id| !self.0.contains_key(&(*id, target.name))).collect();
+            let unknown: BTreeSet<SyncId> = ids.filter(|id| !self.found.contains_key(&(*id, target.name))).collect();
             let unknown: Vec<SyncId> = unknown.into_iter().collect();
             // A few are asked for one by one: the statement for many would be filled up with the same ones again and again.
             for page in unknown.chunks(LOOKED_UP).filter(|page| page.len() > LOOKED_UP / 10) {
                 for found in find_all(connection, page)? {
                     if let Some(known) = found.tells(target) {
-                        self.0.insert((found.id, target.name), known);
+                        self.found.insert((found.id, target.name), known);
                     }
                 }
             }
@@ -139,11 +156,11 @@ impl Targets {
         id: SyncId,
     ) -> Result<Target, Fault> {
         let definition = (key.target.definition)();
-        if let Some(known) = self.0.get(&(id, definition.name)) {
+        if let Some(known) = self.found.get(&(id, definition.name)) {
             return Ok(*known);
         }
         let found = find(connection, scene, definition, &id)?;
-        self.0.insert((id, definition.name), found);
+        self.found.insert((id, definition.name), found);
         Ok(found)
     }
 }

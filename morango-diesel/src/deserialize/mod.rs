@@ -17,6 +17,7 @@ mod together;
 mod tree;
 mod waiting;
 mod walk;
+mod wholeness;
 
 use chrono::{DateTime, Utc};
 use morango::id::SyncId;
@@ -24,7 +25,7 @@ use morango::port::{DeserializeOrder, DeserializeReport, FailedBefore, Progress,
 use morango::scope::Filter;
 use morango::{Error, ErrorKind, limits};
 
-use crate::backend::Lock;
+use crate::backend::{self, Deferred, Lock};
 use crate::connection::{AsConnection as _, Connection};
 use crate::error::Fault;
 use crate::models::{InstalledModel, InstalledModels};
@@ -68,6 +69,9 @@ pub(crate) fn deserialize(
         // However much the application changed, it is serialized in transactions of its own; what it changes after that is little.
         let serialized = serialize(storage, profile, filter, &|_| watch(Progress { done: 0, total: None }))?;
         run.report.conflicts += serialized.conflicts;
+        if storage.is_within_another() {
+            run.deferred = storage.read(&run.operation, backend::deferred)?;
+        }
     }
     let mut was_refused = false;
     for model in waiting.iter().rev() {
@@ -128,12 +132,14 @@ struct Run<'a, 't> {
     operation: String,
     report: DeserializeReport,
     progress: Progress,
+    /// What only the commit checks of a transaction that is not ours to commit: it would fail with whatever else is done in it.
+    deferred: Option<Deferred>,
 }
 
 impl<'a, 't> Run<'a, 't> {
     fn new(storage: &'a Transactions<'t>, scene: &'a Scene<'a>, watch: Watch<'a>, operation: String) -> Self {
         let progress = Progress { done: 0, total: None };
-        Self { storage, scene, watch, operation, report: DeserializeReport::default(), progress }
+        Self { storage, scene, watch, operation, report: DeserializeReport::default(), progress, deferred: None }
     }
 
     /// The models of which anything waits, in order. Of those that this application does not have, the records are counted.
@@ -190,12 +196,16 @@ impl<'a, 't> Run<'a, 't> {
             let done = self.storage.write_part(&self.operation, lock, |connection| {
                 let mut work = work.clone();
                 let serialized = serialize_new_changes(connection, &self.scene.models)?;
-                without_capture(connection, |connection| {
+                let done = without_capture(connection, |connection| {
                     let mut batch = Batch::new(connection.as_connection(), self.scene, model, budget, refused.clone())?;
                     batch.report.conflicts += serialized.conflicts;
                     let step = go_on(&mut work, &mut batch)?;
                     Ok::<_, Fault>((step, batch.report, work))
-                })
+                })?;
+                if let Some(deferred) = &self.deferred {
+                    backend::check_deferred(connection, deferred)?;
+                }
+                Ok(done)
             });
             let (step, report, after) = match done {
                 Ok(done) => done,

@@ -5,8 +5,8 @@
 //! savepoint stands around all of them; if one cannot be written, they are undone and tried again, half as many at once, until the
 //! one that is at fault stands alone and is met as any other. So whatever is noted about a record was found out about it alone.
 //!
-//! Records of a tree wait for each other, and what a trigger of the application does to one row may hang on the rows before it: there
-//! nothing is written together.
+//! Records of a tree wait for each other, and what a trigger of the application does to one row may hang on the rows before it, as does
+//! what a table replaces by itself: there nothing is written together.
 
 use morango::model::Fields;
 
@@ -96,7 +96,8 @@ impl Batch<'_> {
         }
         let definition = self.model().definition;
         let has_tree = definition.self_reference().is_some();
-        let way = if has_tree || backend::has_triggers(&mut self.connection, definition.table)? {
+        let reaches_further = self.replaces_rivals()? || backend::has_triggers(&mut self.connection, definition.table)?;
+        let way = if has_tree || reaches_further {
             Way::Never
         } else if self.needs_savepoint()? {
             Way::AllOrNone
@@ -171,8 +172,8 @@ impl Batch<'_> {
     fn settle_page<const RECORDS: usize>(&mut self, page: &[Waiting]) -> Result<(), Fault> {
         let last = page.last().expect("a chunk is not empty");
         let filled = page.iter().chain(std::iter::repeat_n(last, RECORDS - page.len()));
-        sql("UPDATE morango_store SET is_dirty = 0, failure_kind = NULL, failure_reason = NULL, waiting_since = NULL
-             WHERE sequence IN (")
+        sql("UPDATE morango_store SET is_dirty = 0, row_serialized = NULL, failure_kind = NULL, failure_reason = NULL,
+             waiting_since = NULL WHERE sequence IN (")
         .bind_all(filled.map(|record| record.sequence))
         .sql(")")
         .execute_as::<SettlePage<RECORDS>>(&mut self.connection)?;

@@ -64,6 +64,8 @@ impl Batch<'_> {
                     format_args!("{}: {parent} stands over {} levels deep", key.wire_name, limits::TREE_LEVELS_MAX);
                 return Ok(Some(Failure::new(WaitingKind::Cycle, reason)));
             }
+            // Whoever moves one of them before this is committed is waited for, or stops it: both would close a ring, and neither alone.
+            self.hold([id])?;
             above.push(id);
             at = match self.above(&id)? {
                 Above::Parent(parent) => Some(parent),

@@ -36,13 +36,13 @@ pub(super) struct Content {
     pub(super) self_reference: String,
     /// The texts that lost, where that is not the same as before.
     pub(super) conflicting: Option<String>,
-    /// Whether this is something else than the row, which is to become it: so the application's merge policy has it.
-    pub(super) waits: bool,
+    /// What the row is, where this is something else, which the row is to become: so the application's merge policy has it.
+    pub(super) row: Option<String>,
 }
 
 impl Content {
     fn of_row(serialized: String, self_reference: String) -> Self {
-        Self { serialized, self_reference, conflicting: None, waits: false }
+        Self { serialized, self_reference, conflicting: None, row: None }
     }
 
     /// What the row becomes that was changed here while its record, changed elsewhere, waited.
@@ -61,10 +61,10 @@ impl Content {
             tracing::warn!(model, %id, reason, "no merge policy could be applied, so the row stays and what waited is kept");
         }
         Self {
+            row: (!merged.is_row).then_some(self.serialized),
             serialized: merged.serialized,
             self_reference: merged.self_ref_fk,
             conflicting: Some(merged.conflicting_serialized_data),
-            waits: !merged.is_row,
         }
     }
 }
@@ -117,6 +117,15 @@ pub(super) fn with_row(row: &dyn RecordRow, mark: &Mark, stored: Option<&Stored>
     if let Some(reason) = stored.reason_against(model) {
         return Decision::SetAside(reason);
     }
+    if mark.is_hard {
+        // It was deleted for good and is there again. Nothing is left of what was known of it before.
+        let serialized = row.serialize(&stored.source_id, &stored.partition, None);
+        let alone = |content| Decision::Update(Content { conflicting: Some(String::new()), ..content });
+        return checked(serialized).map_or_else(Decision::SetAside, alone);
+    }
+    if stored.row_before.as_deref().is_some_and(|before| is_as_before(row, before, stored)) {
+        return Decision::Nothing;
+    }
     let fields = Fields::parse(&stored.serialized).ok();
     let serialized = row.serialize(&stored.source_id, &stored.partition, fields.as_ref());
     // Peers that have the record have this content too: a new stamp would only make it travel once more.
@@ -133,12 +142,21 @@ pub(super) fn without_row(mark: &Mark, stored: Option<&Stored>, model: &Installe
     if let Some(reason) = stored.reason_against(model) {
         return Decision::SetAside(reason);
     }
+    if stored.had_no_row() && !mark.is_hard {
+        return Decision::Nothing;
+    }
     let is_done = stored.is_deleted && !stored.is_dirty && (stored.is_hard_deleted || !mark.is_hard);
     match (is_done, mark.is_hard || stored.is_hard_deleted) {
         (true, _) => Decision::Nothing,
         (false, true) => Decision::Delete(Deletion::Hard),
         (false, false) => Decision::Delete(Deletion::Plain),
     }
+}
+
+/// Whether the row of a record that waits says what it said when that came: then it was marked, and not changed.
+fn is_as_before(row: &dyn RecordRow, before: &str, stored: &Stored) -> bool {
+    let Ok(fields) = Fields::parse(before) else { return false };
+    has_same_members(&fields, &row.serialize(&stored.source_id, &stored.partition, Some(&fields)))
 }
 
 /// Whether two stored texts hold the same members, in whatever order.

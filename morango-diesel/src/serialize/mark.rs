@@ -100,7 +100,7 @@ pub(super) enum Which {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Mark {
     pub(super) row_id: RowId,
-    /// Whether its deletion, if it is deleted, was a hard one.
+    /// Whether it was deleted for good since, be it there again or not.
     pub(super) is_hard: bool,
     /// Source id and partition, where `create` fixed them.
     pub(super) origin: Option<(String, String)>,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError, QueryResult};
-use diesel::sql_types::{BigInt, Binary, Text};
+use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use morango::counter::{CounterError, RecordMaxCounters, Stamp};
 use morango::id::SyncId;
 use morango::model::Origin;
@@ -31,6 +31,8 @@ pub(super) struct Stored {
     pub(super) is_deleted: bool,
     pub(super) is_hard_deleted: bool,
     pub(super) is_dirty: bool,
+    /// What the row says as long as nobody changes it, where the record waits and has one. An empty text is one that is not known.
+    pub(super) row_before: Option<String>,
     counters: Result<RecordMaxCounters, CounterError>,
     pub(super) serialized: String,
     /// The id of the record's parent of the same model, or nothing.
@@ -43,6 +45,11 @@ impl Stored {
     /// Whether its row, if it has the same content, leaves nothing to be done.
     pub(super) fn is_live_and_clean(&self) -> bool {
         !self.is_deleted && !self.is_hard_deleted && !self.is_dirty
+    }
+
+    /// Whether it waits and had no row that the application did not make meanwhile.
+    pub(super) fn had_no_row(&self) -> bool {
+        self.is_dirty && self.row_before.is_none()
     }
 
     /// Why it cannot be the record of a row of this model.
@@ -73,13 +80,14 @@ struct Row {
     is_deleted: i64,
     is_hard_deleted: i64,
     is_dirty: i64,
+    text_before: Option<String>,
     record_max_counters: Vec<u8>,
     serialized: String,
     self_reference: String,
     conflicting_while_dirty: String,
 }
 
-type Types = (BigInt, Binary, Text, Text, Text, Text, BigInt, BigInt, BigInt, Binary, Text, Text, Text);
+type Types = (BigInt, Binary, Text, Text, Text, Text, BigInt, BigInt, BigInt, Nullable<Text>, Binary, Text, Text, Text);
 
 /// The records with these ids.
 pub(super) fn load(connection: &mut Connection<'_>, ids: &[SyncId]) -> Result<HashMap<SyncId, Stored>, Fault> {
@@ -89,7 +97,7 @@ pub(super) fn load(connection: &mut Connection<'_>, ids: &[SyncId]) -> Result<Ha
         let filled = page.iter().chain(std::iter::repeat_n(last, RECORDS_LOADED - page.len()));
         let rows =
             sql("SELECT sequence, record_id, profile, model_name, partition, source_id, is_deleted, is_hard_deleted,
-             is_dirty, record_max_counters, serialized, self_reference,
+             is_dirty, CASE WHEN is_dirty <> 0 THEN row_serialized END, record_max_counters, serialized, self_reference,
              CASE WHEN is_dirty <> 0 THEN conflicting_serialized_data ELSE '' END
              FROM morango_store WHERE record_id IN (")
             .bind_all(filled)
@@ -112,6 +120,7 @@ impl From<Row> for Stored {
             is_deleted: row.is_deleted != 0,
             is_hard_deleted: row.is_hard_deleted != 0,
             is_dirty: row.is_dirty != 0,
+            row_before: row.text_before,
             counters: RecordMaxCounters::from_bytes(&row.record_max_counters),
             serialized: row.serialized,
             self_reference: row.self_reference,
@@ -209,9 +218,9 @@ fn met_another() -> Fault {
     DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, Box::new(message)).into()
 }
 
-/// What every change of a record by this instance sets: who saved it last, its counters, and whether anything waits for it.
+/// What every change of a record by this instance sets: where it comes from, why it waited, and what its row is if it waits.
 const SAVED: &str = "UPDATE morango_store SET transfer_session = NULL, failure_kind = NULL, failure_reason = NULL,
-     waiting_since = NULL, is_dirty = ";
+     waiting_since = NULL, row_serialized = ";
 
 /// Gives records their rows' contents.
 ///
@@ -238,7 +247,9 @@ pub(super) fn update_all(
 
 fn update(connection: &mut Connection<'_>, stored: &Stored, content: &Content, stamp: Stamp) -> Result<(), Fault> {
     let mut update = sql(SAVED)
-        .bind(content.waits)
+        .bind(Value::Content(content.row.as_deref().map(Into::into)))
+        .sql(", is_dirty = ")
+        .bind(content.row.is_some())
         .sql(", last_saved_instance = ")
         .bind(&stamp.instance)
         .sql(", last_saved_counter = ")
@@ -263,7 +274,7 @@ fn update_many(connection: &mut Connection<'_>, updates: &[&(&Stored, Content)],
     let (stored, contents) =
         (|| updates.iter().map(|(stored, _)| *stored), || updates.iter().map(|(_, content)| content));
     sql(SAVED)
-        .sql("new.is_dirty, last_saved_instance = ")
+        .sql("NULL, is_dirty = 0, last_saved_instance = ")
         .bind(&stamp.instance)
         .sql(", last_saved_counter = ")
         .bind(stamp.counter)
@@ -273,13 +284,12 @@ fn update_many(connection: &mut Connection<'_>, updates: &[&(&Stored, Content)],
         )
         .bind_all([
             Value::integers(stored().map(|stored| stored.sequence)),
-            Value::integers(contents().map(|content| content.waits)),
             Value::blobs(stored().map(|stored| stored.counters_with(stamp))),
             Value::texts(contents().map(|content| content.self_reference.as_str())),
             Value::contents(contents().map(|content| content.serialized.as_str())),
         ])
         .sql(
-            ") AS new (sequence, is_dirty, record_max_counters, self_reference, serialized)
+            ") AS new (sequence, record_max_counters, self_reference, serialized)
              WHERE morango_store.sequence = new.sequence",
         )
         .execute_as::<UpdateMany>(connection)?;
@@ -296,8 +306,7 @@ pub(super) fn delete(
     stamp: Stamp,
 ) -> Result<(), Fault> {
     sql(SAVED)
-        .bind(false)
-        .sql(", last_saved_instance = ")
+        .sql("NULL, is_dirty = 0, last_saved_instance = ")
         .bind(&stamp.instance)
         .sql(", last_saved_counter = ")
         .bind(stamp.counter)

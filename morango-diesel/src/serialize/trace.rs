@@ -48,6 +48,18 @@ pub(crate) fn was_marked(connection: &mut Connection<'_>, trace: &Trace) -> Resu
     Ok(marks.bind(&trace.row_id).returns::<BigInt>().get_result::<i64>(connection)? > 0)
 }
 
+/// Whether a row of a model is gone that is not the one of this record.
+pub(crate) fn is_another_gone(
+    connection: &mut Connection<'_>,
+    model: &InstalledModel,
+    id: &SyncId,
+) -> Result<bool, Fault> {
+    let gone =
+        sql("SELECT count(*) FROM morango_mark WHERE is_hard <> 0 AND model = ").bind(-model.number).sql(" AND NOT ");
+    let gone = backend::has_row_id(connection, gone, id);
+    Ok(gone.returns::<BigInt>().get_result::<i64>(connection)? > 0)
+}
+
 /// Whether the row of this record is gone with the one that was deleted.
 pub(crate) fn is_gone(connection: &mut Connection<'_>, model: &InstalledModel, id: &SyncId) -> Result<bool, Fault> {
     let traces =

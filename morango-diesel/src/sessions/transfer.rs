@@ -115,10 +115,15 @@ pub(crate) fn lock_open_transfer(
 /// # Errors
 /// [`ErrorKind::SessionUnknown`] where there is none, or it is closed.
 pub(crate) fn check_open(connection: &mut Connection<'_>, id: &TransferSessionId) -> Result<(), Fault> {
-    match load(connection, id)? {
-        Some(session) if session.is_active => Ok(()),
-        _ => Err(closed(id).into()),
-    }
+    open_transfer(connection, id)?.map(drop).ok_or_else(|| closed(id).into())
+}
+
+/// A transfer session, unless it is closed.
+pub(crate) fn open_transfer(
+    connection: &mut Connection<'_>,
+    id: &TransferSessionId,
+) -> Result<Option<TransferSession>, Fault> {
+    Ok(load(connection, id)?.filter(|session| session.is_active))
 }
 
 fn closed(id: &TransferSessionId) -> Error {

@@ -38,7 +38,7 @@ fn cascades_are_noticed_and_hard_ones_are_hard() {
 }
 
 #[test]
-fn a_deletion_stays_hard_until_the_row_is_there_again() {
+fn that_a_row_was_deleted_for_good_is_known_though_it_is_there_again() {
     let mut device = Device::new();
     let ada = device.owner("Ada");
     let note = device.note(&ada, "milk");
@@ -46,7 +46,10 @@ fn a_deletion_stays_hard_until_the_row_is_there_again() {
     device.hard_delete::<Note>(note.id);
     assert_eq!(device.marks(), [format!("note:{}:1", note.id)]);
     device.insert(&Note { title: "again".to_owned(), ..note.clone() });
-    assert_eq!(device.marks(), [format!("note:{}:0", note.id)]);
+    assert_eq!(device.marks(), [format!("note:{}:1", note.id)]);
     device.delete::<Note>(note.id);
+    assert_eq!(device.marks(), [format!("note:{}:1", note.id)]);
+    device.serialize();
+    device.insert(&Note { title: "again".to_owned(), ..note.clone() });
     assert_eq!(device.marks(), [format!("note:{}:0", note.id)]);
 }

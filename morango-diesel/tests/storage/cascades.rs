@@ -4,12 +4,15 @@
 //! cascade, and a deletion that comes from the other device.
 
 use morango::id::SyncId;
-use morango::port::WaitingKind;
+use morango::port::{Storage as _, WaitingKind};
 use morango::record::StoreRecord;
+use morango::scope::Reach;
 use morango_memory::{MemoryModel, OnDelete};
 
 use super::database::{Tables, many, tables};
-use super::library::{Book, Device, Shelf, changed, deleted, everything, foreign_book, foreign_shelf, kinds};
+use super::library::{
+    Book, Device, Shelf, changed, deleted, everything, foreign_book, foreign_shelf, go_on, kinds, stamp, time,
+};
 
 /// The library's tables, in which what stands on a shelf goes with it. Loans are no records.
 const CASCADING: Tables = tables(
@@ -186,4 +189,81 @@ fn a_whole_tree_goes_at_once_and_each_of_it_says_so() {
     assert_eq!((report.deleted, report.failures_total), (all, 0));
     assert!(device.records().iter().all(|record| record.deleted));
     assert_eq!(held(&mut device), [0, 0]);
+}
+
+#[test]
+fn a_deletion_goes_no_further_while_what_its_author_knew_beside_it_is_not_here() {
+    let (mut device, shelf, book) = shelved();
+    // The other took the book off the shelf, and deleted that. The deletion is here first.
+    device.dequeue_part(vec![deleted(&shelf, 3)]);
+    let report = device.deserialize();
+    assert_eq!((report.deleted, kinds(&report.failures)), (0, vec![WaitingKind::ForeignKeyWaits]), "{report:?}");
+    assert_eq!(held(&mut device), [1, 1]);
+    assert!(!device.record(book.id).deleted);
+
+    let new = foreign_shelf("new", None);
+    let moved = changed(&book, 2, |record| record.serialized = foreign_book("Emma", new.id).serialized);
+    device.dequeue(vec![new, moved, deleted(&shelf, 3)]);
+    let report = device.deserialize();
+    assert_eq!((report.written, report.deleted, report.failures_total), (2, 1, 0), "{report:?}");
+    assert_eq!((device.shelves(), device.titles()), (vec!["new".to_owned()], vec!["Emma".to_owned()]));
+}
+
+#[test]
+fn a_deletion_goes_no_further_than_to_what_is_here_with_all_that_its_author_knew() {
+    let (mut device, shelf, _) = shelved();
+    device.dequeue(vec![deleted(&shelf, 2)]);
+    device.deserialize();
+    // The other saw the deletion, made the shelf live again, and put a book on it. The book is here first.
+    let revived = changed(&shelf, 3, |_| {});
+    let later = StoreRecord { last_saved: stamp("other", 4), ..foreign_book("Dune", shelf.id) };
+    let later = changed(&later, 4, |_| {});
+    device.dequeue_part(vec![later.clone()]);
+    let report = device.deserialize();
+    assert_eq!((report.deleted, kinds(&report.failures)), (0, vec![WaitingKind::ForeignKeyWaits]), "{report:?}");
+    assert!(!device.record(later.id).deleted);
+
+    device.dequeue(vec![revived, later.clone()]);
+    let report = device.deserialize();
+    assert_eq!((report.written, report.failures_total), (2, 0), "{report:?}");
+    assert_eq!(device.titles(), ["Dune"]);
+}
+
+#[test]
+fn a_deletion_goes_on_to_what_is_known_to_be_saved_without_it() {
+    let (mut device, shelf, _) = shelved();
+    device.dequeue(vec![deleted(&shelf, 2)]);
+    device.deserialize();
+    device.dequeue(vec![foreign_book("Dune", shelf.id)]);
+    let report = device.deserialize();
+    assert_eq!((report.written, report.failures_total), (0, 0), "{report:?}");
+    assert_eq!(held(&mut device), [0, 0]);
+}
+
+#[test]
+fn what_two_were_merged_to_carries_a_deletion_no_further_before_the_rest_has_come() {
+    let (mut device, shelf, book) = shelved();
+    let session = device.receiving(&everything());
+    // A third one deleted the shelf, of which something else became here, and took the book off before.
+    device.rename(book.id, "Emma, again");
+    device.change(shelf.id, |shelf: &mut Shelf| shelf.name.push_str(", here"));
+    device.serialize();
+    let by_third = |record: &StoreRecord, counter| {
+        let mut record = record.clone();
+        record.last_saved = stamp("third", counter);
+        record.counters.raise(record.last_saved);
+        record
+    };
+    device.take(&session, vec![StoreRecord { deleted: true, ..by_third(&shelf, 7) }]);
+    device.storage.dequeue(&session, &Reach::everything(), &go_on).expect("it dequeues");
+    assert_eq!(device.record(shelf.id).last_saved.instance, device.instance);
+    let new = foreign_shelf("new", None);
+    device.take(&session, vec![new.clone(), by_third(&foreign_book("Emma", new.id), 6)]);
+
+    assert_eq!(kinds(&device.deserialize().failures), [WaitingKind::ForeignKeyWaits]);
+    assert_eq!(device.titles(), ["Emma, again"]);
+
+    device.storage.clean_up(&session.id, time()).expect("nothing more comes");
+    assert_eq!(device.deserialize().failures_total, 0);
+    assert_eq!(held(&mut device), [1, 0]);
 }

@@ -292,7 +292,7 @@ fn new_records_are_in_the_store_as_they_come_and_claimed_only_when_all_have_come
 fn of_a_session_that_was_closed_nothing_is_merged_or_claimed() {
     let device = Device::new("laptop");
     let session = receiving_up_to(&device, 9);
-    device.dequeue(vec![foreign_shelf("first", None)]);
+    device.dequeue_part(vec![foreign_shelf("first", None)]);
     device.take(&session, vec![changed(&foreign_shelf("first", None), 9, |_| ())]);
     device.storage.close_sync_session(&session.sync_session, time()).expect("it is closed");
     let error = device.storage.dequeue(&session, &Reach::everything(), &go_on).expect_err("it is closed");

@@ -16,7 +16,7 @@ use super::transfers::take;
 fn a_call_that_was_stopped_between_transactions_goes_on_and_claims_only_at_the_end() {
     let device = Device::new("laptop");
     let shelf = |chunk: u32, number: u32| foreign_shelf(&format!("{chunk}/{number}"), None);
-    device.dequeue((0..3).flat_map(|chunk| (0..1_500).map(move |number| shelf(chunk, number))).collect());
+    device.dequeue_part((0..3).flat_map(|chunk| (0..1_500).map(move |number| shelf(chunk, number))).collect());
     let session = receiving_up_to(&device, 9);
     for chunk in 0..3 {
         device.take(&session, (0..1_500).map(|number| changed(&shelf(chunk, number), 9, |_| ())).collect());
@@ -44,7 +44,7 @@ fn of_a_session_that_was_closed_nothing_more_is_merged_or_claimed() {
         let device = Device::new("laptop");
         let session = receiving_up_to(&device, 9);
         // What is in the store already has to be merged, in a transaction for each chunk.
-        device.dequeue((0..4_000).map(|number| foreign_shelf(&number.to_string(), None)).collect());
+        device.dequeue_part((0..4_000).map(|number| foreign_shelf(&number.to_string(), None)).collect());
         let newer = |number: u32| changed(&foreign_shelf(&number.to_string(), None), 9, |_| {});
         for chunk in 0..2 {
             device.take(&session, (chunk * 2_000..(chunk + 1) * 2_000).map(newer).collect());

@@ -1,11 +1,11 @@
 //! What the application's tables do of which no model says anything: tables of no record, and indexes and keys of any kind.
 
-use morango::port::{Storage as _, WaitingKind, WaitingRecords};
+use morango::port::{DeserializeReport, Isolation, Storage as _, WaitingKind, WaitingRecords};
 use morango::record::StoreRecord;
 
 use super::cascades::{self, held};
 use super::database::IS_CAPTURED;
-use super::library::{Device, PROFILE, changed, deleted, foreign_book, foreign_shelf, kinds};
+use super::library::{Device, PROFILE, changed, deleted, everything, foreign_book, foreign_shelf, go_on, kinds, order};
 use super::unique::shelved;
 use super::waiting::{device_with_waiting, listed};
 
@@ -118,8 +118,8 @@ fn pairs_that_are_unique_only_together_and_indexes_over_some_rows_only_change_ha
     assert_eq!((report.written, report.failures_total), (2, 0), "{report:?}");
 }
 
-#[test]
-fn a_foreign_key_that_is_checked_at_the_commit_stops_only_its_own_record() {
+/// A device whose books are of languages that are asked for at the commit.
+fn with_languages() -> Device {
     let mut device = Device::new("laptop");
     device.run(
         "CREATE TABLE languages (title TEXT PRIMARY KEY NOT NULL);
@@ -130,6 +130,12 @@ fn a_foreign_key_that_is_checked_at_the_commit_stops_only_its_own_record() {
          DROP TABLE loans; DROP TABLE books; ALTER TABLE new_books RENAME TO books;
          INSERT INTO languages VALUES ('Emma'), ('Dune')",
     );
+    device
+}
+
+#[test]
+fn a_foreign_key_that_is_checked_at_the_commit_stops_only_its_own_record() {
+    let mut device = with_languages();
     let shelf = foreign_shelf("fiction", None);
     let titles = ["Emma", "Solaris", "Dune"];
     device.dequeue(titles.iter().map(|title| foreign_book(title, shelf.id)).chain([shelf.clone()]).collect());
@@ -138,5 +144,23 @@ fn a_foreign_key_that_is_checked_at_the_commit_stops_only_its_own_record() {
     assert_eq!(device.titles(), ["Dune", "Emma"]);
     device.run("INSERT INTO languages VALUES ('Solaris')");
     assert_eq!(device.deserialize().written, 1);
+    assert_eq!(device.number(IS_CAPTURED), 1);
+}
+
+#[test]
+fn within_a_transaction_of_a_stage_too_a_foreign_key_that_is_checked_at_the_commit_stops_only_its_own_record() {
+    let mut device = with_languages();
+    let shelf = foreign_shelf("fiction", None);
+    let titles = ["Emma", "Solaris", "Dune"];
+    device.dequeue(titles.iter().map(|title| foreign_book(title, shelf.id)).chain([shelf.clone()]).collect());
+    let mut report = DeserializeReport::default();
+    let isolation = Isolation::Stage { profile: PROFILE };
+    let done = device.storage.transaction("deserialize beside an operation", isolation, &mut |transaction| {
+        report = transaction.deserialize(&order(&everything()), &go_on)?;
+        Ok(())
+    });
+    done.expect("it is committed");
+    assert_eq!((report.written, kinds(&report.failures)), (3, vec![WaitingKind::Constraint]));
+    assert_eq!(device.titles(), ["Dune", "Emma"]);
     assert_eq!(device.number(IS_CAPTURED), 1);
 }

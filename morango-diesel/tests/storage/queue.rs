@@ -21,7 +21,7 @@ fn only_what_is_lacking_within_the_filter_is_queued_and_in_the_order_of_the_stor
         note("LIB:x", "6", 9),
         foreign("note", "lib:x", "7", "{}", &[stamp("b", 9)]),
     ];
-    device.dequeue(records.clone());
+    device.dequeue_part(records.clone());
     let queued = |prefix: &str, receiver: &[_]| {
         let filter = Filter::new([prefix]).expect("a prefix");
         let session = device.session(Side::Server, Direction::Pull, &filter);
@@ -41,7 +41,7 @@ fn only_what_is_lacking_within_the_filter_is_queued_and_in_the_order_of_the_stor
     };
     as_expected();
     // The same where the instance saved too much to look at it all.
-    device.dequeue((0..3_000).map(|number| note("other", &format!("x{number}"), 20)).collect());
+    device.dequeue_part((0..3_000).map(|number| note("other", &format!("x{number}"), 20)).collect());
     as_expected();
 }
 

@@ -10,7 +10,7 @@ use morango::scope::Filter;
 use super::notebook::{Device, Note, Owner, Photo, stamp};
 
 /// The same record, saved once more by a device that knows what it says here.
-fn saved_elsewhere(record: &StoreRecord, change: impl FnOnce(&mut StoreRecord)) -> StoreRecord {
+pub(crate) fn saved_elsewhere(record: &StoreRecord, change: impl FnOnce(&mut StoreRecord)) -> StoreRecord {
     let mut record = record.clone();
     record.last_saved = Stamp::new(InstanceId::hash_of("another device"), 9);
     record.counters.raise(record.last_saved);
@@ -208,4 +208,105 @@ fn who_a_row_belonged_to_when_it_was_created_decides_where_its_record_lies() {
     let record = device.record(note.id);
     assert_eq!(record.partition, format!("{}:notes", ada.id));
     assert!(record.serialized.contains(&bob.id.to_string()));
+}
+
+/// A device with a note that another device gave another title, which waits to become the row.
+fn with_newer_title() -> (Device, Note) {
+    let mut device = Device::new();
+    let ada = device.owner("Ada");
+    let note = device.note(&ada, "milk");
+    device.serialize();
+    device.storage.note_told().expect("it is told");
+    let retitled = |record: &mut StoreRecord| record.serialized = record.serialized.replace("milk", "bread");
+    device.dequeue(vec![saved_elsewhere(&device.record(note.id), retitled)]);
+    (device, note)
+}
+
+fn titles(device: &mut Device) -> Vec<String> {
+    device.all::<Note>().into_iter().map(|note| note.title).collect()
+}
+
+#[test]
+fn a_row_that_is_written_as_it_was_is_no_change_made_beside_what_waits() {
+    type Touch = fn(&mut Device, &Note);
+    let touches: [Touch; 3] = [
+        |device, note| device.open(note.id, 7),
+        |device, note| device.change(note.id, |note: &mut Note| note.title = "milk".to_owned()),
+        |device, note| {
+            device.delete::<Note>(note.id);
+            device.insert(note);
+        },
+    ];
+    for touch in touches {
+        let (mut device, note) = with_newer_title();
+        touch(&mut device, &note);
+        let report = device.deserialize();
+        assert_eq!((report.written, report.conflicts), (1, 0), "{report:?}");
+        assert_eq!(titles(&mut device), ["bread"]);
+        assert!(device.record(note.id).conflicting_serialized_data.is_empty());
+    }
+}
+
+#[test]
+fn a_row_that_changed_and_changed_again_before_the_next_came_is_a_change() {
+    let (mut device, note) = with_newer_title();
+    device.change(note.id, |note: &mut Note| note.title = "eggs".to_owned());
+    let report = device.deserialize();
+    assert_eq!((report.written, report.conflicts), (0, 1), "{report:?}");
+    assert_eq!(titles(&mut device), ["eggs"]);
+    assert_eq!(device.record(note.id).conflicting_serialized_data.matches("bread").count(), 1);
+}
+
+#[test]
+fn a_row_that_is_written_as_it_was_does_not_undo_a_deletion_that_waits() {
+    for is_hard in [false, true] {
+        let mut device = Device::new();
+        let ada = device.owner("Ada");
+        let note = device.note(&ada, "milk");
+        device.serialize();
+        device.storage.note_told().expect("it is told");
+        device.dequeue(vec![saved_elsewhere(&device.record(note.id), |record| {
+            (record.deleted, record.hard_deleted) = (true, is_hard);
+        })]);
+        device.open(note.id, 7);
+        let report = device.deserialize();
+        assert_eq!((report.deleted, report.conflicts), (1, 0), "{report:?}");
+        assert!(device.record(note.id).deleted && titles(&mut device).is_empty());
+    }
+}
+
+#[test]
+fn a_row_that_was_made_and_deleted_again_while_its_record_waits_deletes_nothing() {
+    let mut device = Device::new();
+    let ada = device.owner("Ada");
+    let note = device.note(&ada, "milk");
+    device.serialize();
+    device.delete::<Note>(note.id);
+    device.serialize();
+    device.storage.note_told().expect("it is told");
+    device.dequeue(vec![saved_elsewhere(&device.record(note.id), |record| record.deleted = false)]);
+    device.insert(&note);
+    device.delete::<Note>(note.id);
+    assert_eq!(device.deserialize().written, 1);
+    assert_eq!(titles(&mut device), ["milk"]);
+}
+
+#[test]
+fn of_what_was_deleted_for_good_nothing_is_left_where_it_is_there_again() {
+    let mut device = Device::new();
+    let ada = device.owner("Ada");
+    let note = device.note(&ada, "milk");
+    device.serialize();
+    device.storage.note_told().expect("it is told");
+    device.dequeue(vec![saved_elsewhere(&device.record(note.id), |record| {
+        record.serialized = record.serialized.replacen('{', "{\"colour\":\"red\",", 1);
+        record.conflicting_serialized_data = "{\"title\":\"older\"}\n".to_owned();
+    })]);
+    device.deserialize();
+    device.hard_delete::<Note>(note.id);
+    device.insert(&note);
+    assert_eq!(device.serialize().updated, 1);
+    let record = device.record(note.id);
+    assert!(!record.deleted && !record.serialized.contains("red"), "{record:?}");
+    assert_eq!(record.conflicting_serialized_data, "");
 }

@@ -79,14 +79,28 @@ impl Device {
         take_chunk(&self.storage, session, digest, records, rejections)
     }
 
-    /// Merges records that somebody sent, without making rows of them.
+    /// Merges records that somebody sent, without making rows of them. There is nothing beside them that those who saved them knew.
     pub(crate) fn dequeue(&self, records: Vec<StoreRecord>) -> DequeueReport {
-        let session = self.receiving(&everything());
-        let mut stamps = DatabaseMaxCounters::new();
+        let mut claimed = DatabaseMaxCounters::new();
         for record in &records {
-            stamps.raise(&record.partition, record.last_saved);
+            claimed.raise("", record.last_saved);
         }
-        self.storage.note_unclaimed(stamps.partitions()).expect("it is noted");
+        self.dequeue_claimed(&claimed, records)
+    }
+
+    /// The same for records beside which more is yet to come.
+    pub(crate) fn dequeue_part(&self, records: Vec<StoreRecord>) -> DequeueReport {
+        let mut noted = DatabaseMaxCounters::new();
+        for record in &records {
+            noted.raise(&record.partition, record.last_saved);
+        }
+        self.storage.note_unclaimed(noted.partitions()).expect("it is noted");
+        self.dequeue_claimed(&DatabaseMaxCounters::new(), records)
+    }
+
+    fn dequeue_claimed(&self, claimed: &DatabaseMaxCounters, records: Vec<StoreRecord>) -> DequeueReport {
+        let mut session = self.receiving(&everything());
+        session.server_fsic.change(|fsic| fsic.sub = claimed.partitions().clone()).expect("good counters");
         self.take(&session, records);
         self.storage.dequeue(&session, &Reach::everything(), &go_on).expect("it dequeues")
     }

@@ -7,6 +7,7 @@ use morango_diesel::{RecordConnection as _, Syncable as _};
 
 use super::database::{IS_CAPTURED, TRIGGERS, TRIGGERS_OF_MODEL, drop_capture};
 use super::notebook::{CREATE_TABLES, Device, Photo, notes, photos, registry};
+use super::serializing::saved_elsewhere;
 
 #[test]
 fn rows_written_through_diesel_are_marked_until_they_are_serialized() {
@@ -90,15 +91,39 @@ fn a_table_that_is_built_anew_is_captured_again_and_what_changed_meanwhile_is_fo
 }
 
 #[test]
-fn a_model_that_left_the_program_is_captured_no_longer() {
+fn a_model_that_one_program_lacks_is_captured_for_those_that_have_it() {
     let mut device = Device::new();
+    let eve = device.owner("Eve");
+    device.serialize();
     let fewer = morango::model::Registry::builder().model::<Photo>().build().expect("a registry");
     device.storage.prepare(&std::sync::Arc::new(fewer)).expect("prepare");
-    device.run(&format!("INSERT INTO owners (id, name) VALUES ('{}', 'Eve')", SyncId::random()));
-    assert!(device.marks().is_empty());
-    assert_eq!(device.number(TRIGGERS), TRIGGERS_OF_MODEL);
+    assert_eq!(device.number(TRIGGERS), 3 * TRIGGERS_OF_MODEL);
+    device.run(&format!("DELETE FROM owners WHERE id = '{}'", eve.id));
+    assert_eq!(device.marks(), [format!("owner:{}:0", eve.id)]);
     device.storage.prepare(&registry()).expect("prepare");
-    assert_eq!(device.marks().len(), 1, "and is caught up with when it comes back");
+    assert_eq!(device.serialize().deleted, 1);
+}
+
+#[test]
+fn a_table_that_is_built_anew_is_no_change_made_beside_what_waits() {
+    let mut device = Device::new();
+    let (cat, dog) = (device.photo("cat"), device.photo("dog"));
+    device.serialize();
+    device.storage.note_told().expect("it is told");
+    let newer =
+        |id, name| saved_elsewhere(&device.record(id), |record| record.serialized = format!(r#"{{"name":"{name}"}}"#));
+    device.dequeue(vec![newer(cat.id, "lion"), newer(dog.id, "wolf")]);
+    device.run(
+        "CREATE TABLE new_photos (id BLOB NOT NULL PRIMARY KEY, name TEXT NOT NULL);
+         INSERT INTO new_photos SELECT id, name FROM photos; DROP TABLE photos; ALTER TABLE new_photos RENAME TO photos;",
+    );
+    device.run(&format!("UPDATE photos SET name = 'fox' WHERE id = X'{}'", dog.id));
+    device.build_engine();
+    let report = device.deserialize();
+    assert_eq!((report.written, report.conflicts), (1, 1), "{report:?}");
+    let names: Vec<String> = device.all::<Photo>().into_iter().map(|photo| photo.name).collect();
+    assert!(names.contains(&"lion".to_owned()) && names.contains(&"fox".to_owned()), "{names:?}");
+    assert!(device.record(dog.id).conflicting_serialized_data.contains("wolf"));
 }
 
 #[test]

@@ -42,6 +42,13 @@ fn an_instance_of_which_more_is_known_here_than_it_counted_is_not_adopted_again(
         record.counters.raise(record.last_saved);
         device.dequeue(vec![record]);
     };
+    let history_comes = |device: &Device, counter| {
+        let mut record = device.records().remove(0);
+        record.counters.raise(stamp(counter));
+        record.last_saved = Stamp::new(InstanceId::hash_of("another device"), counter);
+        record.counters.raise(record.last_saved);
+        device.dequeue(vec![record]);
+    };
     let claim_comes = |device: &Device, counter| {
         let everything = Filter::everything();
         let mut session = new_session(&device.storage, "notebook", Side::Client, Direction::Pull, &everything);
@@ -53,7 +60,8 @@ fn an_instance_of_which_more_is_known_here_than_it_counted_is_not_adopted_again(
         let noted = BTreeMap::from([("photos".to_owned(), BTreeMap::from([(stamp(0).instance, counter)]))]);
         device.storage.note_unclaimed(&noted).expect("it is noted");
     };
-    let ways: [(&str, Way); 3] = [("a record", record_comes), ("a claim", claim_comes), ("a note", note_comes)];
+    let ways: [(&str, Way); 4] =
+        [("a record", record_comes), ("a history", history_comes), ("a claim", claim_comes), ("a note", note_comes)];
     for (way, comes) in ways {
         let mut device = Device::new();
         device.photo("cat");

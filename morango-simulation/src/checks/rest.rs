@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use morango::counter::{DatabaseMaxCounters, Stamp};
 use morango::id::SyncId;
 use morango::port::NoAccounts;
 use morango::record::StoreRecord;
@@ -85,10 +84,7 @@ impl World {
     fn is_all_claimed_but_orphans(&self) -> bool {
         let ledger = self.ledger();
         self.nodes.iter().zip(&ledger.seen).all(|(node, seen)| {
-            let mut claims = DatabaseMaxCounters::new();
-            for claim in node.claims() {
-                claims.raise(&claim.partition, Stamp::new(claim.instance, claim.counter));
-            }
+            let claims = node.all_claims();
             let mut records = seen.values().map(|seen| &seen.record);
             records.all(|record| {
                 claims.covers(&record.partition, record.last_saved) || self.memory.is_orphan(record.last_saved)

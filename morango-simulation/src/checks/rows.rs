@@ -85,7 +85,9 @@ impl World {
         let (rows, waiting) = (self.rows(node), self.waiting(node, true));
         let character = &self.nodes[node].character;
         let ledger = self.ledger();
-        let holding = Holding { character, rows: &rows, waiting: &waiting, records: &ledger.seen[node] };
+        let claims = self.nodes[node].all_claims();
+        let holding =
+            Holding { character, rows: &rows, waiting: &waiting, records: &ledger.seen[node], claims: &claims };
         let mut without_record: BTreeSet<_> = rows.keys().collect();
         for (id, seen) in &ledger.seen[node] {
             let record = &seen.record;

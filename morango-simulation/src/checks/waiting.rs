@@ -1,7 +1,8 @@
 //! What waits: each record that is no row says why, and at rest that is so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use morango::counter::{DatabaseMaxCounters, Stamp};
 use morango::id::SyncId;
 use morango::port::WaitingKind;
 use morango::record::StoreRecord;
@@ -28,6 +29,7 @@ pub(super) struct Holding<'a> {
     pub(super) rows: &'a AllRows,
     pub(super) waiting: &'a BTreeMap<SyncId, WaitingKind>,
     pub(super) records: &'a BTreeMap<SyncId, Seen>,
+    pub(super) claims: &'a DatabaseMaxCounters,
 }
 
 impl Holding<'_> {
@@ -44,7 +46,14 @@ impl Holding<'_> {
             WaitingKind::MissingForeignKey => {
                 targets(&fields).any(|(place, id)| !self.rows.contains_key(&place) && !self.waiting.contains_key(&id))
             }
-            WaitingKind::ForeignKeyWaits => targets(&fields).any(|(_, id)| self.waiting.contains_key(&id)),
+            WaitingKind::ForeignKeyWaits if record.deleted => {
+                let mut with_it = self.what_goes_with(record.id).into_iter();
+                with_it.any(|id| self.waiting.contains_key(&id) || self.is_open_between(record.id, id))
+            }
+            WaitingKind::ForeignKeyWaits => targets(&fields).any(|(_, id)| {
+                let is_deleted = self.records.get(&id).is_some_and(|seen| seen.record.deleted);
+                self.waiting.contains_key(&id) || (is_deleted && self.is_open_between(id, record.id))
+            }),
             WaitingKind::Cycle => kind == Some(Kind::Classroom) && self.leads_into_a_circle(record.id),
             WaitingKind::Constraint => {
                 let name = fields.get("username");
@@ -56,6 +65,30 @@ impl Holding<'_> {
             // At rest all was tried, nothing was changed since, and no application writes what is none of these.
             _ => false,
         }
+    }
+
+    /// Whether something may be yet to come that was known to those who saved these: nobody claims to have all of it.
+    fn is_open_between(&self, one: SyncId, other: SyncId) -> bool {
+        let [Some(one), Some(other)] = [one, other].map(|id| self.records.get(&id).map(|seen| &seen.record)) else {
+            return false;
+        };
+        let is_open = |record: &StoreRecord, beside: &StoreRecord| {
+            let Stamp { instance, counter } = record.last_saved;
+            let reaches = |place: &str| self.claims.reaching(place, &instance).map(|claimed| counter <= claimed);
+            reaches(&record.partition) != Some(true) || reaches(&beside.partition) == Some(false)
+        };
+        is_open(one, other) || is_open(other, one)
+    }
+
+    /// The records whose rows the tables would delete with the row of this one.
+    fn what_goes_with(&self, first: SyncId) -> BTreeSet<SyncId> {
+        let mut found = BTreeSet::new();
+        let mut open = vec![first];
+        while let Some(target) = open.pop() {
+            let pointing = self.rows.iter().filter(|(_, row)| targets(&fields_of(row)).any(|(_, id)| id == target));
+            open.extend(pointing.map(|((_, id), _)| *id).filter(|id| found.insert(*id)));
+        }
+        found
     }
 
     fn leads_into_a_circle(&self, first: SyncId) -> bool {

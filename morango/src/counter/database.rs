@@ -71,6 +71,12 @@ impl DatabaseMaxCounters {
         covers(&self.0, partition, stamp)
     }
 
+    /// Up to which counter the entries of the partition and of its prefixes reach, where any of them is of that instance.
+    pub fn reaching(&self, partition: &str, instance: &InstanceId) -> Option<i64> {
+        let of_prefixes = self.0.iter().filter(|(prefix, _)| partition.starts_with(prefix.as_str()));
+        of_prefixes.filter_map(|(_, counters)| counters.get(instance)).max().copied()
+    }
+
     /// All entries, sorted by prefix and instance.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Stamp)> {
         self.0.iter().flat_map(|(partition, counters)| {

@@ -11,7 +11,7 @@ use super::quoted;
 use crate::backend::{Capture, IdForm};
 use crate::connection::Connection;
 use crate::error::Fault;
-use crate::models::{InstalledModel, InstalledModels};
+use crate::models::{InstalledModel, InstalledModels, number_in, numbers_of_others};
 use crate::statement::sql;
 
 /// With what the names of all of our triggers begin. The model's number, the change and a hash of the text follow.
@@ -47,7 +47,7 @@ impl Trigger {
     }
 }
 
-/// Installs change capture for these models and for no others, within a write transaction.
+/// Installs change capture for these models, within a write transaction. That of models that other programs have here stays.
 ///
 /// Where a model's table had no capture so far, or lost it (a table that is built anew loses its triggers), all of its
 /// rows are marked: they were there before, or may have changed meanwhile. A row that did not change is found to be the
@@ -60,8 +60,10 @@ pub(crate) fn install(connection: &mut Connection<'_>, models: &InstalledModels)
         let table = full_name(connection, model.definition.table)?;
         wanted.push((*model, triggers_of(model, &table, &schema)));
     }
+    let others = numbers_of_others(connection, models)?;
     for old in &found {
-        if !wanted.iter().flat_map(|(_, triggers)| triggers).any(|trigger| trigger.is_same(old)) {
+        let is_of_another = number_in(&old.name, NAME_PREFIX).is_some_and(|number| others.contains(&number));
+        if !is_of_another && !wanted.iter().flat_map(|(_, triggers)| triggers).any(|trigger| trigger.is_same(old)) {
             let (name, table) = (quoted(&old.name), &old.table);
             connection.batch_execute(&format!("DROP TRIGGER {name} ON {table}; DROP FUNCTION {schema}.{name}()"))?;
         }
@@ -206,7 +208,8 @@ fn triggers_of(model: &InstalledModel, table: &str, schema: &str) -> [Trigger; 4
     let mark = format!("INSERT INTO {schema}.morango_mark (model, row_id, is_hard)");
     let is_there = format!(
         "{mark} SELECT DISTINCT {mark_number}, {id}, 0 FROM new_rows \
-         ON CONFLICT (model, row_id) DO UPDATE SET is_hard = 0, reason = NULL;"
+         ON CONFLICT (model, row_id) DO UPDATE \
+         SET is_hard = CASE WHEN morango_mark.model < 0 THEN 0 ELSE morango_mark.is_hard END, reason = NULL;"
     );
     let is_hard = "CASE WHEN current_setting('morango.capture', true) IN ('hard', 'trace') THEN 1 ELSE 0 END";
     let is_gone = |rows: &str| {

@@ -7,11 +7,12 @@ use diesel::sql_types::{BigInt, Text};
 use morango::id::SyncId;
 
 use super::{capture, quoted};
-use crate::backend::{Stopgap, UniqueColumn, UniqueKey, is_marked_row};
+use crate::backend::{Deferred, Stopgap, UniqueColumn, UniqueKey, is_marked_row};
 use crate::connection::Connection;
 use crate::error::Fault;
 use crate::models::InstalledModel;
 use crate::statement::sql;
+use crate::transaction::{begin_savepoint, keep_savepoint, undo_savepoint};
 use crate::value::Value;
 
 /// The keys of a table that are unique beside its primary key, each with its columns in their order.
@@ -114,6 +115,38 @@ pub(crate) fn has_triggers(connection: &mut Connection<'_>, table: &str) -> Resu
         .sql(") AND NOT tgisinternal AND NOT ")
         .starts_with("CAST(tgname AS TEXT) COLLATE \"C\"", capture::NAME_PREFIX);
     Ok(triggers.returns::<BigInt>().get_result::<i64>(connection)? > 0)
+}
+
+/// Nothing here deletes a row for another but a trigger.
+#[expect(clippy::unnecessary_wraps, reason = "the sibling has to ask its database")]
+pub(crate) fn replaces_rivals(_: &mut Connection<'_>, _: &str) -> Result<bool, Fault> {
+    Ok(false)
+}
+
+/// What is checked at the commit alone. None where somebody's work has violated it already: it is not told how often.
+pub(crate) fn deferred(connection: &mut Connection<'_>) -> Result<Option<Deferred>, Fault> {
+    let constraints =
+        sql("SELECT coalesce(string_agg(DISTINCT format('%I.%I', nspname, conname), ', '), '') FROM pg_constraint
+         JOIN pg_namespace ON pg_namespace.oid = connamespace WHERE condeferred");
+    let constraints = constraints.returns::<Text>().get_result::<String>(connection)?;
+    if constraints.is_empty() {
+        return Ok(None);
+    }
+    let deferred = Deferred { constraints, violations: 0 };
+    begin_savepoint(connection)?;
+    if check_deferred(connection, &deferred).is_err() {
+        undo_savepoint(connection)?;
+        return Ok(None);
+    }
+    keep_savepoint(connection)?;
+    Ok(Some(deferred))
+}
+
+/// Checks now what is checked at the commit alone.
+pub(crate) fn check_deferred(connection: &mut Connection<'_>, before: &Deferred) -> QueryResult<()> {
+    let constraints = &before.constraints;
+    connection
+        .batch_execute(&format!("SET CONSTRAINTS {constraints} IMMEDIATE; SET CONSTRAINTS {constraints} DEFERRED"))
 }
 
 /// Whether the deletion of a row of this table may change other rows.

@@ -10,7 +10,7 @@ use diesel::sql_types::{BigInt, Text};
 use crate::backend::Capture;
 use crate::connection::Connection;
 use crate::error::Fault;
-use crate::models::{InstalledModel, InstalledModels};
+use crate::models::{InstalledModel, InstalledModels, number_in, numbers_of_others};
 use crate::statement::sql;
 
 /// With what the names of all of our triggers begin. The model's number and the change follow.
@@ -35,7 +35,7 @@ impl Trigger {
     }
 }
 
-/// Installs change capture for these models and for no others, within a write transaction.
+/// Installs change capture for these models, within a write transaction. That of models that other programs have here stays.
 ///
 /// Where a model's table had no capture so far, or lost it (a table that is built anew loses its triggers), all of its
 /// rows are marked: they were there before, or may have changed meanwhile. A row that did not change is found to be the
@@ -46,8 +46,10 @@ pub(crate) fn install(connection: &mut Connection<'_>, models: &InstalledModels)
     let found = found(connection)?;
     let wanted: Vec<(InstalledModel, [Trigger; 3])> =
         models.all().iter().map(|model| (*model, triggers_of(model))).collect();
+    let others = numbers_of_others(connection, models)?;
     for old in &found {
-        if !wanted.iter().flat_map(|(_, triggers)| triggers).any(|trigger| trigger.is_same(old)) {
+        let is_of_another = number_in(&old.name, NAME_PREFIX).is_some_and(|number| others.contains(&number));
+        if !is_of_another && !wanted.iter().flat_map(|(_, triggers)| triggers).any(|trigger| trigger.is_same(old)) {
             connection.batch_execute(&format!("DROP TRIGGER {}", quoted(&old.name)))?;
         }
     }

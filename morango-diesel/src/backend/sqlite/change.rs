@@ -27,8 +27,8 @@ pub(crate) fn folds_needed(connection: &mut Connection<'_>) -> Result<u64, Fault
 /// Folds the changes that were noted first into marks, within a write transaction.
 ///
 /// Before: changes, in their order. After: those are gone, and there is a mark of each of their rows, as if it had been written with
-/// every change: nothing that was set aside is known to be so any more, and a deletion stays a hard one until the row is there
-/// again. What `create` fixed stays. A trace is a mark under the negative number.
+/// every change: nothing that was set aside is known to be so any more, and what was deleted for good was, be it there again or not.
+/// What `create` fixed stays. A trace is a mark under the negative number, and says whether the row is gone.
 pub(crate) fn fold(connection: &mut Connection<'_>) -> Result<Folded, Fault> {
     let first = sql("SELECT coalesce(min(number), 0) FROM morango_change").returns::<BigInt>();
     let first = first.get_result::<i64>(connection)?;
@@ -37,7 +37,7 @@ pub(crate) fn fold(connection: &mut Connection<'_>) -> Result<Folded, Fault> {
     }
     let last = first.saturating_add(CHANGES_FOLDED_MAX - 1);
     sql("INSERT INTO morango_mark (model, row_id, is_hard)
-         SELECT marked, row_id, CASE WHEN gone_for_good > there THEN 1 WHEN there > 0 THEN 0 ELSE coalesce(
+         SELECT marked, row_id, CASE WHEN marked < 0 THEN gone_for_good > there WHEN gone_for_good > 0 THEN 1 ELSE coalesce(
              (SELECT is_hard FROM morango_mark AS earlier WHERE earlier.model = marked AND earlier.row_id = changed.row_id), 0) END
          FROM (
              SELECT CASE mode WHEN 3 THEN -model ELSE model END AS marked, row_id,

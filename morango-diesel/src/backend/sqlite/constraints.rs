@@ -2,12 +2,12 @@
 //!
 //! A sibling for another database has the same items in the same order.
 
-use diesel::result::QueryResult;
+use diesel::result::{DatabaseErrorKind, Error as DieselError, QueryResult};
 use diesel::sql_types::{BigInt, Text};
 use morango::id::SyncId;
 
 use super::capture;
-use crate::backend::{Stopgap, UniqueColumn, UniqueKey};
+use crate::backend::{Deferred, Stopgap, UniqueColumn, UniqueKey};
 use crate::connection::Connection;
 use crate::error::Fault;
 use crate::models::InstalledModel;
@@ -114,6 +114,42 @@ pub(crate) fn has_triggers(connection: &mut Connection<'_>, table: &str) -> Resu
         .sql(") AND NOT ")
         .starts_with("name", capture::NAME_PREFIX);
     Ok(triggers.returns::<BigInt>().get_result::<i64>(connection)? > 0)
+}
+
+/// Whether this table deletes the rows that hold what may stand in one row only where another is to have it, whoever writes that one: a
+/// constraint of it says so (`ON CONFLICT REPLACE`).
+pub(crate) fn replaces_rivals(connection: &mut Connection<'_>, table: &str) -> Result<bool, Fault> {
+    let text =
+        sql("SELECT coalesce(max(upper(sql)), '') FROM sqlite_schema WHERE type = 'table' AND lower(name) = lower(")
+            .bind(table)
+            .sql(")");
+    let text = text.returns::<Text>().get_result::<String>(connection)?;
+    let words: Vec<&str> =
+        text.split(|symbol: char| !symbol.is_ascii_alphabetic()).filter(|word| !word.is_empty()).collect();
+    Ok(words.windows(3).any(|words| words == ["ON", "CONFLICT", "REPLACE"]))
+}
+
+/// Rows of tables with foreign keys that are checked at the commit alone, and that point at no row. All of these tables are read for it.
+const VIOLATIONS: &str = "SELECT count(*) FROM sqlite_schema AS held JOIN pragma_foreign_key_check(held.name)
+     WHERE held.type = 'table' AND held.sql LIKE '%INITIALLY%DEFERRED%'";
+
+/// What is checked at the commit alone, as it stands now. What violates it already is counted, since whoever is at work may mend it yet.
+pub(crate) fn deferred(connection: &mut Connection<'_>) -> Result<Option<Deferred>, Fault> {
+    let tables = sql("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%INITIALLY%DEFERRED%'");
+    if tables.returns::<BigInt>().get_result::<i64>(connection)? == 0 {
+        return Ok(None);
+    }
+    let violations = sql(VIOLATIONS).returns::<BigInt>().get_result::<i64>(connection)?;
+    Ok(Some(Deferred { constraints: String::new(), violations }))
+}
+
+/// Checks now what is checked at the commit alone.
+pub(crate) fn check_deferred(connection: &mut Connection<'_>, before: &Deferred) -> QueryResult<()> {
+    if sql(VIOLATIONS).returns::<BigInt>().get_result::<i64>(connection)? <= before.violations {
+        return Ok(());
+    }
+    let message = "FOREIGN KEY constraint failed".to_owned();
+    Err(DieselError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, Box::new(message)))
 }
 
 /// Whether the deletion of a row of this table may change other rows.

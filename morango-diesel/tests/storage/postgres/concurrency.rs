@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use morango::ErrorKind;
 use morango::id::{CertificateId, InstanceId, SyncId};
 use morango::identity::Instance;
-use morango::port::{Forgetting, Papers, Renewal, Storage as _, Unsent, WaitingRecords};
+use morango::port::{Forgetting, Papers, Renewal, Storage as _, Unsent, WaitingKind, WaitingRecords};
 use morango::record::StoreRecord;
 use morango::scope::{Filter, Reach};
 use morango_diesel::{PostgresStorage, Syncable as _};
@@ -314,4 +314,32 @@ fn the_same_transfer_is_taken_up_by_whoever_comes_second() {
         created.into_iter().map(|it| it.join().expect("no panic")).collect()
     });
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+}
+
+/// The application puts one shelf within another, and a peer that other one within the first.
+#[test]
+fn a_ring_that_the_application_and_a_peer_close_together_waits() {
+    let mut device = library::Device::new("laptop");
+    let [inner, outer] = ["inner", "outer"].map(|name| library::foreign_shelf(name, None));
+    device.dequeue(vec![inner.clone(), outer.clone()]);
+    assert_eq!(device.deserialize().written, 2);
+    device.dequeue(vec![library::moved(&outer, 2, Some(inner.id))]);
+    let mut other = device.storage.connect().expect("another connection");
+    let statement = format!("BEGIN; UPDATE shelves SET parent_id = '{}' WHERE id = '{}'", outer.id, inner.id);
+    other.batch_execute(&statement).expect("somebody is at it");
+
+    let report = std::thread::scope(|scope| {
+        let storage = device.storage.clone();
+        let everything = Filter::everything();
+        let deserializing = scope
+            .spawn(move || storage.deserialize(&library::order(&everything), &library::go_on).expect("it is done"));
+        until_it_waits(&device.storage, &deserializing);
+        other.batch_execute("COMMIT").expect("it is done");
+        deserializing.join().expect("no panic")
+    });
+
+    assert_eq!(library::kinds(&report.failures), [WaitingKind::Cycle], "{report:?}");
+    let parents: Vec<Option<SyncId>> =
+        device.all::<library::Shelf>().into_iter().map(|shelf| shelf.parent_id).collect();
+    assert!(parents.contains(&None) && parents.contains(&Some(outer.id)), "{parents:?}");
 }

@@ -143,6 +143,10 @@ pub(crate) const VERSIONS: &[[&str; 2]] = &[
         include_str!("../../fixtures/schema/postgres/9_gave_way.sql"),
         include_str!("../../../src/backend/postgres/gave_way.sql"),
     ],
+    [
+        include_str!("../../fixtures/schema/postgres/10_row_before.sql"),
+        include_str!("../../../src/backend/postgres/row_before.sql"),
+    ],
 ];
 
 /// What the first version added while it was being made, and was in use already.

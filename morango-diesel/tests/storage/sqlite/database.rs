@@ -125,6 +125,10 @@ pub(crate) const VERSIONS: &[[&str; 2]] = &[
         include_str!("../../fixtures/schema/sqlite/9_gave_way.sql"),
         include_str!("../../../src/backend/sqlite/gave_way.sql"),
     ],
+    [
+        include_str!("../../fixtures/schema/sqlite/10_row_before.sql"),
+        include_str!("../../../src/backend/sqlite/row_before.sql"),
+    ],
 ];
 
 /// What the first version added while it was being made, and was in use already.
@@ -141,8 +145,7 @@ pub(crate) const MARKS: &str = "WITH noted (model, row_id, number, makes_hard) A
              CASE WHEN is_gone = 0 THEN -1 ELSE mode > 1 END FROM morango_change)
      SELECT DISTINCT name || ':' || CASE typeof(row_id) WHEN 'blob' THEN lower(hex(row_id)) ELSE row_id END || ':' || EXISTS (
          SELECT 1 FROM noted AS hard WHERE hard.model = noted.model AND hard.row_id = noted.row_id AND hard.makes_hard = 1
-         AND NOT EXISTS (SELECT 1 FROM noted AS there WHERE there.model = hard.model AND there.row_id = hard.row_id
-             AND there.makes_hard = -1 AND there.number > hard.number)) AS mark
+         ) AS mark
      FROM noted JOIN morango_model ON morango_model.number = model ORDER BY mark";
 
 /// How many rows are marked, or are about to be.

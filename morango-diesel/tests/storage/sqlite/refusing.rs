@@ -7,9 +7,11 @@ use morango::ErrorKind;
 use morango::port::{Storage as _, WaitingKind};
 
 use super::cascades;
-use super::database::{IS_CAPTURED, MARKED};
+use super::database::{IS_CAPTURED, MARKED, Tables, tables};
 use super::faults::with_shelf;
-use super::library::{Device, PROFILE, deleted, everything, foreign_book, go_on, kinds, order, retitled};
+use super::library::{
+    Device, PROFILE, deleted, everything, foreign, foreign_book, foreign_shelf, go_on, kinds, order, retitled, stamp,
+};
 
 fn refuse(device: &mut Device, when: &str, how: &str) {
     device.run(&format!(
@@ -136,4 +138,36 @@ fn a_deletion_waits_where_it_would_take_a_change_made_here_that_could_not_be_ser
     device.run("UPDATE books SET blurb = 'mended'");
     assert_eq!(device.deserialize().deleted, 2);
     assert!(device.record(book.id).serialized.contains("mended"));
+}
+
+/// The library's tables, in which a book takes the title of another, which is gone then.
+const REPLACING: Tables = tables(
+    "
+    CREATE TABLE shelves (id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL, parent_id TEXT);
+    CREATE TABLE books (
+        id TEXT PRIMARY KEY ON CONFLICT REPLACE NOT NULL, shelf_id TEXT NOT NULL, owner TEXT NOT NULL,
+        title TEXT NOT NULL UNIQUE ON CONFLICT REPLACE, blurb TEXT
+    );",
+    Vec::new,
+);
+
+#[test]
+fn a_table_that_deletes_rows_for_others_by_itself_loses_none() {
+    let mut device = Device::with_tables("laptop", REPLACING);
+    let shelf = foreign_shelf("fiction", None);
+    device.dequeue(vec![shelf.clone()]);
+    device.deserialize();
+    let (emma, dune) = (foreign_book("Emma", shelf.id), foreign_book("Dune", shelf.id));
+    device.dequeue(vec![emma.clone(), dune.clone()]);
+    assert_eq!(device.deserialize().written, 2);
+    let same = foreign("book", "lib:books:ada", "another", &emma.serialized, &[stamp("other", 2)]);
+    device.dequeue(vec![same, retitled(&dune, 2, "Emma")]);
+    let report = device.deserialize();
+    assert_eq!((report.written, kinds(&report.failures)), (0, vec![WaitingKind::Constraint; 2]), "{report:?}");
+    assert_eq!(device.titles(), ["Dune", "Emma"]);
+    assert_eq!(device.number(MARKED), 0);
+    // Two that swap their titles still do.
+    device.dequeue(vec![retitled(&dune, 3, "Emma"), retitled(&emma, 3, "Dune")]);
+    assert_eq!(device.deserialize().written, 2);
+    assert_eq!(device.titles(), ["Dune", "Emma"]);
 }
