@@ -123,7 +123,7 @@ fn last_partition(connection: &mut Connection<'_>, text: &str) -> Result<Option<
 }
 
 /// Whether the store has a record of the profile under a partition that this instance saved last.
-fn has_record_of(
+pub(crate) fn has_record_of(
     connection: &mut Connection<'_>,
     profile: &str,
     partition: &str,

@@ -434,9 +434,9 @@ fn raise_counters(storage: &Transactions<'_>, session: &TransferSession, operati
     Ok(Raised::All)
 }
 
-/// Whether all that a transfer brings is merged and claimed: nothing more of it is to come. One that is closed brings nothing more.
+/// Whether all that a transfer was to bring is merged and claimed, be it by another one, if this one was closed before.
 pub(crate) fn is_complete(connection: &mut Connection<'_>, session: &TransferSessionId) -> Result<bool, Fault> {
-    let Some(session) = sessions::open_transfer(connection, session)? else { return Ok(true) };
+    let Some(session) = sessions::load_transfer(connection, session)? else { return Ok(true) };
     if !waiting_records(connection, &session.id)?.is_empty() {
         return Ok(false);
     }

@@ -37,7 +37,7 @@ pub(crate) fn insert_all_new(
 
 const INSERT: &str = "INSERT INTO morango_store (record_id, profile, model_name, partition, source_id,
      last_saved_instance, last_saved_counter, is_deleted, is_hard_deleted, self_reference,
-     record_max_counters, serialized, conflicting_serialized_data, is_dirty, transfer_session) ";
+     record_max_counters, serialized, conflicting_serialized_data, row_serialized, is_dirty, transfer_session) ";
 
 /// Inserts a received record, to become a row, and says whether it was new; see [`insert_all_new`].
 pub(crate) fn insert_new(
@@ -68,7 +68,7 @@ pub(crate) fn insert_new(
         .bind(Value::content(&theirs.serialized))
         .sql(", ")
         .bind(Value::content(&theirs.conflicting_serialized_data))
-        .sql(", 1, ")
+        .sql(", '', 1, ")
         .bind(session)
         .sql(") ON CONFLICT (record_id) DO NOTHING");
     Ok(insert.execute_as::<InsertNew>(connection)? == 1)
@@ -82,7 +82,7 @@ fn insert_many_new(
 ) -> Result<Vec<SyncId>, Fault> {
     let records = || records.iter().copied();
     let insert = sql(INSERT)
-        .sql("SELECT new.*, 1, ")
+        .sql("SELECT new.*, '', 1, ")
         .bind(session)
         .sql(" FROM unnest(")
         .bind_all([
@@ -135,7 +135,7 @@ const REPLACE: &str = "UPDATE morango_store SET is_dirty = 1, failure_kind = NUL
 /// Keeps what the row of a record that is to wait says: what the record says until then, unless it waits already.
 pub(crate) const KEEP_ROW: &str =
     "row_serialized = CASE WHEN morango_store.is_dirty <> 0 THEN morango_store.row_serialized
-     WHEN morango_store.is_deleted = 0 THEN morango_store.serialized END";
+     WHEN morango_store.is_deleted = 0 THEN morango_store.serialized ELSE '' END";
 
 fn replace(
     connection: &mut Connection<'_>,

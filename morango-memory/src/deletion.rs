@@ -6,7 +6,7 @@ use morango::Result;
 use morango::id::SyncId;
 use morango::port::WaitingKind;
 
-use crate::application::{Capture, Mark, Place};
+use crate::application::{Capture, Place};
 use crate::data::RowState;
 use crate::deserialize::{Outcome, Run, Try};
 use crate::model::id_in;
@@ -118,17 +118,25 @@ impl Run<'_> {
         if definition.profile != self.order.profile {
             // For the other profile it is a change made here.
             let is_hard = is_gone && deletion == Deletion::Hard;
-            self.data.application.marks.insert(place, Mark { is_hard, ..Mark::default() });
+            let mark = self.data.application.marks.entry(place).or_default();
+            (mark.is_hard, mark.reason) = (mark.is_hard || is_hard, None);
             return Ok(Ok(()));
         }
         if self.data.application.marks.contains_key(&place) {
             let reason = format!("a {} that would go with it holds a change made here", definition.name);
             return Ok(Err(Failure::new(WaitingKind::LocalChangeWaits, reason)));
         }
-        let Some(held) = self.data.store.get(&place.1) else { return Ok(Ok(())) };
-        if held.record.model_name != definition.name || held.record.deleted {
+        let Some(held) = self.data.store.get_mut(&place.1) else { return Ok(Ok(())) };
+        if held.record.model_name != definition.name {
             return Ok(Ok(()));
         }
+        if held.record.deleted {
+            if is_gone {
+                held.row_before = None;
+            }
+            return Ok(Ok(()));
+        }
+        let held = &self.data.store[&place.1];
         let points_at_what_is_gone = definition.foreign_keys.iter().any(|key| {
             let target = (key.target.definition)();
             let number = self.data.application.number_of_name(target.profile, target.name);
@@ -139,15 +147,17 @@ impl Run<'_> {
             let reason = format!("a {} that would go with it waits to become what it is now", definition.name);
             return Ok(Err(Failure::new(WaitingKind::ForeignKeyWaits, reason)));
         }
-        if is_gone && !self.is_whole_between(deleted, place.1) {
-            let reason =
-                format!("a {} would go with it, and not all is here yet that came with either", definition.name);
+        if !self.is_whole_between(deleted, place.1) {
+            let reason = format!(
+                "a {} would go or change with it, and not all is here yet that came with either",
+                definition.name
+            );
             return Ok(Err(Failure::new(WaitingKind::ForeignKeyWaits, reason)));
         }
         if is_gone {
             self.mark_deleted(place.1, deletion)?;
         } else {
-            self.data.application.marks.insert(place, Mark::default());
+            self.data.application.marks.entry(place).or_default().reason = None;
         }
         Ok(Ok(()))
     }

@@ -127,10 +127,10 @@ impl State {
         Ok(raising)
     }
 
-    /// The open transfers of which more is to be merged, or claimed.
+    /// The transfers of which more is to be merged, or claimed, be they open or not.
     pub(crate) fn unfinished(&self) -> Result<BTreeSet<TransferSessionId>> {
         let mut unfinished = BTreeSet::new();
-        for session in self.transfers.values().filter(|session| session.is_active) {
+        for session in self.transfers.values() {
             if self.incoming.contains_key(&session.id) || !self.raising(session)?.is_empty() {
                 unfinished.insert(session.id);
             }

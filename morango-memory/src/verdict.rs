@@ -55,7 +55,8 @@ pub(crate) enum Verdict {
 
 impl Run<'_> {
     /// Whether all is here that was known when either of two records was saved last, so that the deletion of the one may be carried on to
-    /// the other: the counters say so where each lies, and do not deny it where the other one does.
+    /// the other: the counters say so where each lies, and do not deny it where the other one does, as long as a record of whoever saved
+    /// it is there.
     pub(crate) fn is_whole_between(&self, deleted: SyncId, other: SyncId) -> bool {
         let [deleted, other] = [deleted, other].map(|id| &self.data.store[&id]);
         self.is_whole(deleted, &other.record.partition) && self.is_whole(other, &deleted.record.partition)
@@ -63,12 +64,16 @@ impl Run<'_> {
 
     fn is_whole(&self, held: &Held, beside: &str) -> bool {
         let Stamp { instance, counter } = held.record.last_saved;
-        if self.data.instances.get(&instance).is_some_and(|counted| counter <= *counted) {
+        if self.data.instance == Some(instance) {
             // What two were merged to may be a part of what came with one of them.
             return held.transfer.is_none_or(|transfer| !self.unfinished.contains(&transfer));
         }
         let reaches = |place: &str| self.data.counters.reaching(place, &instance).map(|claimed| counter <= claimed);
-        reaches(&held.record.partition) == Some(true) && reaches(beside) != Some(false)
+        let has_records = || {
+            let mut records = self.data.store.values().map(|held| &held.record);
+            records.any(|record| record.last_saved.instance == instance && record.partition.starts_with(beside))
+        };
+        reaches(&held.record.partition) == Some(true) && (reaches(beside) != Some(false) || !has_records())
     }
 
     /// A deletion at the end of one key outweighs whatever is wrong with another; of failures the first counts.
@@ -109,7 +114,7 @@ impl Run<'_> {
         else {
             return fails(WaitingKind::MissingForeignKey, "is not in the store");
         };
-        if held.record.deleted && !self.is_whole_between(id, from) {
+        if (held.record.deleted || held.record.hard_deleted) && !self.is_whole_between(id, from) {
             return fails(WaitingKind::ForeignKeyWaits, "is deleted, and not all is here yet that came with it");
         }
         if held.record.hard_deleted {

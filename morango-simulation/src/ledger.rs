@@ -20,12 +20,21 @@ pub(crate) struct Event {
     pub(crate) node: usize,
     pub(crate) what: What,
     pub(crate) knew: Vec<EventId>,
+    /// Of a deletion: what its device knew of all other records.
+    pub(crate) beside: Vec<EventId>,
     /// Whether it went with a device whose backup was put back, or was given up, or may go at any time.
     pub(crate) is_lost: bool,
     /// Whether its device had no right to it.
     pub(crate) is_beyond: bool,
     /// Whether it was a deletion after which somebody who knew of it chose that the record lives.
     pub(crate) is_taken_back: bool,
+}
+
+impl Event {
+    /// A change that is there to stay.
+    pub(crate) fn new(node: usize, what: What, knew: Vec<EventId>) -> Self {
+        Self { node, what, knew, beside: Vec::new(), is_lost: false, is_beyond: false, is_taken_back: false }
+    }
 }
 
 /// What a change was.
@@ -127,18 +136,27 @@ impl Ledger {
         self.wiped.contains(&id) || self.histories.get(&id).is_some_and(|history| history.events.iter().any(is_wipe))
     }
 
-    /// Whether somebody deleted a record, or what its rows ever pointed at, in this way.
-    pub(crate) fn was_deleted(&self, id: SyncId, how: &[What]) -> bool {
+    /// Whether somebody deleted a record in this way, or what its rows ever pointed at without knowing all that was saved of it: whoever
+    /// knew it and left it where it was did not mean it.
+    pub(crate) fn was_deleted(&self, record: SyncId, how: &[What]) -> bool {
         let mut known = BTreeSet::new();
-        let mut open = vec![id];
+        let mut open = vec![record];
         while let Some(id) = open.pop() {
             let Some(history) = self.histories.get(&id).filter(|_| known.insert(id)) else { continue };
-            if history.events.iter().any(|event| how.contains(&self.events[*event as usize].what)) {
+            let mut events = history.events.iter().map(|event| &self.events[*event as usize]);
+            if events.any(|event| how.contains(&event.what) && (id == record || !self.knew_all_of(event, record))) {
                 return true;
             }
             open.extend(history.refers_to.iter().copied());
         }
         false
+    }
+
+    /// Whether the device of a deletion knew everything that was ever saved of another record.
+    fn knew_all_of(&self, deletion: &Event, id: SyncId) -> bool {
+        let known = self.known_by(deletion.beside.iter().copied());
+        let is_known = |event: &EventId| self.events[*event as usize].what != What::Saved || known.contains(event);
+        self.histories.get(&id).is_some_and(|history| history.events.iter().all(is_known))
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::desk::Desk;
 use crate::dice::Dice;
-use crate::ledger::{Event, Ledger, What, text_of};
+use crate::ledger::{Event, EventId, Ledger, What, text_of};
 use crate::papers::Reach;
 use crate::plan::{Deed, Edit, Kind};
 use crate::school::Version;
@@ -165,8 +165,7 @@ fn save(worker: &Worker, desk: &mut Desk, ledger: &mut Ledger, edit: &Edit) -> R
     };
     let Ok(outcome) = done else { return Ok(Outcome::Refused) };
     ledger.take_slot(edit.kind, edit.slot, id);
-    let event =
-        Event { node: worker.node, what: What::Saved, knew, is_lost: false, is_beyond: false, is_taken_back: false };
+    let event = Event::new(worker.node, What::Saved, knew);
     ledger.note((edit.kind, id), event, references(&fields));
     if desk.version == Version::Old && matches!(outcome, Outcome::Created | Outcome::PutBack) {
         ledger.histories.entry(id).or_default().lacks_fields = true;
@@ -187,8 +186,7 @@ fn change_beyond(worker: &Worker, desk: &mut Desk, ledger: &mut Ledger, edit: &E
         return Ok(Outcome::Refused);
     }
     let knew = crate::ledger::events_in(&row);
-    let event =
-        Event { node: worker.node, what: What::Saved, knew, is_lost: true, is_beyond: true, is_taken_back: false };
+    let event = Event { is_lost: true, is_beyond: true, ..Event::new(worker.node, What::Saved, knew) };
     ledger.note((edit.kind, id), event, []);
     Ok(Outcome::ChangedBeyond)
 }
@@ -207,13 +205,15 @@ fn delete(worker: &Worker, desk: &mut Desk, ledger: &mut Ledger, edit: &Edit) ->
         return Ok(Outcome::Refused);
     }
     let after = desk.rows()?;
+    let mut beside: Vec<EventId> = ledger.last[worker.node].values().copied().collect();
+    beside.extend(after.values().flat_map(|row| crate::ledger::events_in(row)));
     for ((kind, id), row) in before.iter().filter(|(place, _)| !after.contains_key(place)) {
         // Whoever deletes a row knows what stood in it, and not what may wait in the store.
         let mut knew = crate::ledger::events_in(row);
         if kind.text_column().is_none() {
             knew.extend(ledger.last[worker.node].get(id));
         }
-        let event = Event { node: worker.node, what, knew, is_lost: false, is_beyond: false, is_taken_back: false };
+        let event = Event { beside: beside.clone(), ..Event::new(worker.node, what, knew) };
         ledger.note((*kind, *id), event, []);
     }
     Ok(if what == What::Deleted { Outcome::Deleted } else { Outcome::DeletedForGood })

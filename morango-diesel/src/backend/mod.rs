@@ -502,14 +502,14 @@ pub(crate) fn replaces_rivals(connection: &mut Connection<'_>, table: &str) -> R
     }
 }
 
-/// What is checked at the commit alone, as it stands now. None where nothing is, or where somebody's work has violated it already, so that
+/// What is checked at the commit alone where rows of a table change, as it stands now. None where nothing is, or where somebody's work has violated it already, so that
 /// it cannot be told whose fault more of it is.
-pub(crate) fn deferred(connection: &mut Connection<'_>) -> Result<Option<Deferred>, Fault> {
+pub(crate) fn deferred(connection: &mut Connection<'_>, table: &'static str) -> Result<Option<Deferred>, Fault> {
     match connection {
         #[cfg(feature = "sqlite")]
-        Connection::Sqlite(_) => sqlite::constraints::deferred(connection),
+        Connection::Sqlite(_) => sqlite::constraints::deferred(connection, table),
         #[cfg(feature = "postgres")]
-        Connection::Postgres(_) => postgres::constraints::deferred(connection),
+        Connection::Postgres(_) => postgres::constraints::deferred(connection, table),
     }
 }
 

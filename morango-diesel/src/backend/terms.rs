@@ -199,6 +199,8 @@ pub(crate) enum Stopgap {
 /// What is checked at the commit alone, as it stood before somebody's work.
 #[derive(Debug, Clone)]
 pub(crate) struct Deferred {
+    /// The table whose rows change.
+    pub(crate) table: &'static str,
     /// The names of the constraints in SQL, where the database asks for them.
     pub(crate) constraints: String,
     /// How many rows violate one of them, where the database tells.

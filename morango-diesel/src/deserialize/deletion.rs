@@ -114,14 +114,20 @@ impl Batch<'_> {
         let Some(id) = found.record_id() else { return Ok(Ok(found.is_gone)) };
         let Some(taken) = self.taken(&model, &id)? else { return Ok(Ok(found.is_gone)) };
         if taken.is_deleted {
+            if found.is_gone {
+                sql("UPDATE morango_store SET row_serialized = '' WHERE is_dirty <> 0 AND sequence = ")
+                    .bind(taken.sequence)
+                    .execute(&mut self.connection)?;
+            }
             return Ok(Ok(found.is_gone));
         }
         if taken.is_waiting && !(found.is_gone && self.goes_along(&model, &taken)?) {
             let reason = format!("{}, which would go with it, waits to become what it is now", name());
             return Ok(Err(Failure::new(WaitingKind::ForeignKeyWaits, reason)));
         }
-        if found.is_gone && !self.targets.wholeness.is_between(&mut self.connection, deleted, &id)? {
-            let reason = format!("{} would go with it, and not all is here yet that was changed with either", name());
+        if !self.targets.wholeness.is_between(&mut self.connection, deleted, &id)? {
+            let reason =
+                format!("{} would go or change with it, and not all is here yet that was changed with either", name());
             return Ok(Err(Failure::new(WaitingKind::ForeignKeyWaits, reason)));
         }
         if found.is_gone {

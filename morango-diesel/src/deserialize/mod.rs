@@ -25,7 +25,7 @@ use morango::port::{DeserializeOrder, DeserializeReport, FailedBefore, Progress,
 use morango::scope::Filter;
 use morango::{Error, ErrorKind, limits};
 
-use crate::backend::{self, Deferred, Lock};
+use crate::backend::{self, Lock};
 use crate::connection::{AsConnection as _, Connection};
 use crate::error::Fault;
 use crate::models::{InstalledModel, InstalledModels};
@@ -69,9 +69,6 @@ pub(crate) fn deserialize(
         // However much the application changed, it is serialized in transactions of its own; what it changes after that is little.
         let serialized = serialize(storage, profile, filter, &|_| watch(Progress { done: 0, total: None }))?;
         run.report.conflicts += serialized.conflicts;
-        if storage.is_within_another() {
-            run.deferred = storage.read(&run.operation, backend::deferred)?;
-        }
     }
     let mut was_refused = false;
     for model in waiting.iter().rev() {
@@ -132,14 +129,12 @@ struct Run<'a, 't> {
     operation: String,
     report: DeserializeReport,
     progress: Progress,
-    /// What only the commit checks of a transaction that is not ours to commit: it would fail with whatever else is done in it.
-    deferred: Option<Deferred>,
 }
 
 impl<'a, 't> Run<'a, 't> {
     fn new(storage: &'a Transactions<'t>, scene: &'a Scene<'a>, watch: Watch<'a>, operation: String) -> Self {
         let progress = Progress { done: 0, total: None };
-        Self { storage, scene, watch, operation, report: DeserializeReport::default(), progress, deferred: None }
+        Self { storage, scene, watch, operation, report: DeserializeReport::default(), progress }
     }
 
     /// The models of which anything waits, in order. Of those that this application does not have, the records are counted.
@@ -188,6 +183,11 @@ impl<'a, 't> Run<'a, 't> {
     ) -> morango::Result<Work> {
         let mut single_records = 0;
         let mut refusal = None;
+        // What only the commit checks of a transaction that is not ours to commit: it would fail with whatever else is done in it.
+        let deferred = match self.storage.is_within_another() {
+            true => self.storage.read(&self.operation, |on| backend::deferred(on, model.definition.table))?,
+            false => None,
+        };
         loop {
             let budget = if single_records > 0 { Budget::one_record() } else { Budget::default() };
             let refused: Option<Failure> = refusal.take();
@@ -202,7 +202,7 @@ impl<'a, 't> Run<'a, 't> {
                     let step = go_on(&mut work, &mut batch)?;
                     Ok::<_, Fault>((step, batch.report, work))
                 })?;
-                if let Some(deferred) = &self.deferred {
+                if let Some(deferred) = &deferred {
                     backend::check_deferred(connection, deferred)?;
                 }
                 Ok(done)

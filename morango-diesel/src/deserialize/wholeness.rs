@@ -4,35 +4,40 @@
 //! So it may not be made of a part: who revived a shelf and put a book on it, or took a book off a shelf and deleted that, sent both, and
 //! one may be here long before the other. Until the database max counters reach what both were saved at, the one waits.
 //!
-//! They have to reach that where the record lies. Where the other one lies they need not if they know nothing of that instance there: who
-//! may delete shelves and never syncs books knows nothing of books that is yet to come.
+//! They have to reach that where the record lies. Where the other one lies, they may only not deny it: who may delete shelves and never
+//! syncs books knows nothing of books that is yet to come. An entry of somebody of whom no record is left there denies nothing, since
+//! nobody tells how far it reaches any more.
 
 use std::collections::HashMap;
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Nullable, Text};
-use morango::counter::Stamp;
 use morango::id::{InstanceId, SyncId, TransferSessionId};
 
 use crate::connection::Connection;
 use crate::error::Fault;
 use crate::statement::sql;
+use crate::transaction::current_stamp;
 use crate::{counters, dequeue};
 
 /// What was found out about it within one transaction, in which nobody else merges.
 #[derive(Debug, Default)]
 pub(super) struct Wholeness {
+    own: Option<InstanceId>,
     /// Up to which counter of an instance all is here of a partition, where anything is known of it there.
     claimed: HashMap<(String, InstanceId), Option<i64>>,
-    /// Up to which counter this database itself was an instance, where it was.
-    own: HashMap<InstanceId, Option<i64>>,
+    /// Whether any record under a partition was saved last by an instance.
+    has_records: HashMap<(String, InstanceId), bool>,
     /// Whether what a transfer brings is all merged.
     merged: HashMap<TransferSessionId, bool>,
+    /// The deleted record that was asked for last, on which many others may hang. Who saved it may have changed to this very instance.
+    deleted: Option<(SyncId, Saved)>,
 }
 
 /// When and where a record was saved last.
-#[derive(Debug, Queryable)]
+#[derive(Debug, Clone, Queryable)]
 struct Saved {
+    profile: String,
     partition: String,
     instance: InstanceId,
     counter: i64,
@@ -44,34 +49,36 @@ impl Wholeness {
     pub(super) fn is_between(
         &mut self,
         connection: &mut Connection<'_>,
-        deleted: &SyncId,
+        deleted_id: &SyncId,
         other: &SyncId,
     ) -> Result<bool, Fault> {
-        let (deleted, other) = (saved(connection, deleted)?, saved(connection, other)?);
-        Ok(self.is_whole(connection, &deleted, &other.partition)?
-            && self.is_whole(connection, &other, &deleted.partition)?)
+        let other = saved(connection, other)?;
+        let deleted = match self.deleted.take() {
+            Some((id, known)) if id == *deleted_id => known,
+            _ => saved(connection, deleted_id)?,
+        };
+        let is_whole = self.is_whole(connection, &deleted, &other.partition)?
+            && self.is_whole(connection, &other, &deleted.partition)?;
+        self.deleted = Some((*deleted_id, deleted));
+        Ok(is_whole)
     }
 
     fn is_whole(&mut self, connection: &mut Connection<'_>, saved: &Saved, beside: &str) -> Result<bool, Fault> {
-        let Saved { partition, instance, counter, transfer } = saved;
-        if self.own(connection, *instance)?.is_some_and(|own| *counter <= own) {
+        let own = match self.own {
+            Some(own) => own,
+            None => *self.own.insert(current_stamp(connection)?.instance),
+        };
+        if saved.instance == own {
             // What two were merged to was saved here, and may be a part of what came with one of them.
-            return transfer.map_or(Ok(true), |transfer| self.is_merged(connection, transfer));
+            return saved.transfer.map_or(Ok(true), |transfer| self.is_merged(connection, transfer));
         }
-        let stamp = Stamp::new(*instance, *counter);
-        let is_reached = |claimed: Option<i64>| claimed.map(|claimed| claimed >= stamp.counter);
-        Ok(is_reached(self.claimed(connection, partition, *instance)?) == Some(true)
-            && is_reached(self.claimed(connection, beside, *instance)?) != Some(false))
-    }
-
-    fn own(&mut self, connection: &mut Connection<'_>, instance: InstanceId) -> Result<Option<i64>, Fault> {
-        if let Some(known) = self.own.get(&instance) {
-            return Ok(*known);
+        let claimed = self.claimed(connection, &saved.partition, saved.instance)?;
+        if claimed.is_none_or(|claimed| claimed < saved.counter) {
+            return Ok(false);
         }
-        let found = sql("SELECT counter FROM morango_instance WHERE id = ").bind(&instance).returns::<BigInt>();
-        let found = found.get_result::<i64>(connection).optional()?;
-        self.own.insert(instance, found);
-        Ok(found)
+        let is_denied =
+            self.claimed(connection, beside, saved.instance)?.is_some_and(|claimed| claimed < saved.counter);
+        Ok(!is_denied || !self.has_records(connection, saved, beside)?)
     }
 
     fn claimed(
@@ -89,6 +96,16 @@ impl Wholeness {
         Ok(found)
     }
 
+    fn has_records(&mut self, connection: &mut Connection<'_>, saved: &Saved, beside: &str) -> Result<bool, Fault> {
+        let place = (beside.to_owned(), saved.instance);
+        if let Some(known) = self.has_records.get(&place) {
+            return Ok(*known);
+        }
+        let found = counters::has_record_of(connection, &saved.profile, beside, &saved.instance)?;
+        self.has_records.insert(place, found);
+        Ok(found)
+    }
+
     fn is_merged(&mut self, connection: &mut Connection<'_>, transfer: TransferSessionId) -> Result<bool, Fault> {
         if let Some(known) = self.merged.get(&transfer) {
             return Ok(*known);
@@ -100,8 +117,8 @@ impl Wholeness {
 }
 
 fn saved(connection: &mut Connection<'_>, id: &SyncId) -> Result<Saved, Fault> {
-    let saved = sql("SELECT partition, last_saved_instance, last_saved_counter, transfer_session FROM morango_store
-         WHERE record_id = ")
+    let saved = sql("SELECT profile, partition, last_saved_instance, last_saved_counter, transfer_session
+         FROM morango_store WHERE record_id = ")
     .bind(id);
-    Ok(saved.returns::<(Text, Binary, BigInt, Nullable<Binary>)>().get_result(connection)?)
+    Ok(saved.returns::<(Text, Text, Binary, BigInt, Nullable<Binary>)>().get_result(connection)?)
 }

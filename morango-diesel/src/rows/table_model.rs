@@ -112,6 +112,9 @@ pub trait RecordRow {
     /// The row's stored JSON. Members of the text stored before that the model does not write itself are kept.
     fn serialize(&self, source_id: &str, partition: &str, stored_before: Option<&Fields<'_>>) -> String;
 
+    /// What the row of these fields would say, as [`serialize`](Self::serialize) has it; `None` where they make no row.
+    fn serialize_before(&self, source_id: &str, partition: &str, fields: &Fields<'_>) -> Option<String>;
+
     /// The id under the foreign key to the model's own kind, where there is such a key and it holds something.
     fn self_reference(&self) -> Option<SyncId>;
 }
@@ -127,6 +130,11 @@ impl<M: Model> RecordRow for M {
 
     fn serialize(&self, source_id: &str, partition: &str, stored_before: Option<&Fields<'_>>) -> String {
         model::serialize_row(self, source_id, partition, stored_before)
+    }
+
+    fn serialize_before(&self, source_id: &str, partition: &str, fields: &Fields<'_>) -> Option<String> {
+        let before = M::read_fields(Model::id(self), fields).ok()?;
+        Some(model::serialize_row(&before, source_id, partition, Some(fields)))
     }
 
     fn self_reference(&self) -> Option<SyncId> {

@@ -155,8 +155,12 @@ pub(super) fn without_row(mark: &Mark, stored: Option<&Stored>, model: &Installe
 
 /// Whether the row of a record that waits says what it said when that came: then it was marked, and not changed.
 fn is_as_before(row: &dyn RecordRow, before: &str, stored: &Stored) -> bool {
+    let (source_id, partition) = (&*stored.source_id, &*stored.partition);
     let Ok(fields) = Fields::parse(before) else { return false };
-    has_same_members(&fields, &row.serialize(&stored.source_id, &stored.partition, Some(&fields)))
+    // A field that the model got since holds in the row what it would get with the record.
+    let before = row.serialize_before(source_id, partition, &fields);
+    let Some(before) = before.as_deref().and_then(|before| Fields::parse(before).ok()) else { return false };
+    has_same_members(&before, &row.serialize(source_id, partition, Some(&fields)))
 }
 
 /// Whether two stored texts hold the same members, in whatever order.

@@ -31,7 +31,7 @@ pub(super) struct Stored {
     pub(super) is_deleted: bool,
     pub(super) is_hard_deleted: bool,
     pub(super) is_dirty: bool,
-    /// What the row says as long as nobody changes it, where the record waits and has one. An empty text is one that is not known.
+    /// What the row says as long as nobody changes it, where the record waits and that is known. An empty text: there is no row.
     pub(super) row_before: Option<String>,
     counters: Result<RecordMaxCounters, CounterError>,
     pub(super) serialized: String,
@@ -49,7 +49,7 @@ impl Stored {
 
     /// Whether it waits and had no row that the application did not make meanwhile.
     pub(super) fn had_no_row(&self) -> bool {
-        self.is_dirty && self.row_before.is_none()
+        self.is_dirty && self.row_before.as_deref() == Some("")
     }
 
     /// Why it cannot be the record of a row of this model.

@@ -76,7 +76,10 @@ pub(crate) fn mark(connection: &mut Connection<'_>, trace: &Trace, is_hard: bool
         .bind(&trace.row_id)
         .sql(", ")
         .bind(is_hard)
-        .sql(") ON CONFLICT (model, row_id) DO UPDATE SET is_hard = excluded.is_hard, reason = NULL")
+        .sql(
+            ") ON CONFLICT (model, row_id) DO UPDATE SET reason = NULL,
+             is_hard = CASE WHEN excluded.is_hard <> 0 THEN excluded.is_hard ELSE morango_mark.is_hard END",
+        )
         .execute(connection)?;
     Ok(())
 }

@@ -115,15 +115,10 @@ pub(crate) fn lock_open_transfer(
 /// # Errors
 /// [`ErrorKind::SessionUnknown`] where there is none, or it is closed.
 pub(crate) fn check_open(connection: &mut Connection<'_>, id: &TransferSessionId) -> Result<(), Fault> {
-    open_transfer(connection, id)?.map(drop).ok_or_else(|| closed(id).into())
-}
-
-/// A transfer session, unless it is closed.
-pub(crate) fn open_transfer(
-    connection: &mut Connection<'_>,
-    id: &TransferSessionId,
-) -> Result<Option<TransferSession>, Fault> {
-    Ok(load(connection, id)?.filter(|session| session.is_active))
+    match load(connection, id)? {
+        Some(session) if session.is_active => Ok(()),
+        _ => Err(closed(id).into()),
+    }
 }
 
 fn closed(id: &TransferSessionId) -> Error {
@@ -222,7 +217,7 @@ const CHANGING: [Column; 13] = [
     column!(is_active, |session| session.is_active),
 ];
 
-fn load(connection: &mut Connection<'_>, id: &TransferSessionId) -> Result<Option<TransferSession>, Fault> {
+pub(crate) fn load(connection: &mut Connection<'_>, id: &TransferSessionId) -> Result<Option<TransferSession>, Fault> {
     first(connection, select().sql("id = ").bind(id))
 }
 

@@ -4,14 +4,14 @@
 //! cascade, and a deletion that comes from the other device.
 
 use morango::id::SyncId;
-use morango::port::{Storage as _, WaitingKind};
+use morango::port::{Storage as _, WaitingKind, WaitingRecords};
 use morango::record::StoreRecord;
 use morango::scope::Reach;
 use morango_memory::{MemoryModel, OnDelete};
 
 use super::database::{Tables, many, tables};
 use super::library::{
-    Book, Device, Shelf, changed, deleted, everything, foreign_book, foreign_shelf, go_on, kinds, stamp, time,
+    Book, Device, PROFILE, Shelf, changed, deleted, everything, foreign_book, foreign_shelf, go_on, kinds, moved, stamp,
 };
 
 /// The library's tables, in which what stands on a shelf goes with it. Loans are no records.
@@ -243,27 +243,69 @@ fn a_deletion_goes_on_to_what_is_known_to_be_saved_without_it() {
 #[test]
 fn what_two_were_merged_to_carries_a_deletion_no_further_before_the_rest_has_come() {
     let (mut device, shelf, book) = shelved();
-    let session = device.receiving(&everything());
-    // A third one deleted the shelf, of which something else became here, and took the book off before.
-    device.rename(book.id, "Emma, again");
+    // A third one took the book off the shelf and deleted that, of which something else became here.
     device.change(shelf.id, |shelf: &mut Shelf| shelf.name.push_str(", here"));
     device.serialize();
-    let by_third = |record: &StoreRecord, counter| {
-        let mut record = record.clone();
-        record.last_saved = stamp("third", counter);
-        record.counters.raise(record.last_saved);
-        record
-    };
+    let new = foreign_shelf("new", None);
+    let session = device.receiving(&everything());
     device.take(&session, vec![StoreRecord { deleted: true, ..by_third(&shelf, 7) }]);
     device.storage.dequeue(&session, &Reach::everything(), &go_on).expect("it dequeues");
     assert_eq!(device.record(shelf.id).last_saved.instance, device.instance);
-    let new = foreign_shelf("new", None);
-    device.take(&session, vec![new.clone(), by_third(&foreign_book("Emma", new.id), 6)]);
+    device.take(&session, vec![new.clone(), moved_by_third(&book, &new)]);
 
     assert_eq!(kinds(&device.deserialize().failures), [WaitingKind::ForeignKeyWaits]);
-    assert_eq!(device.titles(), ["Emma, again"]);
+    assert_eq!(held(&mut device), [2, 1]);
 
-    device.storage.clean_up(&session.id, time()).expect("nothing more comes");
+    device.storage.dequeue(&session, &Reach::everything(), &go_on).expect("it dequeues");
     assert_eq!(device.deserialize().failures_total, 0);
-    assert_eq!(held(&mut device), [1, 0]);
+    assert_eq!((device.shelves(), device.titles()), (vec!["new".to_owned()], vec!["Emma".to_owned()]));
+}
+
+/// A record as a third device saved it.
+pub(crate) fn by_third(record: &StoreRecord, counter: i64) -> StoreRecord {
+    let mut record = record.clone();
+    record.last_saved = stamp("third", counter);
+    record.counters.raise(record.last_saved);
+    record
+}
+
+/// The book that a third device put on another shelf, before it saved anything at 7.
+pub(crate) fn moved_by_third(book: &StoreRecord, shelf: &StoreRecord) -> StoreRecord {
+    StoreRecord { serialized: foreign_book("Emma", shelf.id).serialized, ..by_third(book, 6) }
+}
+
+#[test]
+fn a_deletion_empties_no_key_of_others_while_what_its_author_knew_beside_it_is_not_here() {
+    let mut device = Device::with_tables("laptop", EMPTYING);
+    let (outer, inner) = (foreign_shelf("outer", None), foreign_shelf("inner", None));
+    device.dequeue(vec![outer.clone(), moved(&inner, 1, Some(outer.id))]);
+    device.deserialize();
+    // The other put the inner one elsewhere, and deleted the outer one.
+    device.dequeue_part(vec![deleted(&outer, 3)]);
+    assert_eq!(kinds(&device.deserialize().failures), [WaitingKind::ForeignKeyWaits]);
+    device.dequeue(vec![
+        foreign_shelf("new", None),
+        moved(&inner, 2, Some(foreign_shelf("new", None).id)),
+        deleted(&outer, 3),
+    ]);
+    let report = device.deserialize();
+    assert_eq!((report.conflicts, report.failures_total), (0, 0), "{report:?}");
+    assert_eq!(device.get::<Shelf>(inner.id).expect("it stands").parent_id, Some(foreign_shelf("new", None).id));
+}
+
+#[test]
+fn a_deletion_that_waits_is_of_no_row_any_more_once_that_went_with_another() {
+    let (mut device, shelf, book) = shelved();
+    device.dequeue(vec![deleted(&book, 2)]);
+    let which = WaitingRecords::of(PROFILE).ids([book.id]);
+    assert_eq!(device.storage.drop_waiting(&which).expect("it is dropped"), 1);
+    device.dequeue(vec![deleted(&shelf, 3)]);
+    device.deserialize();
+    assert_eq!(held(&mut device), [0, 0]);
+    // The very same book is made here again.
+    let again = device.shelf("again", None);
+    let (owner, title) = ("ada".to_owned(), "Emma".to_owned());
+    device.insert(&Book { id: book.id, shelf_id: again, owner, title, blurb: None });
+    device.serialize();
+    assert!(!device.record(book.id).deleted);
 }

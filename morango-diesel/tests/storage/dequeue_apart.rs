@@ -1,15 +1,18 @@
 //! Dequeuing is cut into transactions, between which others do what they like; and how our own tables keep what comes.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use morango::ErrorKind;
 use morango::id::SyncId;
 use morango::port::Storage as _;
-use morango::record::BufferRecord;
+use morango::record::{BufferRecord, StoreRecord};
 use morango::scope::Reach;
+use morango::session::TransferSession;
 
+use super::cascades::{self, by_third, moved_by_third};
 use super::dequeue::{claimed_of_other, receiving_up_to};
-use super::library::{Device, changed, everything, foreign, foreign_shelf, go_on, stamp, time};
+use super::library::{Device, Shelf, changed, everything, foreign, foreign_shelf, go_on, stamp, time};
 use super::transfers::take;
 
 #[test]
@@ -133,4 +136,40 @@ fn a_database_is_sound_after_thousands_of_merges() {
         device.dequeue(records.map(|record| changed(&record, i64::try_from(counter).expect("few"), |_| ())).collect());
     }
     super::database::check(&mut device.connection);
+}
+
+/// Who took a book off a shelf, and deleted that, sent much more, and went in the midst of it: for good, or for a while.
+#[test]
+fn a_deletion_of_a_transfer_that_was_given_up_is_carried_no_further_until_another_brings_the_rest() {
+    let (mut device, shelf, book) = cascades::shelved();
+    device.change(shelf.id, |shelf: &mut Shelf| shelf.name.push_str(", here"));
+    device.dequeue((0..1_999).map(|number| foreign_shelf(&number.to_string(), None)).collect());
+    device.deserialize();
+    device.serialize();
+    let session = receiving_up_to(&device, 9);
+    let claimed = BTreeMap::from([(String::new(), BTreeMap::from([(stamp("third", 7).instance, 7)]))]);
+    let claim = |session: &mut TransferSession| {
+        session.server_fsic.change(|fsic| fsic.sub.clone_from(&claimed)).expect("good counters");
+    };
+    device.storage.update_transfer_session(&session.id, &mut |kept| claim(kept)).expect("it is kept");
+    let gone = StoreRecord { deleted: true, ..by_third(&shelf, 7) };
+    let many = (0..1_999).map(|number| by_third(&foreign_shelf(&number.to_string(), None), 5));
+    device.take(&session, many.chain([gone.clone()]).collect());
+    let new = foreign_shelf("new", None);
+    device.take(&session, vec![moved_by_third(&book, &new)]);
+    let stop = |_| ControlFlow::Break(());
+    device.storage.dequeue(&session, &Reach::everything(), &stop).expect_err("it was stopped");
+    let waits = |device: &Device| {
+        let waiting = device.deserialize().failures;
+        assert_eq!(waiting.iter().map(|failure| failure.id).collect::<Vec<_>>(), [shelf.id], "{waiting:?}");
+        assert!(device.record(shelf.id).deleted && !device.record(book.id).deleted);
+    };
+    waits(&device);
+    device.storage.clean_up(&session.id, time()).expect("it is given up");
+    waits(&device);
+
+    device.dequeue(vec![new.clone(), moved_by_third(&book, &new), gone]);
+    assert_eq!(device.deserialize().failures_total, 0);
+    assert_eq!(device.titles(), ["Emma"]);
+    assert!(device.get::<Shelf>(shelf.id).is_none() && !device.record(book.id).deleted);
 }

@@ -126,6 +126,18 @@ fn a_table_that_is_built_anew_is_no_change_made_beside_what_waits() {
     assert!(device.record(dog.id).conflicting_serialized_data.contains("wolf"));
 }
 
+/// The application called its owners otherwise from some version on.
+#[test]
+fn a_model_under_a_new_name_is_captured_once() {
+    let mut device = Device::new();
+    device.run("UPDATE morango_model SET name = 'keeper' WHERE name = 'owner'");
+    device.build_engine();
+    assert_eq!(device.number(TRIGGERS), 3 * TRIGGERS_OF_MODEL);
+    device.serialize();
+    device.owner("Eve");
+    assert_eq!(device.marks().len(), 1);
+}
+
 #[test]
 fn creating_a_row_where_nothing_is_captured_says_what_to_do() {
     let mut device = Device::without_engine();

@@ -86,8 +86,15 @@ impl World {
         let character = &self.nodes[node].character;
         let ledger = self.ledger();
         let claims = self.nodes[node].all_claims();
-        let holding =
-            Holding { character, rows: &rows, waiting: &waiting, records: &ledger.seen[node], claims: &claims };
+        let is_orphan = |saved| self.memory.is_orphan(saved);
+        let holding = Holding {
+            character,
+            rows: &rows,
+            waiting: &waiting,
+            records: &ledger.seen[node],
+            claims: &claims,
+            is_orphan: &is_orphan,
+        };
         let mut without_record: BTreeSet<_> = rows.keys().collect();
         for (id, seen) in &ledger.seen[node] {
             let record = &seen.record;

@@ -30,6 +30,8 @@ pub(super) struct Holding<'a> {
     pub(super) waiting: &'a BTreeMap<SyncId, WaitingKind>,
     pub(super) records: &'a BTreeMap<SyncId, Seen>,
     pub(super) claims: &'a DatabaseMaxCounters,
+    /// What nobody can claim who does not have all of it.
+    pub(super) is_orphan: &'a dyn Fn(Stamp) -> bool,
 }
 
 impl Holding<'_> {
@@ -67,7 +69,8 @@ impl Holding<'_> {
         }
     }
 
-    /// Whether something may be yet to come that was known to those who saved these: nobody claims to have all of it.
+    /// Whether something may be missing that was known to those who saved these: one of them went with its device, and nobody can claim
+    /// to have all of it.
     fn is_open_between(&self, one: SyncId, other: SyncId) -> bool {
         let [Some(one), Some(other)] = [one, other].map(|id| self.records.get(&id).map(|seen| &seen.record)) else {
             return false;
@@ -75,7 +78,8 @@ impl Holding<'_> {
         let is_open = |record: &StoreRecord, beside: &StoreRecord| {
             let Stamp { instance, counter } = record.last_saved;
             let reaches = |place: &str| self.claims.reaching(place, &instance).map(|claimed| counter <= claimed);
-            reaches(&record.partition) != Some(true) || reaches(&beside.partition) == Some(false)
+            let is_reached = reaches(&record.partition) == Some(true) && reaches(&beside.partition) != Some(false);
+            !is_reached && (self.is_orphan)(record.last_saved)
         };
         is_open(one, other) || is_open(other, one)
     }

@@ -47,7 +47,8 @@ impl Trigger {
     }
 }
 
-/// Installs change capture for these models, within a write transaction. That of models that other programs have here stays.
+/// Installs change capture for these models, within a write transaction. That of models that other programs have here stays, unless this one has another
+/// model of their table.
 ///
 /// Where a model's table had no capture so far, or lost it (a table that is built anew loses its triggers), all of its
 /// rows are marked: they were there before, or may have changed meanwhile. A row that did not change is found to be the
@@ -62,7 +63,8 @@ pub(crate) fn install(connection: &mut Connection<'_>, models: &InstalledModels)
     }
     let others = numbers_of_others(connection, models)?;
     for old in &found {
-        let is_of_another = number_in(&old.name, NAME_PREFIX).is_some_and(|number| others.contains(&number));
+        let is_of_another = number_in(&old.name, NAME_PREFIX).is_some_and(|number| others.contains(&number))
+            && !wanted.iter().flat_map(|(_, triggers)| triggers).any(|trigger| trigger.table == old.table);
         if !is_of_another && !wanted.iter().flat_map(|(_, triggers)| triggers).any(|trigger| trigger.is_same(old)) {
             let (name, table) = (quoted(&old.name), &old.table);
             connection.batch_execute(&format!("DROP TRIGGER {name} ON {table}; DROP FUNCTION {schema}.{name}()"))?;

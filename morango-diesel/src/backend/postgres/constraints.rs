@@ -124,7 +124,7 @@ pub(crate) fn replaces_rivals(_: &mut Connection<'_>, _: &str) -> Result<bool, F
 }
 
 /// What is checked at the commit alone. None where somebody's work has violated it already: it is not told how often.
-pub(crate) fn deferred(connection: &mut Connection<'_>) -> Result<Option<Deferred>, Fault> {
+pub(crate) fn deferred(connection: &mut Connection<'_>, table: &'static str) -> Result<Option<Deferred>, Fault> {
     let constraints =
         sql("SELECT coalesce(string_agg(DISTINCT format('%I.%I', nspname, conname), ', '), '') FROM pg_constraint
          JOIN pg_namespace ON pg_namespace.oid = connamespace WHERE condeferred");
@@ -132,7 +132,7 @@ pub(crate) fn deferred(connection: &mut Connection<'_>) -> Result<Option<Deferre
     if constraints.is_empty() {
         return Ok(None);
     }
-    let deferred = Deferred { constraints, violations: 0 };
+    let deferred = Deferred { table, constraints, violations: 0 };
     begin_savepoint(connection)?;
     if check_deferred(connection, &deferred).is_err() {
         undo_savepoint(connection)?;

@@ -35,7 +35,8 @@ impl Trigger {
     }
 }
 
-/// Installs change capture for these models, within a write transaction. That of models that other programs have here stays.
+/// Installs change capture for these models, within a write transaction. That of models that other programs have here stays, unless this one has another
+/// model of their table.
 ///
 /// Where a model's table had no capture so far, or lost it (a table that is built anew loses its triggers), all of its
 /// rows are marked: they were there before, or may have changed meanwhile. A row that did not change is found to be the
@@ -48,7 +49,10 @@ pub(crate) fn install(connection: &mut Connection<'_>, models: &InstalledModels)
         models.all().iter().map(|model| (*model, triggers_of(model))).collect();
     let others = numbers_of_others(connection, models)?;
     for old in &found {
-        let is_of_another = number_in(&old.name, NAME_PREFIX).is_some_and(|number| others.contains(&number));
+        // A trigger of an earlier form would write where nothing is any more.
+        let is_of_another = old.text.contains("morango_change ")
+            && number_in(&old.name, NAME_PREFIX).is_some_and(|number| others.contains(&number))
+            && !models.all().iter().any(|model| model.definition.table.eq_ignore_ascii_case(&old.table));
         if !is_of_another && !wanted.iter().flat_map(|(_, triggers)| triggers).any(|trigger| trigger.is_same(old)) {
             connection.batch_execute(&format!("DROP TRIGGER {}", quoted(&old.name)))?;
         }

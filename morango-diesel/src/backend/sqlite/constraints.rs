@@ -129,28 +129,44 @@ pub(crate) fn replaces_rivals(connection: &mut Connection<'_>, table: &str) -> R
     Ok(words.windows(3).any(|words| words == ["ON", "CONFLICT", "REPLACE"]))
 }
 
-/// Rows of tables with foreign keys that are checked at the commit alone, and that point at no row. All of these tables are read for it.
-const VIOLATIONS: &str = "SELECT count(*) FROM sqlite_schema AS held JOIN pragma_foreign_key_check(held.name)
-     WHERE held.type = 'table' AND held.sql LIKE '%INITIALLY%DEFERRED%'";
-
-/// What is checked at the commit alone, as it stands now. What violates it already is counted, since whoever is at work may mend it yet.
-pub(crate) fn deferred(connection: &mut Connection<'_>) -> Result<Option<Deferred>, Fault> {
-    let tables = sql("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%INITIALLY%DEFERRED%'");
+/// What is checked at the commit alone where rows of a table change, as it stands now. What violates it already is counted, since whoever
+/// is at work may mend it yet. None where that cannot be told, as where a key points at what no table has.
+pub(crate) fn deferred(connection: &mut Connection<'_>, table: &'static str) -> Result<Option<Deferred>, Fault> {
+    let tables = sql("SELECT count(*) FROM sqlite_schema AS held WHERE ")
+        .sql(POINTS)
+        .bind(table)
+        .sql(POINTS_AT)
+        .bind(table)
+        .sql(")))");
     if tables.returns::<BigInt>().get_result::<i64>(connection)? == 0 {
         return Ok(None);
     }
-    let violations = sql(VIOLATIONS).returns::<BigInt>().get_result::<i64>(connection)?;
-    Ok(Some(Deferred { constraints: String::new(), violations }))
+    Ok(violations(connection, table).ok().map(|violations| Deferred { table, constraints: String::new(), violations }))
 }
 
 /// Checks now what is checked at the commit alone.
 pub(crate) fn check_deferred(connection: &mut Connection<'_>, before: &Deferred) -> QueryResult<()> {
-    if sql(VIOLATIONS).returns::<BigInt>().get_result::<i64>(connection)? <= before.violations {
+    if violations(connection, before.table)? <= before.violations {
         return Ok(());
     }
     let message = "FOREIGN KEY constraint failed".to_owned();
     Err(DieselError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, Box::new(message)))
 }
+
+/// How many rows of a table, or of those that point at it, point at no row by keys that are checked at the commit. All of these rows are
+/// read for it.
+fn violations(connection: &mut Connection<'_>, table: &str) -> QueryResult<i64> {
+    let violations = sql("SELECT count(*) FROM sqlite_schema AS held JOIN pragma_foreign_key_check(held.name) WHERE ");
+    let violations = violations.sql(POINTS).bind(table).sql(POINTS_AT).bind(table).sql(")))");
+    violations.returns::<BigInt>().get_result(connection)
+}
+
+/// The condition that a table has keys that are checked at the commit, and is the one that follows,
+const POINTS: &str = "held.type = 'table' AND held.sql LIKE '%INITIALLY%DEFERRED%' AND (lower(held.name) = lower(";
+
+/// or points at it.
+const POINTS_AT: &str =
+    ") OR EXISTS (SELECT 1 FROM pragma_foreign_key_list(held.name) AS key WHERE lower(key.\"table\") = lower(";
 
 /// Whether the deletion of a row of this table may change other rows.
 pub(crate) fn deletion_reaches_further(connection: &mut Connection<'_>, table: &str) -> Result<bool, Fault> {

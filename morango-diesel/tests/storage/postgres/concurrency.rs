@@ -238,7 +238,7 @@ fn a_sync_session_that_is_being_opened_is_not_overlooked_by_whoever_forgets_its_
 
 #[test]
 fn what_was_settled_or_replaced_meanwhile_is_not_dropped() {
-    for settled in ["is_dirty = 0", "last_saved_counter = last_saved_counter + 1"] {
+    for settled in ["is_dirty = 0, row_serialized = NULL", "last_saved_counter = last_saved_counter + 1"] {
         let mut device = library::Device::new("laptop");
         device.dequeue(vec![library::foreign_book("Emma", library::foreign_shelf("fiction", None).id)]);
         let which = WaitingRecords::of(library::PROFILE);

@@ -36,10 +36,10 @@ fn what_waits_is_listed_whoever_changes_the_store() {
         ("UPDATE morango_store SET is_dirty = 2 WHERE is_deleted = 1", 3),
         ("UPDATE morango_store SET failure_kind = 'database' WHERE is_dirty = 1", 3),
         ("UPDATE morango_store SET is_deleted = 1 WHERE is_dirty = 1", 3),
-        ("UPDATE morango_store SET is_dirty = 0 WHERE is_dirty = 2", 2),
+        ("UPDATE morango_store SET is_dirty = 0, row_serialized = NULL WHERE is_dirty = 2", 2),
         ("UPDATE morango_store SET is_dirty = 1", 4),
         ("DELETE FROM morango_store WHERE is_deleted = 1", 1),
-        ("UPDATE morango_store SET is_dirty = 0", 0),
+        ("UPDATE morango_store SET is_dirty = 0, row_serialized = NULL", 0),
     ] {
         device.run(statement);
         assert_eq!(listed(&mut device), expected, "{statement}");

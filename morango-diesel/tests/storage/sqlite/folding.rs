@@ -254,6 +254,10 @@ fn marks_of_an_earlier_version_are_kept_and_its_programs_write_over_nothing() {
         device.run(&model);
         device.run(&earlier_triggers(number, table));
     }
+    // A model that only another program has, which does not run.
+    device.run("CREATE TABLE drafts (id TEXT NOT NULL PRIMARY KEY)");
+    device.run("INSERT INTO morango_model VALUES (4, 'notebook', 'draft', 'drafts')");
+    device.run(&earlier_triggers(4, "drafts"));
     let photo = |name: &str| record_id("photos", name, "photo");
     for name in ["cat", "dog", "cow"] {
         device.run(&format!("INSERT INTO photos (id, name) VALUES (X'{}', '{name}')", photo(name)));
@@ -268,6 +272,7 @@ fn marks_of_an_earlier_version_are_kept_and_its_programs_write_over_nothing() {
     assert_eq!((device.number(TRIGGERS), device.number(IS_CAPTURED)), (3 * TRIGGERS_OF_MODEL, 1));
     let switch = device.connection.batch_execute("UPDATE morango_capture SET mode = mode");
     assert!(switch.is_err(), "an engine of that version that still runs is refused");
+    device.run("INSERT INTO drafts (id) VALUES ('a draft')");
     device.run(&format!("UPDATE photos SET name = 'calf' WHERE id = X'{}'", photo("dog")));
     device.run(&format!("DELETE FROM photos WHERE id = X'{}'", photo("cow")));
     expected.push(format!("photo:{}:0", photo("cow")));
