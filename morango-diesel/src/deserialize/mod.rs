@@ -184,9 +184,10 @@ impl<'a, 't> Run<'a, 't> {
         let mut single_records = 0;
         let mut refusal = None;
         // What only the commit checks of a transaction that is not ours to commit: it would fail with whatever else is done in it.
-        let deferred = match self.storage.is_within_another() {
-            true => self.storage.read(&self.operation, |on| backend::deferred(on, model.definition.table))?,
-            false => None,
+        let deferred = if self.storage.is_within_another() {
+            self.storage.read(&self.operation, |connection| backend::deferred(connection, model.definition.table))?
+        } else {
+            None
         };
         loop {
             let budget = if single_records > 0 { Budget::one_record() } else { Budget::default() };
