@@ -35,6 +35,7 @@ use crate::error::Fault;
 use crate::gave_way;
 use crate::incoming;
 use crate::instance;
+use crate::merged;
 use crate::models::InstalledModels;
 use crate::receive::Rejections;
 use crate::received::{Replacement, insert_new, replace_all};
@@ -137,6 +138,7 @@ fn merge_chunks(
                 rejections: &mut rejections,
                 report: &mut merged.report,
                 gave_way: Vec::new(),
+                merged: Vec::new(),
             }
             .merge_page(connection, page)?;
         }
@@ -163,6 +165,8 @@ struct Merging<'m, 's> {
     report: &'m mut DequeueReport,
     /// The places of records in which ours gives way, and which are not written yet.
     gave_way: Vec<i64>,
+    /// The places of records that are merged with others, with the stamps of these, and which are not written yet.
+    merged: Vec<(i64, Stamp)>,
 }
 
 impl Merging<'_, '_> {
@@ -203,9 +207,11 @@ impl Merging<'_, '_> {
         self.replace(connection, &replacements)
     }
 
-    /// Puts records in the place of ours, and notes of those in which ours gave way that they may not leave as they are.
+    /// Puts records in the place of ours, and notes of those in which ours gave way that they may not leave as they are, and of those that
+    /// were merged that they may be a part only of what the other knew.
     fn replace(&mut self, connection: &mut Connection<'_>, replacements: &[Replacement<'_>]) -> Result<(), Fault> {
         replace_all(connection, &self.session.id, replacements)?;
+        merged::note(connection, &std::mem::take(&mut self.merged))?;
         gave_way::note(connection, &std::mem::take(&mut self.gave_way))
     }
 
@@ -253,6 +259,7 @@ impl Merging<'_, '_> {
                     tracing::warn!(%model, %id, reason, "no merge policy could be applied, so ours stays and theirs is kept");
                 }
                 let counters = record.counters.clone();
+                self.merged.push((sequence, theirs.last_saved));
                 Ok(Some(Replacement { sequence, record: Cow::Owned(record), counters }))
             }
             Relation::New => unreachable!("a record of ours was given"),
@@ -431,17 +438,10 @@ fn raise_counters(storage: &Transactions<'_>, session: &TransferSession, operati
             return Ok(raised);
         }
     }
-    Ok(Raised::All)
-}
-
-/// Whether all that a transfer was to bring is merged and claimed, be it by another one, if this one was closed before.
-pub(crate) fn is_complete(connection: &mut Connection<'_>, session: &TransferSessionId) -> Result<bool, Fault> {
-    let Some(session) = sessions::load_transfer(connection, session)? else { return Ok(true) };
-    if !waiting_records(connection, &session.id)?.is_empty() {
-        return Ok(false);
+    if storage.read(operation, merged::is_any)? {
+        storage.write_buffered(operation, merged::forget_reached)?;
     }
-    let ours = current_stamp(connection)?;
-    Ok(counters::raising(connection, &session.filter, ours, &session.completed_by()?)?.is_empty())
+    Ok(Raised::All)
 }
 
 /// Whether the counters were raised.

@@ -1,10 +1,8 @@
 //! Records that keep texts that lost, and how such a conflict ends.
 
-use std::collections::BTreeSet;
-
 use chrono::DateTime;
 use morango::counter::Stamp;
-use morango::id::{SyncId, TransferSessionId};
+use morango::id::SyncId;
 use morango::port::{DeserializeOrder, FailedBefore};
 use morango::record::StoreRecord;
 use morango::scope::Filter;
@@ -40,12 +38,7 @@ impl Data {
     }
 
     /// What the record becomes is [`StoreRecord::resolved`]'s to say. Where its content cannot be the row nothing is changed.
-    pub(crate) fn resolve_conflict(
-        &mut self,
-        (id, listed): (&SyncId, &Stamp),
-        content: Option<&str>,
-        unfinished: BTreeSet<TransferSessionId>,
-    ) -> Result<()> {
+    pub(crate) fn resolve_conflict(&mut self, id: &SyncId, listed: &Stamp, content: Option<&str>) -> Result<()> {
         let operation = format!("resolve the conflict of the record {id}");
         let changed = |what: &str| Err(Error::new(ErrorKind::RecordChanged, format!("{operation}: {what}")));
         let Some(held) = self.store.get(id) else { return changed("it is not in the store") };
@@ -83,7 +76,7 @@ impl Data {
             failed_before: FailedBefore::TryAgain,
             now: DateTime::UNIX_EPOCH,
         };
-        let written = self.without_capture(|data| data.write_one(*id, order, unfinished))?;
+        let written = self.without_capture(|data| data.write_one(*id, order))?;
         written.map_err(|reason| {
             *self = before;
             Error::new(ErrorKind::InvalidInput, format!("{operation}: its content cannot be the row: {reason}"))

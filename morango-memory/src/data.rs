@@ -31,6 +31,8 @@ pub(crate) struct Held {
     pub(crate) row: RowState,
     /// What the row says as long as nobody changes it, where the record waits and has one.
     pub(crate) row_before: Option<String>,
+    /// At which stamps what was merged into it was saved, as far as that is not claimed yet.
+    pub(crate) merged: Vec<Stamp>,
     /// Why it waits, since it was last tried.
     pub(crate) failure: Option<(WaitingKind, String)>,
     /// When it first failed.
@@ -141,6 +143,7 @@ impl Data {
             sequence: self.next_sequence,
             row,
             row_before: None,
+            merged: Vec::new(),
             failure: None,
             since: None,
             transfer,

@@ -1,9 +1,6 @@
 //! *Dequeue*: what was received is merged into the store, and at the very end the database max counters are raised.
 
-use std::collections::BTreeSet;
-
 use morango::counter::{CounterError, Stamp};
-use morango::id::TransferSessionId;
 use morango::port::{DequeueReport, Rejection};
 use morango::record::{RecordError, Relation, StoreRecord, give_way, merge, relation};
 use morango::scope::Reach;
@@ -88,6 +85,9 @@ impl State {
         };
         let held = self.data.store.get_mut(&theirs.id).expect("it was there");
         held.begin_waiting();
+        if found == Relation::Conflict && gave_way.is_none() {
+            held.merged.push(theirs.last_saved);
+        }
         held.record = becomes;
         held.transfer = Some(session.id);
         held.gave_way = gave_way;
@@ -105,6 +105,9 @@ impl State {
             if self.data.counters.raise(&partition, stamp) {
                 self.data.forget_unclaimed(&partition, stamp);
             }
+        }
+        for held in self.data.store.values_mut() {
+            held.merged.retain(|stamp| !self.data.counters.covers(&held.record.partition, *stamp));
         }
         Ok(())
     }
@@ -125,16 +128,5 @@ impl State {
             }
         }
         Ok(raising)
-    }
-
-    /// The transfers of which more is to be merged, or claimed, be they open or not.
-    pub(crate) fn unfinished(&self) -> Result<BTreeSet<TransferSessionId>> {
-        let mut unfinished = BTreeSet::new();
-        for session in self.transfers.values() {
-            if self.incoming.contains_key(&session.id) || !self.raising(session)?.is_empty() {
-                unfinished.insert(session.id);
-            }
-        }
-        Ok(unfinished)
     }
 }

@@ -8,13 +8,12 @@ use std::collections::BTreeSet;
 
 use morango::Result;
 use morango::counter::Stamp;
-use morango::id::{SyncId, TransferSessionId};
+use morango::id::SyncId;
 use morango::port::{ApplyFailure, DeserializeOrder, DeserializeReport, FailedBefore, REPORTED_MAX};
 
 use crate::application::Capture;
 use crate::data::{Data, Held, RowState};
 use crate::serialize::Which;
-use crate::state::State;
 use crate::verdict::Failure;
 
 /// Whether what fails is tried again later in the same call.
@@ -38,18 +37,13 @@ pub(crate) struct Run<'a> {
     pub(crate) stamp: Option<Stamp>,
     /// Records of the tree that wait for each other.
     pub(crate) tangled: BTreeSet<SyncId>,
-    /// The transfers of which more is to come.
-    pub(crate) unfinished: BTreeSet<TransferSessionId>,
-}
-
-impl State {
-    pub(crate) fn deserialize(&mut self, order: &DeserializeOrder<'_>) -> Result<DeserializeReport> {
-        let unfinished = self.unfinished()?;
-        self.data.without_capture(|data| data.deserialize_all(order, unfinished))
-    }
 }
 
 impl Data {
+    pub(crate) fn deserialize(&mut self, order: &DeserializeOrder<'_>) -> Result<DeserializeReport> {
+        self.without_capture(|data| data.deserialize_all(order))
+    }
+
     /// What the storage itself writes is no change of the application's.
     pub(crate) fn without_capture<R>(&mut self, work: impl FnOnce(&mut Self) -> R) -> R {
         let before = std::mem::replace(&mut self.application.capture, Capture::Off);
@@ -58,11 +52,7 @@ impl Data {
         done
     }
 
-    fn deserialize_all(
-        &mut self,
-        order: &DeserializeOrder<'_>,
-        unfinished: BTreeSet<TransferSessionId>,
-    ) -> Result<DeserializeReport> {
+    fn deserialize_all(&mut self, order: &DeserializeOrder<'_>) -> Result<DeserializeReport> {
         let waits = |held: &&Held| held.row == RowState::Waits && held.record.profile == order.profile;
         let names: BTreeSet<String> =
             self.store.values().filter(waits).map(|held| held.record.model_name.clone()).collect();
@@ -70,7 +60,7 @@ impl Data {
         let models: Vec<usize> = self.models_of(order.profile).into_iter().filter(is_waited_for).collect();
         let unknown = self.store.values().filter(waits).filter(|held| self.definition(&held.record).is_none());
         let unknown_models = unknown.count() as u64;
-        let mut run = Run::new(self, *order, unfinished);
+        let mut run = Run::new(self, *order);
         run.report.unknown_models = unknown_models;
         if models.is_empty() {
             return Ok(run.report);
@@ -100,11 +90,10 @@ impl Data {
         &mut self,
         id: SyncId,
         order: DeserializeOrder<'_>,
-        unfinished: BTreeSet<TransferSessionId>,
     ) -> Result<std::result::Result<(), String>> {
         let record = &self.store[&id].record;
         let number = self.application.number_of_name(&record.profile, &record.model_name);
-        let mut run = Run::new(self, order, unfinished);
+        let mut run = Run::new(self, order);
         run.model = number.expect("the model is known");
         let outcome = run.write(id)?;
         let written = run.report.written;
@@ -117,9 +106,9 @@ impl Data {
 }
 
 impl<'a> Run<'a> {
-    fn new(data: &'a mut Data, order: DeserializeOrder<'a>, unfinished: BTreeSet<TransferSessionId>) -> Self {
+    fn new(data: &'a mut Data, order: DeserializeOrder<'a>) -> Self {
         let report = DeserializeReport::default();
-        Self { data, order, report, model: 0, stamp: None, tangled: BTreeSet::new(), unfinished }
+        Self { data, order, report, model: 0, stamp: None, tangled: BTreeSet::new() }
     }
 
     /// Begins the work on one model's records: what the application changed since is serialized, and nothing is marked after that.

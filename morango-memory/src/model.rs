@@ -13,6 +13,8 @@ pub(crate) trait Row: Send + Sync {
     fn id(&self) -> SyncId;
     fn identify(&self) -> Result<Origin, IdentifyError>;
     fn serialize(&self, source_id: &str, partition: &str, stored_before: Option<&Fields<'_>>) -> String;
+    /// What the row of these fields would say; `None` where they make no row.
+    fn serialize_before(&self, source_id: &str, partition: &str, fields: &Fields<'_>) -> Option<String>;
     /// Where the row as it is now says that it belongs.
     fn place(&self) -> Option<String>;
     /// The fields that travel, as the text of a JSON object.
@@ -31,6 +33,11 @@ impl<M: Model + Sync> Row for M {
 
     fn serialize(&self, source_id: &str, partition: &str, stored_before: Option<&Fields<'_>>) -> String {
         model::serialize_row(self, source_id, partition, stored_before)
+    }
+
+    fn serialize_before(&self, source_id: &str, partition: &str, fields: &Fields<'_>) -> Option<String> {
+        let before = M::read_fields(Model::id(self), fields).ok()?;
+        Some(model::serialize_row(&before, source_id, partition, Some(fields)))
     }
 
     fn place(&self) -> Option<String> {

@@ -159,7 +159,11 @@ impl Data {
         let is_live = !record.deleted && !record.hard_deleted && held.row == RowState::Settled;
         let is_said = is_live && is_same(&record.serialized, &serialized);
         // What was marked and not changed is no change made beside what waits.
-        let is_as_before = held.row_before.as_ref().is_some_and(|before| is_same(before, &text_over(before)));
+        let is_as_before = held.row_before.as_ref().is_some_and(|before| {
+            let fields = Fields::parse(before).ok();
+            let read = fields.and_then(|fields| row.serialize_before(&record.source_id, &record.partition, &fields));
+            read.is_some_and(|read| is_same(&read, &text_over(before)))
+        });
         if !is_wiped && (is_said || is_as_before) {
             return Ok(Ok(()));
         }

@@ -426,9 +426,7 @@ impl Storage for MemoryStorage {
     }
 
     fn resolve_conflict(&self, id: &SyncId, listed: &Stamp, content: Option<&str>) -> Result<()> {
-        let mut state = self.prepared("resolve a conflict")?;
-        let unfinished = state.unfinished()?;
-        state.data.resolve_conflict((id, listed), content, unfinished)
+        self.prepared("resolve a conflict")?.data.resolve_conflict(id, listed, content)
     }
 
     fn forget(&self, order: &Forgetting<'_>) -> Result<Forgotten> {

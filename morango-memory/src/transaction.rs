@@ -75,7 +75,7 @@ impl Transaction for Open<'_> {
     }
 
     fn deserialize(&mut self, order: &DeserializeOrder<'_>, watch: Watch<'_>) -> Result<DeserializeReport> {
-        let report = self.0.deserialize(order)?;
+        let report = self.0.data.deserialize(order)?;
         told(watch, report.written + report.deleted, "deserialize")?;
         Ok(report)
     }

@@ -63,17 +63,21 @@ impl Run<'_> {
     }
 
     fn is_whole(&self, held: &Held, beside: &str) -> bool {
-        let Stamp { instance, counter } = held.record.last_saved;
-        if self.data.instance == Some(instance) {
-            // What two were merged to may be a part of what came with one of them.
-            return held.transfer.is_none_or(|transfer| !self.unfinished.contains(&transfer));
-        }
-        let reaches = |place: &str| self.data.counters.reaching(place, &instance).map(|claimed| counter <= claimed);
-        let has_records = || {
-            let mut records = self.data.store.values().map(|held| &held.record);
-            records.any(|record| record.last_saved.instance == instance && record.partition.starts_with(beside))
+        let saved = held.record.last_saved;
+        let is_reached = |stamp: Stamp| {
+            let reaches =
+                |place: &str| self.data.counters.reaching(place, &stamp.instance).map(|to| stamp.counter <= to);
+            let has_records = || {
+                let mut records = self.data.store.values().map(|held| &held.record);
+                records
+                    .any(|record| record.last_saved.instance == stamp.instance && record.partition.starts_with(beside))
+            };
+            reaches(&held.record.partition) == Some(true) && (reaches(beside) != Some(false) || !has_records())
         };
-        reaches(&held.record.partition) == Some(true) && (reaches(beside) != Some(false) || !has_records())
+        // What this database merged was saved by it, and may be a part of what came.
+        let is_own = self.data.instances.contains_key(&saved.instance);
+        (self.data.instance == Some(saved.instance) || is_reached(saved))
+            && (!is_own || held.merged.iter().all(|stamp| is_reached(*stamp)))
     }
 
     /// A deletion at the end of one key outweighs whatever is wrong with another; of failures the first counts.

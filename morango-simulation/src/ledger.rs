@@ -136,27 +136,28 @@ impl Ledger {
         self.wiped.contains(&id) || self.histories.get(&id).is_some_and(|history| history.events.iter().any(is_wipe))
     }
 
-    /// Whether somebody deleted a record in this way, or what its rows ever pointed at without knowing all that was saved of it: whoever
-    /// knew it and left it where it was did not mean it.
+    /// Whether somebody deleted a record in this way, or what its rows ever pointed at, be it by way of others, without knowing all that was
+    /// saved of it and of these: whoever knew it and left it where it was did not mean it.
     pub(crate) fn was_deleted(&self, record: SyncId, how: &[What]) -> bool {
-        let mut known = BTreeSet::new();
+        let mut below = BTreeSet::new();
         let mut open = vec![record];
         while let Some(id) = open.pop() {
-            let Some(history) = self.histories.get(&id).filter(|_| known.insert(id)) else { continue };
+            let Some(history) = self.histories.get(&id).filter(|_| !below.contains(&id)) else { continue };
             let mut events = history.events.iter().map(|event| &self.events[*event as usize]);
-            if events.any(|event| how.contains(&event.what) && (id == record || !self.knew_all_of(event, record))) {
+            if events.any(|event| how.contains(&event.what) && (id == record || !self.knew_all_of(event, &below))) {
                 return true;
             }
+            below.insert(id);
             open.extend(history.refers_to.iter().copied());
         }
         false
     }
 
-    /// Whether the device of a deletion knew everything that was ever saved of another record.
-    fn knew_all_of(&self, deletion: &Event, id: SyncId) -> bool {
+    /// Whether the device of a deletion knew everything that was ever saved of other records.
+    fn knew_all_of(&self, deletion: &Event, records: &BTreeSet<SyncId>) -> bool {
         let known = self.known_by(deletion.beside.iter().copied());
         let is_known = |event: &EventId| self.events[*event as usize].what != What::Saved || known.contains(event);
-        self.histories.get(&id).is_some_and(|history| history.events.iter().all(is_known))
+        records.iter().all(|id| self.histories[id].events.iter().all(is_known))
     }
 }
 

@@ -513,11 +513,11 @@ pub(crate) fn deferred(connection: &mut Connection<'_>, table: &'static str) -> 
     }
 }
 
-/// Checks now what is checked at the commit alone, within a savepoint; it is left to the commit again after that.
+/// Checks now what is checked at the commit alone, within a savepoint, and says how it stands; it is left to the commit again after that.
 ///
 /// # Errors
 /// Something violates it that did not before.
-pub(crate) fn check_deferred(connection: &mut Connection<'_>, before: &Deferred) -> QueryResult<()> {
+pub(crate) fn check_deferred(connection: &mut Connection<'_>, before: &Deferred) -> QueryResult<Deferred> {
     match connection {
         #[cfg(feature = "sqlite")]
         Connection::Sqlite(_) => sqlite::constraints::check_deferred(connection, before),

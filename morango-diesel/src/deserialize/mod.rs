@@ -184,7 +184,7 @@ impl<'a, 't> Run<'a, 't> {
         let mut single_records = 0;
         let mut refusal = None;
         // What only the commit checks of a transaction that is not ours to commit: it would fail with whatever else is done in it.
-        let deferred = if self.storage.is_within_another() {
+        let mut deferred = if self.storage.is_within_another() {
             self.storage.read(&self.operation, |connection| backend::deferred(connection, model.definition.table))?
         } else {
             None
@@ -203,12 +203,11 @@ impl<'a, 't> Run<'a, 't> {
                     let step = go_on(&mut work, &mut batch)?;
                     Ok::<_, Fault>((step, batch.report, work))
                 })?;
-                if let Some(deferred) = &deferred {
-                    backend::check_deferred(connection, deferred)?;
-                }
-                Ok(done)
+                let checked =
+                    deferred.as_ref().map(|before| backend::check_deferred(connection, before)).transpose()?;
+                Ok((done, checked))
             });
-            let (step, report, after) = match done {
+            let ((step, report, after), checked) = match done {
                 Ok(done) => done,
                 Err(error) if error.kind() == ErrorKind::InvalidInput && refused.is_none() => {
                     if single_records > 0 {
@@ -221,6 +220,7 @@ impl<'a, 't> Run<'a, 't> {
                 Err(error) => return Err(error),
             };
             work = after;
+            deferred = checked;
             single_records = single_records.saturating_sub(1);
             self.progress.done += report.written + report.deleted + report.failures_total;
             add(report, &mut self.report);

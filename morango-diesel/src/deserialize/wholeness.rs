@@ -11,25 +11,26 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Binary, Nullable, Text};
-use morango::id::{InstanceId, SyncId, TransferSessionId};
+use diesel::sql_types::{BigInt, Binary, Text};
+use morango::counter::Stamp;
+use morango::id::{InstanceId, SyncId};
 
 use crate::connection::Connection;
 use crate::error::Fault;
 use crate::statement::sql;
 use crate::transaction::current_stamp;
-use crate::{counters, dequeue};
+use crate::{counters, instance, merged};
 
 /// What was found out about it within one transaction, in which nobody else merges.
 #[derive(Debug, Default)]
 pub(super) struct Wholeness {
-    own: Option<InstanceId>,
+    current: Option<InstanceId>,
     /// Up to which counter of an instance all is here of a partition, where anything is known of it there.
     claimed: HashMap<(String, InstanceId), Option<i64>>,
     /// Whether any record under a partition was saved last by an instance.
     has_records: HashMap<(String, InstanceId), bool>,
-    /// Whether what a transfer brings is all merged.
-    merged: HashMap<TransferSessionId, bool>,
+    /// Whether this database is an instance, or was it.
+    own: HashMap<InstanceId, bool>,
     /// The deleted record that was asked for last, on which many others may hang. Who saved it may have changed to this very instance.
     deleted: Option<(SyncId, Saved)>,
 }
@@ -37,11 +38,11 @@ pub(super) struct Wholeness {
 /// When and where a record was saved last.
 #[derive(Debug, Clone, Queryable)]
 struct Saved {
+    sequence: i64,
     profile: String,
     partition: String,
     instance: InstanceId,
     counter: i64,
-    transfer: Option<TransferSessionId>,
 }
 
 impl Wholeness {
@@ -64,21 +65,48 @@ impl Wholeness {
     }
 
     fn is_whole(&mut self, connection: &mut Connection<'_>, saved: &Saved, beside: &str) -> Result<bool, Fault> {
-        let own = match self.own {
-            Some(own) => own,
-            None => *self.own.insert(current_stamp(connection)?.instance),
+        let current = match self.current {
+            Some(current) => current,
+            None => *self.current.insert(current_stamp(connection)?.instance),
         };
-        if saved.instance == own {
-            // What two were merged to was saved here, and may be a part of what came with one of them.
-            return saved.transfer.map_or(Ok(true), |transfer| self.is_merged(connection, transfer));
+        if saved.instance != current && !self.is_reached(connection, saved, saved.stamp(), beside)? {
+            return Ok(false);
         }
-        let claimed = self.claimed(connection, &saved.partition, saved.instance)?;
-        if claimed.is_none_or(|claimed| claimed < saved.counter) {
+        // What this database merged was saved by it, and may be a part of what came.
+        if self.is_own(connection, saved.instance)? {
+            for stamp in merged::of(connection, saved.sequence)? {
+                if !self.is_reached(connection, saved, stamp, beside)? {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether all is here that was known when something was saved in the place of a record, as far as it may concern another place.
+    fn is_reached(
+        &mut self,
+        connection: &mut Connection<'_>,
+        saved: &Saved,
+        stamp: Stamp,
+        beside: &str,
+    ) -> Result<bool, Fault> {
+        let claimed = self.claimed(connection, &saved.partition, stamp.instance)?;
+        if claimed.is_none_or(|claimed| claimed < stamp.counter) {
             return Ok(false);
         }
         let is_denied =
-            self.claimed(connection, beside, saved.instance)?.is_some_and(|claimed| claimed < saved.counter);
-        Ok(!is_denied || !self.has_records(connection, saved, beside)?)
+            self.claimed(connection, beside, stamp.instance)?.is_some_and(|claimed| claimed < stamp.counter);
+        Ok(!is_denied || !self.has_records(connection, (&saved.profile, beside), stamp.instance)?)
+    }
+
+    fn is_own(&mut self, connection: &mut Connection<'_>, instance: InstanceId) -> Result<bool, Fault> {
+        if let Some(known) = self.own.get(&instance) {
+            return Ok(*known);
+        }
+        let found = instance::is_or_was(connection, &instance)?;
+        self.own.insert(instance, found);
+        Ok(found)
     }
 
     fn claimed(
@@ -96,29 +124,31 @@ impl Wholeness {
         Ok(found)
     }
 
-    fn has_records(&mut self, connection: &mut Connection<'_>, saved: &Saved, beside: &str) -> Result<bool, Fault> {
-        let place = (beside.to_owned(), saved.instance);
+    fn has_records(
+        &mut self,
+        connection: &mut Connection<'_>,
+        (profile, partition): (&str, &str),
+        instance: InstanceId,
+    ) -> Result<bool, Fault> {
+        let place = (partition.to_owned(), instance);
         if let Some(known) = self.has_records.get(&place) {
             return Ok(*known);
         }
-        let found = counters::has_record_of(connection, &saved.profile, beside, &saved.instance)?;
+        let found = counters::has_record_of(connection, profile, partition, &instance)?;
         self.has_records.insert(place, found);
-        Ok(found)
-    }
-
-    fn is_merged(&mut self, connection: &mut Connection<'_>, transfer: TransferSessionId) -> Result<bool, Fault> {
-        if let Some(known) = self.merged.get(&transfer) {
-            return Ok(*known);
-        }
-        let found = dequeue::is_complete(connection, &transfer)?;
-        self.merged.insert(transfer, found);
         Ok(found)
     }
 }
 
+impl Saved {
+    fn stamp(&self) -> Stamp {
+        Stamp::new(self.instance, self.counter)
+    }
+}
+
 fn saved(connection: &mut Connection<'_>, id: &SyncId) -> Result<Saved, Fault> {
-    let saved = sql("SELECT profile, partition, last_saved_instance, last_saved_counter, transfer_session
+    let saved = sql("SELECT sequence, profile, partition, last_saved_instance, last_saved_counter
          FROM morango_store WHERE record_id = ")
     .bind(id);
-    Ok(saved.returns::<(Text, Text, Binary, BigInt, Nullable<Binary>)>().get_result(connection)?)
+    Ok(saved.returns::<(BigInt, Text, Text, Binary, BigInt)>().get_result(connection)?)
 }

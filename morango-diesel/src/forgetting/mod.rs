@@ -45,9 +45,10 @@ pub(crate) fn forget(storage: &DieselStorage, order: &Forgetting<'_>) -> morango
         unsent += gone.unserialized;
         check_unsent(order, &operation, unsent)?;
         // A later record may get the place of one that is gone.
-        under(sql("DELETE FROM morango_gave_way WHERE sequence IN (SELECT sequence FROM morango_store"), &place)
-            .sql(")")
-            .execute(connection)?;
+        for notes in ["DELETE FROM morango_gave_way", "DELETE FROM morango_merged"] {
+            let notes = sql(notes).sql(" WHERE sequence IN (SELECT sequence FROM morango_store");
+            under(notes, &place).sql(")").execute(connection)?;
+        }
         let records = under(sql("DELETE FROM morango_store"), &place).execute(connection)? as u64;
         forget_sessions(connection, &order.root)?;
         let certificates = match order.papers {

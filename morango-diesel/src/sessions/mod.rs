@@ -16,6 +16,6 @@ pub(crate) use nonce::{issue_nonce, take_nonce};
 pub(crate) use old::{forget_session, forget_sessions};
 pub(crate) use sync::{close_sync_session, create_sync_session, sync_session, sync_sessions, update_sync_session};
 pub(crate) use transfer::{
-    check_open, create_transfer_session, load as load_transfer, lock_open_transfer, note_queued, transfer_session,
-    transfer_sessions, update_transfer_session,
+    check_open, create_transfer_session, lock_open_transfer, note_queued, transfer_session, transfer_sessions,
+    update_transfer_session,
 };

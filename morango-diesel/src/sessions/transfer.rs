@@ -217,7 +217,7 @@ const CHANGING: [Column; 13] = [
     column!(is_active, |session| session.is_active),
 ];
 
-pub(crate) fn load(connection: &mut Connection<'_>, id: &TransferSessionId) -> Result<Option<TransferSession>, Fault> {
+fn load(connection: &mut Connection<'_>, id: &TransferSessionId) -> Result<Option<TransferSession>, Fault> {
     first(connection, select().sql("id = ").bind(id))
 }
 

@@ -3,6 +3,7 @@
 //! Goal: no row goes without its record saying so, and no change made here goes with it. Method: tables whose foreign keys
 //! cascade, and a deletion that comes from the other device.
 
+use morango::counter::DatabaseMaxCounters;
 use morango::id::SyncId;
 use morango::port::{Storage as _, WaitingKind, WaitingRecords};
 use morango::record::StoreRecord;
@@ -11,7 +12,8 @@ use morango_memory::{MemoryModel, OnDelete};
 
 use super::database::{Tables, many, tables};
 use super::library::{
-    Book, Device, PROFILE, Shelf, changed, deleted, everything, foreign_book, foreign_shelf, go_on, kinds, moved, stamp,
+    Book, Device, PROFILE, Shelf, changed, deleted, everything, foreign, foreign_book, foreign_shelf, go_on, kinds,
+    moved, stamp,
 };
 
 /// The library's tables, in which what stands on a shelf goes with it. Loans are no records.
@@ -302,10 +304,50 @@ fn a_deletion_that_waits_is_of_no_row_any_more_once_that_went_with_another() {
     device.dequeue(vec![deleted(&shelf, 3)]);
     device.deserialize();
     assert_eq!(held(&mut device), [0, 0]);
-    // The very same book is made here again.
-    let again = device.shelf("again", None);
+    // The very same book is made here again, on the very same shelf.
+    device.insert(&Shelf { id: shelf.id, name: "fiction".to_owned(), parent_id: None });
     let (owner, title) = ("ada".to_owned(), "Emma".to_owned());
-    device.insert(&Book { id: book.id, shelf_id: again, owner, title, blurb: None });
+    device.insert(&Book { id: book.id, shelf_id: shelf.id, owner, title, blurb: None });
     device.serialize();
     assert!(!device.record(book.id).deleted);
+}
+
+/// A peer that has no record of an instance any more tells no counter of it.
+#[test]
+fn an_old_entry_of_somebody_of_whom_no_record_is_left_denies_nothing() {
+    let (mut device, shelf, _) = shelved();
+    let mut claimed = DatabaseMaxCounters::new();
+    claimed.raise("lib:shelves", stamp("third", 3));
+    claimed.raise("lib:shelves", stamp("other", 9));
+    claimed.raise("lib:books", stamp("third", 6));
+    let new =
+        foreign("book", "lib:books:ada", "Dune", &foreign_book("Dune", shelf.id).serialized, &[stamp("third", 6)]);
+    device.dequeue_claimed(&claimed, vec![deleted(&shelf, 9), new.clone()]);
+    claimed.raise("lib:books", stamp("other", 9));
+    device.dequeue_claimed(&claimed, Vec::new());
+    let report = device.deserialize();
+    assert_eq!(report.failures_total, 0, "{report:?}");
+    assert_eq!(held(&mut device), [0, 0]);
+    assert!(device.record(new.id).deleted);
+}
+
+/// Two merged the same shelf, one after the other: what the first sent is not all here, what the second sent is.
+#[test]
+fn what_was_merged_twice_waits_for_both() {
+    let (mut device, shelf, book) = shelved();
+    device.change(shelf.id, |shelf: &mut Shelf| shelf.name.push_str(", here"));
+    device.serialize();
+    device.dequeue_part(vec![StoreRecord { deleted: true, ..by_third(&shelf, 7) }]);
+    let mut fourth = shelf.clone();
+    fourth.last_saved = stamp("fourth", 2);
+    fourth.counters.raise(fourth.last_saved);
+    device.dequeue(vec![fourth]);
+    let record = device.record(shelf.id);
+    assert!(record.deleted && record.last_saved.instance == device.instance, "{record:?}");
+    assert_eq!(kinds(&device.deserialize().failures), [WaitingKind::ForeignKeyWaits]);
+    assert_eq!(held(&mut device), [1, 1]);
+    let new = foreign_shelf("new", None);
+    device.dequeue(vec![new.clone(), moved_by_third(&book, &new), by_third(&shelf, 7)]);
+    assert_eq!(device.deserialize().failures_total, 0);
+    assert_eq!((device.shelves(), device.titles()), (vec!["new".to_owned()], vec!["Emma".to_owned()]));
 }

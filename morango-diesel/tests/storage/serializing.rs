@@ -310,3 +310,33 @@ fn of_what_was_deleted_for_good_nothing_is_left_where_it_is_there_again() {
     assert!(!record.deleted && !record.serialized.contains("red"), "{record:?}");
     assert_eq!(record.conflicting_serialized_data, "");
 }
+
+/// The other's program spells a text otherwise than this one would, and beside it writes what this one does not know.
+#[test]
+fn a_row_is_as_it_was_however_its_record_was_spelled() {
+    let (device, note) = with_newer_title();
+    let mut device = device;
+    device.deserialize();
+    let spelled = |record: &mut StoreRecord| {
+        record.serialized =
+            record.serialized.replace("bread", "br\\u0065ad").replacen('{', "{ \"colour\" : \"red\",", 1);
+    };
+    device.dequeue(vec![saved_later(&device.record(note.id), 10, spelled)]);
+    device.deserialize();
+    device.dequeue(vec![saved_later(&device.record(note.id), 11, |record| {
+        record.serialized = record.serialized.replace("br\\u0065ad", "eggs");
+    })]);
+    device.open(note.id, 9);
+    let report = device.deserialize();
+    assert_eq!((report.written, report.conflicts), (1, 0), "{report:?}");
+    assert_eq!(titles(&mut device), ["eggs"]);
+}
+
+/// The same record, saved once more by the other device.
+fn saved_later(record: &StoreRecord, counter: i64, change: impl FnOnce(&mut StoreRecord)) -> StoreRecord {
+    let mut record = record.clone();
+    record.last_saved = Stamp::new(InstanceId::hash_of("another device"), counter);
+    record.counters.raise(record.last_saved);
+    change(&mut record);
+    record
+}

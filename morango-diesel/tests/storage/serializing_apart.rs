@@ -15,6 +15,7 @@ use morango_diesel::Syncable as _;
 
 use super::database::WRITES;
 use super::notebook::{Device, Photo};
+use super::serializing::saved_elsewhere;
 
 #[test]
 fn nothing_new_writes_nothing() {
@@ -102,4 +103,23 @@ fn two_serializations_at_once_never_give_one_count_to_two_transactions() {
     let claimed = device.number("SELECT counter FROM morango_database_max_counter WHERE partition = ''");
     assert_eq!(claimed, device.counter());
     assert!(device.number("SELECT max(last_saved_counter) FROM morango_store") <= claimed);
+}
+
+/// As a program of before leaves it that runs beside this one.
+#[test]
+fn where_it_is_not_known_what_a_row_said_any_mark_is_a_change() {
+    let mut device = Device::new();
+    let cat = device.photo("cat");
+    device.serialize();
+    device.storage.note_told().expect("it is told");
+    device.dequeue(vec![saved_elsewhere(&device.record(cat.id), |record| {
+        record.serialized = record.serialized.replace("cat", "lion");
+    })]);
+    let settled = device.connection.batch_execute("UPDATE morango_store SET is_dirty = 0");
+    settled.expect_err("such a program settles nothing of which it does not know what is known");
+    device.run("UPDATE morango_store SET row_serialized = NULL");
+    device.run("UPDATE photos SET name = name");
+    let report = device.deserialize();
+    assert_eq!((report.written, report.conflicts), (0, 1), "{report:?}");
+    assert!(device.record(cat.id).conflicting_serialized_data.contains("lion"));
 }

@@ -98,7 +98,8 @@ impl Device {
         self.dequeue_claimed(&DatabaseMaxCounters::new(), records)
     }
 
-    fn dequeue_claimed(&self, claimed: &DatabaseMaxCounters, records: Vec<StoreRecord>) -> DequeueReport {
+    /// The same, by who claims to have this.
+    pub(crate) fn dequeue_claimed(&self, claimed: &DatabaseMaxCounters, records: Vec<StoreRecord>) -> DequeueReport {
         let mut session = self.receiving(&everything());
         session.server_fsic.change(|fsic| fsic.sub = claimed.partitions().clone()).expect("good counters");
         self.take(&session, records);

@@ -79,7 +79,8 @@ impl Holding<'_> {
             let Stamp { instance, counter } = record.last_saved;
             let reaches = |place: &str| self.claims.reaching(place, &instance).map(|claimed| counter <= claimed);
             let is_reached = reaches(&record.partition) == Some(true) && reaches(&beside.partition) != Some(false);
-            !is_reached && (self.is_orphan)(record.last_saved)
+            // What was merged here was saved here, and is still a part of what it was merged with.
+            (!is_reached && (self.is_orphan)(record.last_saved)) || record.counters.iter().any(self.is_orphan)
         };
         is_open(one, other) || is_open(other, one)
     }

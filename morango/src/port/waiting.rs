@@ -27,7 +27,8 @@ pub enum WaitingKind {
     OutsidePartition,
     /// A foreign key points at a record that is not in the store.
     MissingForeignKey,
-    /// A foreign key points at a record that waits itself.
+    /// A foreign key points at a record that waits itself, or that was deleted while more is yet to come that was known then; or rows hang
+    /// on a deleted one of which that may be so.
     ForeignKeyWaits,
     /// Records of a tree claim to be below each other.
     Cycle,

@@ -143,10 +143,11 @@ pub(crate) fn deferred(connection: &mut Connection<'_>, table: &'static str) -> 
 }
 
 /// Checks now what is checked at the commit alone.
-pub(crate) fn check_deferred(connection: &mut Connection<'_>, before: &Deferred) -> QueryResult<()> {
+pub(crate) fn check_deferred(connection: &mut Connection<'_>, before: &Deferred) -> QueryResult<Deferred> {
     let constraints = &before.constraints;
-    connection
-        .batch_execute(&format!("SET CONSTRAINTS {constraints} IMMEDIATE; SET CONSTRAINTS {constraints} DEFERRED"))
+    let check = format!("SET CONSTRAINTS {constraints} IMMEDIATE; SET CONSTRAINTS {constraints} DEFERRED");
+    connection.batch_execute(&check)?;
+    Ok(before.clone())
 }
 
 /// Whether the deletion of a row of this table may change other rows.

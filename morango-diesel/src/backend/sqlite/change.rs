@@ -27,8 +27,7 @@ pub(crate) fn folds_needed(connection: &mut Connection<'_>) -> Result<u64, Fault
 /// Folds the changes that were noted first into marks, within a write transaction.
 ///
 /// Before: changes, in their order. After: those are gone, and there is a mark of each of their rows, as if it had been written with
-/// every change: nothing that was set aside is known to be so any more, and what was deleted for good was, be it there again or not;
-/// unless it was put back within what deletes for good, as `INSERT OR REPLACE` in a trigger of the application does.
+/// every change: nothing that was set aside is known to be so any more, and what was deleted for good was, be it there again or not.
 /// What `create` fixed stays. A trace is a mark under the negative number, and says whether the row is gone.
 pub(crate) fn fold(connection: &mut Connection<'_>) -> Result<Folded, Fault> {
     let first = sql("SELECT coalesce(min(number), 0) FROM morango_change").returns::<BigInt>();
@@ -38,12 +37,11 @@ pub(crate) fn fold(connection: &mut Connection<'_>) -> Result<Folded, Fault> {
     }
     let last = first.saturating_add(CHANGES_FOLDED_MAX - 1);
     sql("INSERT INTO morango_mark (model, row_id, is_hard)
-         SELECT marked, row_id, CASE WHEN marked < 0 THEN gone_for_good > there WHEN gone_for_good > put_back THEN 1 ELSE coalesce(
+         SELECT marked, row_id, CASE WHEN marked < 0 THEN gone_for_good > there WHEN gone_for_good > 0 THEN 1 ELSE coalesce(
              (SELECT is_hard FROM morango_mark AS earlier WHERE earlier.model = marked AND earlier.row_id = changed.row_id), 0) END
          FROM (
              SELECT CASE mode WHEN 3 THEN -model ELSE model END AS marked, row_id,
                  max(CASE WHEN is_gone = 0 THEN number ELSE 0 END) AS there,
-                 max(CASE WHEN is_gone = 0 AND mode > 1 THEN number ELSE 0 END) AS put_back,
                  max(CASE WHEN is_gone = 1 AND mode > 1 THEN number ELSE 0 END) AS gone_for_good
              FROM morango_change WHERE number <= ")
     .bind(last)

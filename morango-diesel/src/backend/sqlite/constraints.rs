@@ -145,9 +145,10 @@ pub(crate) fn deferred(connection: &mut Connection<'_>, table: &'static str) -> 
 }
 
 /// Checks now what is checked at the commit alone.
-pub(crate) fn check_deferred(connection: &mut Connection<'_>, before: &Deferred) -> QueryResult<()> {
-    if violations(connection, before.table)? <= before.violations {
-        return Ok(());
+pub(crate) fn check_deferred(connection: &mut Connection<'_>, before: &Deferred) -> QueryResult<Deferred> {
+    let violations = violations(connection, before.table)?;
+    if violations <= before.violations {
+        return Ok(Deferred { violations, ..before.clone() });
     }
     let message = "FOREIGN KEY constraint failed".to_owned();
     Err(DieselError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, Box::new(message)))
