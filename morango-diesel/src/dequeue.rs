@@ -211,7 +211,7 @@ impl Merging<'_, '_> {
     /// were merged that they may be a part only of what the other knew.
     fn replace(&mut self, connection: &mut Connection<'_>, replacements: &[Replacement<'_>]) -> Result<(), Fault> {
         replace_all(connection, &self.session.id, replacements)?;
-        merged::note(connection, &std::mem::take(&mut self.merged))?;
+        merged::note(connection, self.saved.instance, std::mem::take(&mut self.merged))?;
         gave_way::note(connection, &std::mem::take(&mut self.gave_way))
     }
 
@@ -259,7 +259,7 @@ impl Merging<'_, '_> {
                     tracing::warn!(%model, %id, reason, "no merge policy could be applied, so ours stays and theirs is kept");
                 }
                 let counters = record.counters.clone();
-                self.merged.push((sequence, theirs.last_saved));
+                self.merged.extend([(sequence, ours_whole.last_saved), (sequence, theirs.last_saved)]);
                 Ok(Some(Replacement { sequence, record: Cow::Owned(record), counters }))
             }
             Relation::New => unreachable!("a record of ours was given"),
@@ -438,7 +438,7 @@ fn raise_counters(storage: &Transactions<'_>, session: &TransferSession, operati
             return Ok(raised);
         }
     }
-    if storage.read(operation, merged::is_any)? {
+    if !raising.is_empty() && storage.read(operation, merged::is_any)? {
         storage.write_buffered(operation, merged::forget_reached)?;
     }
     Ok(Raised::All)

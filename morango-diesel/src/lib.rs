@@ -35,6 +35,7 @@ mod handed_over;
 mod incoming;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod instance;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod merged;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod models;

@@ -3,8 +3,8 @@
 //! Whoever merges two saves the outcome, and claims what it saved: so no claim tells that it may hold a part only of what somebody else
 //! knew. Until the database max counters reach what came, that is noted here. A note too many keeps a deletion from being carried on.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 
 use diesel::sql_types::{BigInt, Binary, Text};
 use morango::counter::Stamp;
@@ -18,21 +18,31 @@ use crate::statement::sql;
 /// Notes that are read at one time.
 const NOTES_READ: usize = 1_000;
 
-/// Notes of records, by their places, at which stamps what was merged into them was saved.
-pub(crate) fn note(connection: &mut Connection<'_>, merged: &[(i64, Stamp)]) -> Result<(), Fault> {
-    for (sequence, stamp) in merged {
-        sql("INSERT INTO morango_merged (sequence, instance, counter) VALUES (")
-            .bind(*sequence)
-            .sql(", ")
-            .bind(&stamp.instance)
-            .sql(", ")
-            .bind(stamp.counter)
-            .sql(
-                ") ON CONFLICT (sequence, instance) DO UPDATE SET counter = excluded.counter
-                 WHERE excluded.counter > morango_merged.counter",
-            )
-            .execute(connection)?;
+/// Notes of records, by their places, at which stamps what was merged to them was saved: all but what the current instance saved.
+pub(crate) fn note(
+    connection: &mut Connection<'_>,
+    current: InstanceId,
+    merged: Vec<(i64, Stamp)>,
+) -> Result<(), Fault> {
+    let mut latest = BTreeMap::new();
+    for (sequence, stamp) in merged.into_iter().filter(|(_, stamp)| stamp.instance != current) {
+        let counter: &mut i64 = latest.entry((sequence, stamp.instance)).or_default();
+        *counter = stamp.counter.max(*counter);
     }
+    if latest.is_empty() {
+        return Ok(());
+    }
+    let mut insert = sql("INSERT INTO morango_merged (sequence, instance, counter) VALUES (");
+    for (number, ((sequence, instance), counter)) in latest.iter().enumerate() {
+        insert = insert.sql(if number == 0 { "" } else { "), (" });
+        insert = insert.bind(*sequence).sql(", ").bind(instance).sql(", ").bind(*counter);
+    }
+    insert
+        .sql(
+            ") ON CONFLICT (sequence, instance) DO UPDATE SET counter = excluded.counter
+             WHERE excluded.counter > morango_merged.counter",
+        )
+        .execute(connection)?;
     Ok(())
 }
 
@@ -72,11 +82,13 @@ pub(crate) fn forget_reached(connection: &mut Connection<'_>) -> Result<(), Faul
                     *place.insert(found)
                 }
             };
-            if claimed.is_some_and(|claimed| claimed >= counter) {
+            if let Some(claimed) = claimed.filter(|claimed| *claimed >= counter) {
                 sql("DELETE FROM morango_merged WHERE sequence = ")
                     .bind(sequence)
                     .sql(" AND instance = ")
                     .bind(&instance)
+                    .sql(" AND counter <= ")
+                    .bind(claimed)
                     .execute(connection)?;
             }
         }

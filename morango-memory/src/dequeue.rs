@@ -86,7 +86,8 @@ impl State {
         let held = self.data.store.get_mut(&theirs.id).expect("it was there");
         held.begin_waiting();
         if found == Relation::Conflict && gave_way.is_none() {
-            held.merged.push(theirs.last_saved);
+            let both = [ours.last_saved, theirs.last_saved];
+            held.merged.extend(both.into_iter().filter(|merged| merged.instance != saved.instance));
         }
         held.record = becomes;
         held.transfer = Some(session.id);
@@ -97,6 +98,7 @@ impl State {
     /// Raises the database max counters to the producer's.
     fn claim(&mut self, session: &TransferSession) -> Result<()> {
         let raising = self.raising(session)?;
+        let has_raised = !raising.is_empty();
         if !raising.is_empty() {
             // What waited to be merged goes when the session is closed.
             self.open_transfer(&session.id)?;
@@ -106,7 +108,7 @@ impl State {
                 self.data.forget_unclaimed(&partition, stamp);
             }
         }
-        for held in self.data.store.values_mut() {
+        for held in self.data.store.values_mut().filter(|_| has_raised) {
             held.merged.retain(|stamp| !self.data.counters.covers(&held.record.partition, *stamp));
         }
         Ok(())

@@ -351,3 +351,21 @@ fn what_was_merged_twice_waits_for_both() {
     assert_eq!(device.deserialize().failures_total, 0);
     assert_eq!((device.shelves(), device.titles()), (vec!["new".to_owned()], vec!["Emma".to_owned()]));
 }
+
+/// What came with the deletion stands in the place of ours first, and is merged with what another one sent then.
+#[test]
+fn what_came_in_part_and_was_merged_since_waits_as_before() {
+    let (mut device, shelf, book) = shelved();
+    device.dequeue_part(vec![StoreRecord { deleted: true, ..by_third(&shelf, 7) }]);
+    let mut fourth = shelf.clone();
+    fourth.last_saved = stamp("fourth", 2);
+    fourth.counters.raise(fourth.last_saved);
+    device.dequeue(vec![fourth]);
+    assert_eq!(device.record(shelf.id).last_saved.instance, device.instance);
+    assert_eq!(kinds(&device.deserialize().failures), [WaitingKind::ForeignKeyWaits]);
+    assert_eq!(held(&mut device), [1, 1]);
+    let new = foreign_shelf("new", None);
+    device.dequeue(vec![new.clone(), moved_by_third(&book, &new), by_third(&shelf, 7)]);
+    assert_eq!(device.deserialize().failures_total, 0);
+    assert_eq!(device.titles(), ["Emma"]);
+}
