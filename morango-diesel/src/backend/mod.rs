@@ -505,11 +505,13 @@ pub(crate) fn replaces_rivals(connection: &mut Connection<'_>, table: &str) -> R
 /// What is checked at the commit alone where rows of a table change, as it stands now. None where nothing is, or where somebody's work has violated it already, so that
 /// it cannot be told whose fault more of it is.
 pub(crate) fn deferred(connection: &mut Connection<'_>, table: &'static str) -> Result<Option<Deferred>, Fault> {
+    #[cfg(not(feature = "sqlite"))]
+    let _ = table;
     match connection {
         #[cfg(feature = "sqlite")]
         Connection::Sqlite(_) => sqlite::constraints::deferred(connection, table),
         #[cfg(feature = "postgres")]
-        Connection::Postgres(_) => postgres::constraints::deferred(connection, table),
+        Connection::Postgres(_) => postgres::constraints::deferred(connection),
     }
 }
 
@@ -518,11 +520,11 @@ pub(crate) fn deferred(connection: &mut Connection<'_>, table: &'static str) -> 
 /// # Errors
 /// Something violates it that did not before.
 pub(crate) fn check_deferred(connection: &mut Connection<'_>, before: &Deferred) -> QueryResult<Deferred> {
-    match connection {
+    match before {
         #[cfg(feature = "sqlite")]
-        Connection::Sqlite(_) => sqlite::constraints::check_deferred(connection, before),
+        Deferred::Violations { table, rows } => sqlite::constraints::check_deferred(connection, (table, *rows)),
         #[cfg(feature = "postgres")]
-        Connection::Postgres(_) => postgres::constraints::check_deferred(connection, before),
+        Deferred::Constraints(names) => postgres::constraints::check_deferred(connection, names),
     }
 }
 

@@ -198,11 +198,11 @@ pub(crate) enum Stopgap {
 
 /// What is checked at the commit alone, as it stood before somebody's work.
 #[derive(Debug, Clone)]
-pub(crate) struct Deferred {
-    /// The table whose rows change.
-    pub(crate) table: &'static str,
-    /// The names of the constraints in SQL, where the database asks for them.
-    pub(crate) constraints: String,
-    /// How many rows violate one of them, where the database tells.
-    pub(crate) violations: i64,
+pub(crate) enum Deferred {
+    /// So many rows of this table, and of those that point at it, point at no row.
+    #[cfg(feature = "sqlite")]
+    Violations { table: &'static str, rows: i64 },
+    /// Nothing violates the constraints of these names in SQL.
+    #[cfg(feature = "postgres")]
+    Constraints(String),
 }

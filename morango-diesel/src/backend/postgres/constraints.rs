@@ -124,7 +124,7 @@ pub(crate) fn replaces_rivals(_: &mut Connection<'_>, _: &str) -> Result<bool, F
 }
 
 /// What is checked at the commit alone. None where somebody's work has violated it already: it is not told how often.
-pub(crate) fn deferred(connection: &mut Connection<'_>, table: &'static str) -> Result<Option<Deferred>, Fault> {
+pub(crate) fn deferred(connection: &mut Connection<'_>) -> Result<Option<Deferred>, Fault> {
     let constraints =
         sql("SELECT coalesce(string_agg(DISTINCT format('%I.%I', nspname, conname), ', '), '') FROM pg_constraint
          JOIN pg_namespace ON pg_namespace.oid = connamespace WHERE condeferred");
@@ -132,22 +132,20 @@ pub(crate) fn deferred(connection: &mut Connection<'_>, table: &'static str) -> 
     if constraints.is_empty() {
         return Ok(None);
     }
-    let deferred = Deferred { table, constraints, violations: 0 };
     begin_savepoint(connection)?;
-    if check_deferred(connection, &deferred).is_err() {
+    let Ok(deferred) = check_deferred(connection, &constraints) else {
         undo_savepoint(connection)?;
         return Ok(None);
-    }
+    };
     keep_savepoint(connection)?;
     Ok(Some(deferred))
 }
 
 /// Checks now what is checked at the commit alone.
-pub(crate) fn check_deferred(connection: &mut Connection<'_>, before: &Deferred) -> QueryResult<Deferred> {
-    let constraints = &before.constraints;
+pub(crate) fn check_deferred(connection: &mut Connection<'_>, constraints: &str) -> QueryResult<Deferred> {
     let check = format!("SET CONSTRAINTS {constraints} IMMEDIATE; SET CONSTRAINTS {constraints} DEFERRED");
     connection.batch_execute(&check)?;
-    Ok(before.clone())
+    Ok(Deferred::Constraints(constraints.to_owned()))
 }
 
 /// Whether the deletion of a row of this table may change other rows.

@@ -141,14 +141,17 @@ pub(crate) fn deferred(connection: &mut Connection<'_>, table: &'static str) -> 
     if tables.returns::<BigInt>().get_result::<i64>(connection)? == 0 {
         return Ok(None);
     }
-    Ok(violations(connection, table).ok().map(|violations| Deferred { table, constraints: String::new(), violations }))
+    Ok(violations(connection, table).ok().map(|rows| Deferred::Violations { table, rows }))
 }
 
 /// Checks now what is checked at the commit alone.
-pub(crate) fn check_deferred(connection: &mut Connection<'_>, before: &Deferred) -> QueryResult<Deferred> {
-    let violations = violations(connection, before.table)?;
-    if violations <= before.violations {
-        return Ok(Deferred { violations, ..before.clone() });
+pub(crate) fn check_deferred(
+    connection: &mut Connection<'_>,
+    (table, before): (&'static str, i64),
+) -> QueryResult<Deferred> {
+    let rows = violations(connection, table)?;
+    if rows <= before {
+        return Ok(Deferred::Violations { table, rows });
     }
     let message = "FOREIGN KEY constraint failed".to_owned();
     Err(DieselError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, Box::new(message)))
