@@ -265,8 +265,12 @@ fn what_two_were_merged_to_carries_a_deletion_no_further_before_the_rest_has_com
 
 /// A record as a third device saved it.
 pub(crate) fn by_third(record: &StoreRecord, counter: i64) -> StoreRecord {
+    saved_by("third", record, counter)
+}
+
+fn saved_by(name: &str, record: &StoreRecord, counter: i64) -> StoreRecord {
     let mut record = record.clone();
-    record.last_saved = stamp("third", counter);
+    record.last_saved = stamp(name, counter);
     record.counters.raise(record.last_saved);
     record
 }
@@ -338,10 +342,7 @@ fn what_was_merged_twice_waits_for_both() {
     device.change(shelf.id, |shelf: &mut Shelf| shelf.name.push_str(", here"));
     device.serialize();
     device.dequeue_part(vec![StoreRecord { deleted: true, ..by_third(&shelf, 7) }]);
-    let mut fourth = shelf.clone();
-    fourth.last_saved = stamp("fourth", 2);
-    fourth.counters.raise(fourth.last_saved);
-    device.dequeue(vec![fourth]);
+    device.dequeue(vec![saved_by("fourth", &shelf, 2)]);
     let record = device.record(shelf.id);
     assert!(record.deleted && record.last_saved.instance == device.instance, "{record:?}");
     assert_eq!(kinds(&device.deserialize().failures), [WaitingKind::ForeignKeyWaits]);
@@ -357,10 +358,7 @@ fn what_was_merged_twice_waits_for_both() {
 fn what_came_in_part_and_was_merged_since_waits_as_before() {
     let (mut device, shelf, book) = shelved();
     device.dequeue_part(vec![StoreRecord { deleted: true, ..by_third(&shelf, 7) }]);
-    let mut fourth = shelf.clone();
-    fourth.last_saved = stamp("fourth", 2);
-    fourth.counters.raise(fourth.last_saved);
-    device.dequeue(vec![fourth]);
+    device.dequeue(vec![saved_by("fourth", &shelf, 2)]);
     assert_eq!(device.record(shelf.id).last_saved.instance, device.instance);
     assert_eq!(kinds(&device.deserialize().failures), [WaitingKind::ForeignKeyWaits]);
     assert_eq!(held(&mut device), [1, 1]);

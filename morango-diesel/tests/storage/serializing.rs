@@ -11,8 +11,13 @@ use super::notebook::{Device, Note, Owner, Photo, stamp};
 
 /// The same record, saved once more by a device that knows what it says here.
 pub(crate) fn saved_elsewhere(record: &StoreRecord, change: impl FnOnce(&mut StoreRecord)) -> StoreRecord {
+    saved_later(record, 9, change)
+}
+
+/// The same, at another of its counts.
+fn saved_later(record: &StoreRecord, counter: i64, change: impl FnOnce(&mut StoreRecord)) -> StoreRecord {
     let mut record = record.clone();
-    record.last_saved = Stamp::new(InstanceId::hash_of("another device"), 9);
+    record.last_saved = Stamp::new(InstanceId::hash_of("another device"), counter);
     record.counters.raise(record.last_saved);
     change(&mut record);
     record
@@ -330,13 +335,4 @@ fn a_row_is_as_it_was_however_its_record_was_spelled() {
     let report = device.deserialize();
     assert_eq!((report.written, report.conflicts), (1, 0), "{report:?}");
     assert_eq!(titles(&mut device), ["eggs"]);
-}
-
-/// The same record, saved once more by the other device.
-fn saved_later(record: &StoreRecord, counter: i64, change: impl FnOnce(&mut StoreRecord)) -> StoreRecord {
-    let mut record = record.clone();
-    record.last_saved = Stamp::new(InstanceId::hash_of("another device"), counter);
-    record.counters.raise(record.last_saved);
-    change(&mut record);
-    record
 }
