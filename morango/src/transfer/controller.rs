@@ -163,8 +163,9 @@ fn find(peer: &dyn Peer, begun: &TransferSession) -> Result<RemoteTransfer> {
         ErrorKind::SessionUnknown => gone("has closed its transfer, or never knew it").with_source(error),
         _ => error,
     })?;
+    // It failed when nobody heard of it (whoever asked was cut off): a transfer of its own may go well.
     if found.status == Some(StageStatus::Errored) {
-        return Err(remote::stage_failed(peer, begun.stage, &found));
+        return Err(gone("has failed in its transfer").with_source(remote::stage_failed(peer, begun.stage, &found)));
     }
     if found.filter != begun.filter {
         return Err(gone("has another filter for its transfer"));
