@@ -3,7 +3,7 @@
 //! What a decision makes of a record is [`StoreRecord::resolved`]'s; here it is carried out, with the row, in one transaction.
 
 use diesel::prelude::*;
-use diesel::sql_types::{Binary, Text};
+use diesel::sql_types::{BigInt, Binary, Text};
 use morango::counter::Stamp;
 use morango::id::SyncId;
 use morango::record::StoreRecord;
@@ -14,6 +14,7 @@ use crate::backend::Lock;
 use crate::connection::Connection;
 use crate::deserialize;
 use crate::error::Fault;
+use crate::merged::{self, Overwritten};
 use crate::models::InstalledModels;
 use crate::received::KEEP_ROW;
 use crate::records::{RecordRow, select_records};
@@ -125,11 +126,19 @@ fn resolve_one(
     }
     let saved = raise_counter(connection)?;
     let resolved = record.resolved(content, model.map(|model| model.definition), saved);
+    let sequence = place_of(connection, id)?;
+    let overwritten = Overwritten { sequence, partition: &resolved.partition, saved: *listed };
+    merged::note_unreached(connection, saved.instance, [overwritten])?;
     save(connection, &resolved, content.is_some())?;
     let (Some(model), Some(_)) = (model, content) else { return Ok(()) };
     without_capture(connection, |connection| deserialize::write_one(connection, models, model, id))?.map_err(|reason| {
         Error::new(ErrorKind::InvalidInput, format!("{operation}: its content cannot be the row: {reason}")).into()
     })
+}
+
+fn place_of(connection: &mut Connection<'_>, id: &SyncId) -> Result<i64, Fault> {
+    let place = sql("SELECT sequence FROM morango_store WHERE record_id = ").bind(id);
+    Ok(place.returns::<BigInt>().get_result(connection)?)
 }
 
 /// Keeps a record whose conflict has ended. With new content it waits to become a row.

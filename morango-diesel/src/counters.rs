@@ -3,7 +3,7 @@
 //! Every question is a seek or a short range in an index: the work grows with the entries that are meant, times a logarithm,
 //! never with entries times prefixes. What the numbers mean is told by [`morango::counter`].
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Nullable, Text};
@@ -13,6 +13,7 @@ use morango::scope::Filter;
 
 use crate::connection::Connection;
 use crate::error::Fault;
+use crate::instance;
 use crate::statement::sql;
 use crate::transactions::Transactions;
 
@@ -38,9 +39,15 @@ pub(crate) fn claimed(
     instances: Instances,
 ) -> Result<Fsic, Fault> {
     let mut database = DatabaseMaxCounters::new();
+    let own = match instances {
+        Instances::WithRecords => instance::all_own(connection)?,
+        Instances::All => HashSet::new(),
+    };
     for (partition, stamp) in entries_of(connection, filter)? {
         let is_kept = match instances {
-            Instances::WithRecords => has_record_of(connection, profile, &partition, &stamp.instance)?,
+            Instances::WithRecords => {
+                own.contains(&stamp.instance) || has_record_of(connection, profile, &partition, &stamp.instance)?
+            }
             Instances::All => true,
         };
         if is_kept {
@@ -190,6 +197,27 @@ pub(crate) fn reaching(
         highest = highest.max(counter_of(connection, &above, instance)?);
     }
     Ok(highest)
+}
+
+/// The same for many questions within one transaction, in which nobody raises anything: each is asked of the database once.
+#[derive(Debug, Default)]
+pub(crate) struct Reaching(HashMap<(String, InstanceId), Option<i64>>);
+
+impl Reaching {
+    pub(crate) fn of(
+        &mut self,
+        connection: &mut Connection<'_>,
+        partition: &str,
+        instance: InstanceId,
+    ) -> Result<Option<i64>, Fault> {
+        let place = (partition.to_owned(), instance);
+        if let Some(known) = self.0.get(&place) {
+            return Ok(*known);
+        }
+        let found = reaching(connection, partition, &instance)?;
+        self.0.insert(place, found);
+        Ok(found)
+    }
 }
 
 /// Raises one entry; one that is as high or higher stays.

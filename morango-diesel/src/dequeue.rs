@@ -249,6 +249,7 @@ impl Merging<'_, '_> {
                     let is_own = instance::is_or_was(connection, &ours_whole.last_saved.instance)?;
                     let record = Cow::Owned(record::give_way(&ours_whole, theirs, is_own));
                     self.gave_way.push(sequence);
+                    self.merged.push((sequence, ours_whole.last_saved));
                     return Ok(Some(Replacement { sequence, record, counters }));
                 }
                 let model = self.models.of_name(&theirs.profile, &theirs.model_name);

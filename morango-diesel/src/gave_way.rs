@@ -14,6 +14,7 @@ use morango::scope::Filter;
 use crate::backend::Lock;
 use crate::connection::Connection;
 use crate::error::Fault;
+use crate::merged::{self, Overwritten};
 use crate::renewal::restamp;
 use crate::statement::sql;
 use crate::transaction::raise_counter;
@@ -92,7 +93,8 @@ impl Place<'_> {
         let mut saved = 0;
         while let Some(page) = self.page(connection, after)? {
             after = page.last;
-            for Noted { sequence, gave_way_at, counters } in page.noted {
+            merged::note_unreached(connection, stamp.instance, page.noted.iter().filter_map(Noted::overwritten))?;
+            for Noted { sequence, gave_way_at, counters, .. } in page.noted {
                 if let Some(counters) = counters {
                     let mut counters = RecordMaxCounters::from_bytes(&counters)?;
                     counters.raise(stamp);
@@ -126,7 +128,8 @@ impl Place<'_> {
             if self.filter.contains(&partition) {
                 let gave_way_at = notes[&sequence];
                 let still_counts = gave_way_at == Stamp::new(instance, counter);
-                page.noted.push(Noted { sequence, gave_way_at, counters: still_counts.then_some(counters) });
+                let counters = still_counts.then_some(counters);
+                page.noted.push(Noted { sequence, partition, gave_way_at, counters });
             }
         }
         Ok(Some(page))
@@ -142,9 +145,18 @@ struct Page {
 /// A note of a record that is meant.
 struct Noted {
     sequence: i64,
+    partition: String,
     gave_way_at: Stamp,
     /// The record max counters of the record, where the note still counts.
     counters: Option<Vec<u8>>,
+}
+
+impl Noted {
+    /// The record, where it is about to be saved anew.
+    fn overwritten(&self) -> Option<Overwritten<'_>> {
+        let overwritten = Overwritten { sequence: self.sequence, partition: &self.partition, saved: self.gave_way_at };
+        self.counters.is_some().then_some(overwritten)
+    }
 }
 
 /// The next notes after a place: where each record lies, and the stamp that it bore when ours gave way.

@@ -1,5 +1,6 @@
 //! This database's id, and the instance that it is: the owner of the counter.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use diesel::sql_types::{BigInt, Binary};
@@ -126,6 +127,12 @@ pub(crate) fn adopt(connection: &mut Connection<'_>, instance: &Instance) -> Res
 pub(crate) fn is_or_was(connection: &mut Connection<'_>, instance: &InstanceId) -> Result<bool, Fault> {
     let found = sql("SELECT count(*) FROM morango_instance WHERE id = ").bind(instance).returns::<BigInt>();
     Ok(found.get_result::<i64>(connection)? == 1)
+}
+
+/// All instances that this database is or was.
+pub(crate) fn all_own(connection: &mut Connection<'_>) -> Result<HashSet<InstanceId>, Fault> {
+    let found = sql("SELECT id FROM morango_instance").returns::<Binary>().load::<InstanceId>(connection)?;
+    Ok(found.into_iter().collect())
 }
 
 /// Of what was read of the current instance, the one that there must be.

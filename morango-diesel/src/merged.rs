@@ -1,17 +1,17 @@
-//! What records were merged with before all was here that was known to whoever saved that.
+//! What records held, before all was here that was known to whoever saved that, when this database saved them as its own.
 //!
-//! Whoever merges two saves the outcome, and claims what it saved: so no claim tells that it may hold a part only of what somebody else
-//! knew. Until the database max counters reach what came, that is noted here. A note too many keeps a deletion from being carried on.
+//! Whoever merges two records, changes what came from another or decides about it saves the outcome, and claims what it saved: so no claim
+//! tells that it may hold a part only of what somebody else knew. Until the database max counters reach what came, that is noted here. A
+//! note too many keeps a deletion from being carried on.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use diesel::sql_types::{BigInt, Binary, Text};
 use morango::counter::Stamp;
 use morango::id::InstanceId;
 
 use crate::connection::Connection;
-use crate::counters;
+use crate::counters::Reaching;
 use crate::error::Fault;
 use crate::statement::sql;
 
@@ -46,6 +46,32 @@ pub(crate) fn note(
     Ok(())
 }
 
+/// A record that is saved as this database's own, by its place, and the stamp that it bore before.
+#[derive(Debug)]
+pub(crate) struct Overwritten<'p> {
+    pub(crate) sequence: i64,
+    pub(crate) partition: &'p str,
+    pub(crate) saved: Stamp,
+}
+
+/// The same of records that are saved anew, as far as the database max counters do not reach what they bore.
+pub(crate) fn note_unreached<'p>(
+    connection: &mut Connection<'_>,
+    current: InstanceId,
+    overwritten: impl IntoIterator<Item = Overwritten<'p>>,
+) -> Result<(), Fault> {
+    let mut reaching = Reaching::default();
+    let mut unreached = Vec::new();
+    for Overwritten { sequence, partition, saved } in overwritten {
+        if saved.instance != current
+            && reaching.of(connection, partition, saved.instance)?.is_none_or(|claimed| claimed < saved.counter)
+        {
+            unreached.push((sequence, saved));
+        }
+    }
+    note(connection, current, unreached)
+}
+
 /// The stamps of what was merged into a record.
 pub(crate) fn of(connection: &mut Connection<'_>, sequence: i64) -> Result<Vec<Stamp>, Fault> {
     let noted = sql("SELECT instance, counter FROM morango_merged WHERE sequence = ").bind(sequence);
@@ -61,7 +87,7 @@ pub(crate) fn is_any(connection: &mut Connection<'_>) -> Result<bool, Fault> {
 
 /// Forgets what the database max counters reach. What is left is little: it came with what was given up.
 pub(crate) fn forget_reached(connection: &mut Connection<'_>) -> Result<(), Fault> {
-    let mut reaching: HashMap<(String, InstanceId), Option<i64>> = HashMap::new();
+    let mut reaching = Reaching::default();
     let mut after = 0;
     loop {
         let page = sql("SELECT noted.sequence, partition, instance, counter FROM morango_merged AS noted
@@ -75,13 +101,7 @@ pub(crate) fn forget_reached(connection: &mut Connection<'_>) -> Result<(), Faul
         // Of one record there may be several: those that are cut off come again with the next page.
         after = if page.len() == NOTES_READ && page[0].0 < *last { last - 1 } else { *last };
         for (sequence, partition, instance, counter) in page {
-            let claimed = match reaching.entry((partition, instance)) {
-                Entry::Occupied(known) => *known.get(),
-                Entry::Vacant(place) => {
-                    let found = counters::reaching(connection, &place.key().0, &instance)?;
-                    *place.insert(found)
-                }
-            };
+            let claimed = reaching.of(connection, &partition, instance)?;
             if let Some(claimed) = claimed.filter(|claimed| *claimed >= counter) {
                 sql("DELETE FROM morango_merged WHERE sequence = ")
                     .bind(sequence)

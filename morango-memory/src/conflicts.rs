@@ -61,6 +61,7 @@ impl Data {
         if content.is_some() {
             held.begin_waiting();
         }
+        held.note_before_saving(&self.counters, saved.instance);
         held.record = record.resolved(content, definition, saved);
         held.transfer = None;
         if content.is_none() {

@@ -13,13 +13,16 @@ use crate::state::State;
 
 impl Data {
     pub(crate) fn fsic(&self, profile: &str, filter: &Filter, instances: Instances) -> Fsic {
-        let keep = |partition: &str, instance: &InstanceId| match instances {
-            Instances::All => true,
-            Instances::WithRecords => self.store.values().map(|held| &held.record).any(|record| {
+        let has_record = |partition: &str, instance: &InstanceId| {
+            self.store.values().map(|held| &held.record).any(|record| {
                 record.profile == profile
                     && record.partition.starts_with(partition)
                     && record.last_saved.instance == *instance
-            }),
+            })
+        };
+        let keep = |partition: &str, instance: &InstanceId| match instances {
+            Instances::All => true,
+            Instances::WithRecords => self.instances.contains_key(instance) || has_record(partition, instance),
         };
         Fsic::calculate(&self.counters, filter, &keep)
     }

@@ -31,7 +31,7 @@ pub(crate) struct Held {
     pub(crate) row: RowState,
     /// What the row says as long as nobody changes it, where the record waits and has one.
     pub(crate) row_before: Option<String>,
-    /// At which stamps what was merged into it was saved, as far as that is not claimed yet.
+    /// At which stamps was saved what this database then saved as its own, by a merge or otherwise, as far as that is not claimed yet.
     pub(crate) merged: Vec<Stamp>,
     /// Why it waits, since it was last tried.
     pub(crate) failure: Option<(WaitingKind, String)>,
@@ -59,6 +59,14 @@ impl Held {
         }
         self.row = RowState::Waits;
         self.failure = None;
+    }
+
+    /// Notes at which stamp it was saved, if that is not claimed yet, before it is saved as this instance.
+    pub(crate) fn note_before_saving(&mut self, counters: &DatabaseMaxCounters, current: InstanceId) {
+        let saved = self.record.last_saved;
+        if saved.instance != current && !counters.covers(&self.record.partition, saved) {
+            self.merged.push(saved);
+        }
     }
 
     /// Saves the record as this instance.

@@ -85,9 +85,11 @@ impl State {
         };
         let held = self.data.store.get_mut(&theirs.id).expect("it was there");
         held.begin_waiting();
-        if found == Relation::Conflict && gave_way.is_none() {
-            let both = [ours.last_saved, theirs.last_saved];
-            held.merged.extend(both.into_iter().filter(|merged| merged.instance != saved.instance));
+        if found == Relation::Conflict {
+            // Where ours gave way the record bears theirs still.
+            let theirs = gave_way.is_none().then_some(theirs.last_saved);
+            let both = std::iter::once(ours.last_saved).chain(theirs);
+            held.merged.extend(both.filter(|merged| merged.instance != saved.instance));
         }
         held.record = becomes;
         held.transfer = Some(session.id);

@@ -24,6 +24,7 @@ impl Data {
         let stamp = self.raise_counter()?;
         for id in &meant {
             let held = self.store.get_mut(id).expect("it was found");
+            held.note_before_saving(&self.counters, stamp.instance);
             held.record.last_saved = stamp;
             held.record.counters.raise(stamp);
             held.gave_way = None;

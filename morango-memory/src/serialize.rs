@@ -174,6 +174,7 @@ impl Data {
         let saved = self.stamp(stamp)?;
         let definition = self.application.models[place.0].definition;
         let held = self.store.get_mut(&place.1).expect("it was there");
+        held.note_before_saving(&self.counters, saved.instance);
         let record = &mut held.record;
         let (mut content, mut row_before) = ((serialized, parent), None);
         if held.row != RowState::Settled {
@@ -228,6 +229,7 @@ impl Data {
         }
         let saved = self.stamp(stamp)?;
         let held = self.store.get_mut(&place.1).expect("it was there");
+        held.note_before_saving(&self.counters, saved.instance);
         held.record.deleted = true;
         if is_hard {
             held.record.hard_deleted = true;

@@ -16,6 +16,7 @@ use morango::counter::Stamp;
 use morango::id::{InstanceId, SyncId};
 
 use crate::connection::Connection;
+use crate::counters::Reaching;
 use crate::error::Fault;
 use crate::statement::sql;
 use crate::transaction::current_stamp;
@@ -26,7 +27,7 @@ use crate::{counters, instance, merged};
 pub(super) struct Wholeness {
     current: Option<InstanceId>,
     /// Up to which counter of an instance all is here of a partition, where anything is known of it there.
-    claimed: HashMap<(String, InstanceId), Option<i64>>,
+    claimed: Reaching,
     /// Whether any record under a partition was saved last by an instance.
     has_records: HashMap<(String, InstanceId), bool>,
     /// Whether this database is an instance, or was it.
@@ -91,12 +92,12 @@ impl Wholeness {
         stamp: Stamp,
         beside: &str,
     ) -> Result<bool, Fault> {
-        let claimed = self.claimed(connection, &saved.partition, stamp.instance)?;
+        let claimed = self.claimed.of(connection, &saved.partition, stamp.instance)?;
         if claimed.is_none_or(|claimed| claimed < stamp.counter) {
             return Ok(false);
         }
         let is_denied =
-            self.claimed(connection, beside, stamp.instance)?.is_some_and(|claimed| claimed < stamp.counter);
+            self.claimed.of(connection, beside, stamp.instance)?.is_some_and(|claimed| claimed < stamp.counter);
         Ok(!is_denied || !self.has_records(connection, (&saved.profile, beside), stamp.instance)?)
     }
 
@@ -106,21 +107,6 @@ impl Wholeness {
         }
         let found = instance::is_or_was(connection, &instance)?;
         self.own.insert(instance, found);
-        Ok(found)
-    }
-
-    fn claimed(
-        &mut self,
-        connection: &mut Connection<'_>,
-        partition: &str,
-        instance: InstanceId,
-    ) -> Result<Option<i64>, Fault> {
-        let place = (partition.to_owned(), instance);
-        if let Some(known) = self.claimed.get(&place) {
-            return Ok(*known);
-        }
-        let found = counters::reaching(connection, partition, &instance)?;
-        self.claimed.insert(place, found);
         Ok(found)
     }
 

@@ -37,6 +37,7 @@ use stored::Stored;
 use crate::backend::{self, Lock};
 use crate::connection::Connection;
 use crate::error::Fault;
+use crate::merged;
 use crate::models::{InstalledModel, InstalledModels};
 use crate::pool::Beside;
 use crate::rows::LoadedRow;
@@ -299,6 +300,8 @@ impl Step {
             return Ok(());
         }
         let stamp = self.stamp(connection)?;
+        let overwritten = updates.iter().map(|(stored, _)| stored.overwritten());
+        merged::note_unreached(connection, stamp.instance, overwritten)?;
         stored::update_all(connection, updates, stamp)?;
         self.bytes += updates.iter().map(|(_, content)| content.serialized.len()).sum::<usize>();
         self.report.updated += updates.len() as u64;
@@ -309,6 +312,7 @@ impl Step {
     /// The record of a row that is gone is deleted.
     fn delete(&mut self, connection: &mut Connection<'_>, stored: &Stored, deletion: Deletion) -> Result<(), Fault> {
         let stamp = self.stamp(connection)?;
+        merged::note_unreached(connection, stamp.instance, [stored.overwritten()])?;
         stored::delete(connection, stored, deletion, stamp)?;
         self.report.deleted += 1;
         Ok(())

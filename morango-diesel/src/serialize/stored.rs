@@ -6,13 +6,14 @@ use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError, QueryResult};
 use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use morango::counter::{CounterError, RecordMaxCounters, Stamp};
-use morango::id::SyncId;
+use morango::id::{InstanceId, SyncId};
 use morango::model::Origin;
 
 use super::decide::{Content, Deletion};
 use crate::backend;
 use crate::connection::Connection;
 use crate::error::Fault;
+use crate::merged::Overwritten;
 use crate::models::InstalledModel;
 use crate::statement::{Statement, sql};
 use crate::value::Value;
@@ -33,6 +34,7 @@ pub(super) struct Stored {
     pub(super) is_dirty: bool,
     /// What the row says as long as nobody changes it, where the record waits and that is known. An empty text: there is no row.
     pub(super) row_before: Option<String>,
+    last_saved: Stamp,
     counters: Result<RecordMaxCounters, CounterError>,
     pub(super) serialized: String,
     /// The id of the record's parent of the same model, or nothing.
@@ -62,6 +64,11 @@ impl Stored {
         self.counters.as_ref().err().map(|error| format!("serialize the row: its record is damaged: {error}"))
     }
 
+    /// The record, which is about to be saved anew.
+    pub(super) fn overwritten(&self) -> Overwritten<'_> {
+        Overwritten { sequence: self.sequence, partition: &self.partition, saved: self.last_saved }
+    }
+
     fn counters_with(&self, stamp: Stamp) -> Vec<u8> {
         let mut counters = self.counters.clone().expect("a damaged record is set aside before it is written");
         counters.raise(stamp);
@@ -81,13 +88,32 @@ struct Row {
     is_hard_deleted: i64,
     is_dirty: i64,
     text_before: Option<String>,
+    last_saved_instance: InstanceId,
+    last_saved_counter: i64,
     record_max_counters: Vec<u8>,
     serialized: String,
     self_reference: String,
     conflicting_while_dirty: String,
 }
 
-type Types = (BigInt, Binary, Text, Text, Text, Text, BigInt, BigInt, BigInt, Nullable<Text>, Binary, Text, Text, Text);
+type Types = (
+    BigInt,
+    Binary,
+    Text,
+    Text,
+    Text,
+    Text,
+    BigInt,
+    BigInt,
+    BigInt,
+    Nullable<Text>,
+    Binary,
+    BigInt,
+    Binary,
+    Text,
+    Text,
+    Text,
+);
 
 /// The records with these ids.
 pub(super) fn load(connection: &mut Connection<'_>, ids: &[SyncId]) -> Result<HashMap<SyncId, Stored>, Fault> {
@@ -97,8 +123,8 @@ pub(super) fn load(connection: &mut Connection<'_>, ids: &[SyncId]) -> Result<Ha
         let filled = page.iter().chain(std::iter::repeat_n(last, RECORDS_LOADED - page.len()));
         let rows =
             sql("SELECT sequence, record_id, profile, model_name, partition, source_id, is_deleted, is_hard_deleted,
-             is_dirty, CASE WHEN is_dirty <> 0 THEN row_serialized END, record_max_counters, serialized, self_reference,
-             CASE WHEN is_dirty <> 0 THEN conflicting_serialized_data ELSE '' END
+             is_dirty, CASE WHEN is_dirty <> 0 THEN row_serialized END, last_saved_instance, last_saved_counter,
+             record_max_counters, serialized, self_reference, CASE WHEN is_dirty <> 0 THEN conflicting_serialized_data ELSE '' END
              FROM morango_store WHERE record_id IN (")
             .bind_all(filled)
             .sql(")")
@@ -121,6 +147,7 @@ impl From<Row> for Stored {
             is_hard_deleted: row.is_hard_deleted != 0,
             is_dirty: row.is_dirty != 0,
             row_before: row.text_before,
+            last_saved: Stamp::new(row.last_saved_instance, row.last_saved_counter),
             counters: RecordMaxCounters::from_bytes(&row.record_max_counters),
             serialized: row.serialized,
             self_reference: row.self_reference,

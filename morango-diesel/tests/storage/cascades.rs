@@ -13,7 +13,7 @@ use morango_memory::{MemoryModel, OnDelete};
 use super::database::{Tables, many, tables};
 use super::library::{
     Book, Device, PROFILE, Shelf, changed, deleted, everything, foreign, foreign_book, foreign_shelf, go_on, kinds,
-    moved, stamp,
+    moved, retitled, stamp,
 };
 
 /// The library's tables, in which what stands on a shelf goes with it. Loans are no records.
@@ -366,4 +366,56 @@ fn what_came_in_part_and_was_merged_since_waits_as_before() {
     device.dequeue(vec![new.clone(), moved_by_third(&book, &new), by_third(&shelf, 7)]);
     assert_eq!(device.deserialize().failures_total, 0);
     assert_eq!(device.titles(), ["Emma"]);
+}
+
+/// A third one made the shelf live again before it named the book anew. The name is here first, and that the shelf was deleted next.
+#[test]
+fn what_came_in_part_and_was_changed_here_since_waits_as_before() {
+    let (mut device, shelf, book) = shelved();
+    device.dequeue_part(vec![by_third(&retitled(&book, 1, "Emma, anew"), 7)]);
+    assert_eq!(device.deserialize().failures_total, 0);
+    device.rename(book.id, "Emma, here");
+    device.serialize();
+    assert_eq!(device.record(book.id).last_saved.instance, device.instance);
+    device.dequeue(vec![deleted(&shelf, 2)]);
+    assert_eq!(kinds(&device.deserialize().failures), [WaitingKind::ForeignKeyWaits]);
+    assert_eq!(held(&mut device), [1, 1]);
+    let revived = by_third(&StoreRecord { deleted: false, ..deleted(&shelf, 2) }, 6);
+    device.dequeue(vec![revived, by_third(&retitled(&book, 1, "Emma, anew"), 7)]);
+    assert_eq!(device.deserialize().failures_total, 0);
+    assert_eq!((device.shelves(), device.titles()), (vec!["fiction".to_owned()], vec!["Emma, here".to_owned()]));
+}
+
+/// A third one took the book off the shelf and deleted that, of which something else became at some other's. The deletion is here first.
+#[test]
+fn what_came_in_part_and_was_decided_about_since_waits_as_before() {
+    let (device, shelf, book) = shelved();
+    let conflicting_serialized_data = format!("{}\n", shelf.serialized);
+    let deletion = StoreRecord { deleted: true, conflicting_serialized_data, ..by_third(&shelf, 7) };
+    device.dequeue_part(vec![deletion.clone()]);
+    device.storage.resolve_conflict(&shelf.id, &deletion.last_saved, None).expect("it is decided");
+    assert_eq!(device.record(shelf.id).last_saved.instance, device.instance);
+    waits_until_the_book_was_moved(device, &shelf, &book);
+}
+
+#[test]
+fn what_came_in_part_and_gave_way_before_it_was_saved_anew_waits_as_before() {
+    let (device, shelf, book) = shelved();
+    device.dequeue(vec![saved_by("fourth", &shelf, 2)]);
+    let session = device.receiving(&everything());
+    device.take(&session, vec![StoreRecord { deleted: true, ..by_third(&shelf, 7) }]);
+    device.storage.dequeue(&session, &Reach::Nothing, &go_on).expect("it dequeues");
+    assert_eq!(device.storage.save_what_gave_way(PROFILE, &everything()).expect("it is saved"), 1);
+    assert_eq!(device.record(shelf.id).last_saved.instance, device.instance);
+    waits_until_the_book_was_moved(device, &shelf, &book);
+}
+
+/// The shelf is deleted and saved by the device itself; what the third one, who deleted it at 7, did before comes now.
+fn waits_until_the_book_was_moved(mut device: Device, shelf: &StoreRecord, book: &StoreRecord) {
+    assert_eq!(kinds(&device.deserialize().failures), [WaitingKind::ForeignKeyWaits]);
+    assert_eq!(held(&mut device), [1, 1]);
+    let new = foreign_shelf("new", None);
+    device.dequeue(vec![new.clone(), moved_by_third(book, &new), by_third(shelf, 7)]);
+    assert_eq!(device.deserialize().failures_total, 0);
+    assert_eq!((device.shelves(), device.titles()), (vec!["new".to_owned()], vec!["Emma".to_owned()]));
 }

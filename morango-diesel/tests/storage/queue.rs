@@ -5,7 +5,7 @@ use morango::port::Storage as _;
 use morango::scope::{Filter, Reach};
 use morango::session::{Direction, Side, Stage, StageStatus};
 
-use super::library::{Device, PROFILE, everything, foreign, foreign_shelf, go_on, has, stamp};
+use super::library::{Device, PROFILE, Shelf, everything, foreign, foreign_shelf, go_on, has, stamp};
 
 #[test]
 fn only_what_is_lacking_within_the_filter_is_queued_and_in_the_order_of_the_store() {
@@ -142,6 +142,20 @@ fn a_producer_leaves_out_instances_of_which_it_has_nothing_to_send() {
     assert!(!knows(Instances::WithRecords));
     assert!(knows(Instances::All));
     assert!(fsic(Instances::WithRecords).sub[""].contains_key(&device.instance));
+
+    // Of itself it tells, though none of its records is left: nobody else does.
+    let shelf = other.records().remove(0).id;
+    let mut other = other;
+    other.deserialize();
+    other.change(shelf, |shelf: &mut Shelf| shelf.name.push_str(", there"));
+    other.serialize();
+    device.pull(&other, &everything());
+    device.deserialize();
+    device.change(shelf, |shelf: &mut Shelf| shelf.name.push_str(", and back"));
+    device.serialize();
+    other.pull(&device, &everything());
+    let told = other.storage.fsic(PROFILE, &everything(), Instances::WithRecords).expect("the counters");
+    assert!(told.sub[""].contains_key(&other.instance));
 }
 
 #[test]

@@ -63,7 +63,8 @@ impl TryFrom<Unchecked> for Fsic {
 pub enum Instances {
     /// Of all that it has a counter of.
     All,
-    /// Of those that were the last to save a record below the partition: of the others there is nothing to send.
+    /// Of those that were the last to save a record below the partition, since of the others there is nothing to send; and of those that
+    /// the database itself is or was, since nobody else tells when all of theirs has come.
     #[default]
     WithRecords,
 }

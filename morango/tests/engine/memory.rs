@@ -184,6 +184,11 @@ impl Memory {
 }
 
 impl State {
+    /// Whether the database is this instance, or was it.
+    fn is_own(&self, instance: &InstanceId) -> bool {
+        self.instance.as_ref() == Some(instance) || self.left.contains_key(instance)
+    }
+
     /// Whether the store knows more of an instance than it would count on from.
     fn is_known_beyond(&self, instance: InstanceId) -> bool {
         let (counted, _) = self.left.get(&instance).copied().unwrap_or((0, 0));
@@ -594,6 +599,7 @@ impl Storage for Memory {
         let state = self.state();
         let keep = |partition: &str, instance: &InstanceId| match instances {
             Instances::All => true,
+            Instances::WithRecords if state.is_own(instance) => true,
             Instances::WithRecords => {
                 let mut under = state.store.values().filter(|record| record.partition.starts_with(partition));
                 under.any(|record| record.last_saved.instance == *instance)
