@@ -12,6 +12,7 @@ use morango::{Error, ErrorKind, limits};
 
 use crate::backend::Lock;
 use crate::connection::Connection;
+use crate::counters::Reaching;
 use crate::deserialize;
 use crate::error::Fault;
 use crate::merged::{self, Overwritten};
@@ -128,7 +129,7 @@ fn resolve_one(
     let resolved = record.resolved(content, model.map(|model| model.definition), saved);
     let sequence = place_of(connection, id)?;
     let overwritten = Overwritten { sequence, partition: &resolved.partition, saved: *listed };
-    merged::note_unreached(connection, saved.instance, [overwritten])?;
+    merged::note_unreached(connection, &mut Reaching::default(), saved.instance, [overwritten])?;
     save(connection, &resolved, content.is_some())?;
     let (Some(model), Some(_)) = (model, content) else { return Ok(()) };
     without_capture(connection, |connection| deserialize::write_one(connection, models, model, id))?.map_err(|reason| {

@@ -439,8 +439,8 @@ fn raise_counters(storage: &Transactions<'_>, session: &TransferSession, operati
             return Ok(raised);
         }
     }
-    if !raising.is_empty() && storage.read(operation, merged::is_any)? {
-        storage.write_buffered(operation, merged::forget_reached)?;
+    if !raising.is_empty() {
+        merged::forget_reached(storage, operation)?;
     }
     Ok(Raised::All)
 }

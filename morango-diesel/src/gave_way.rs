@@ -13,6 +13,7 @@ use morango::scope::Filter;
 
 use crate::backend::Lock;
 use crate::connection::Connection;
+use crate::counters::Reaching;
 use crate::error::Fault;
 use crate::merged::{self, Overwritten};
 use crate::renewal::restamp;
@@ -90,10 +91,11 @@ impl Place<'_> {
     /// replaced all of them meanwhile, only the counter moves.
     fn save_part(&self, connection: &mut Connection<'_>, mut after: i64) -> Result<Step, Fault> {
         let stamp = raise_counter(connection)?;
-        let mut saved = 0;
+        let (mut saved, mut reaching) = (0, Reaching::default());
         while let Some(page) = self.page(connection, after)? {
             after = page.last;
-            merged::note_unreached(connection, stamp.instance, page.noted.iter().filter_map(Noted::overwritten))?;
+            let overwritten = page.noted.iter().filter_map(Noted::overwritten);
+            merged::note_unreached(connection, &mut reaching, stamp.instance, overwritten)?;
             for Noted { sequence, gave_way_at, counters, .. } in page.noted {
                 if let Some(counters) = counters {
                     let mut counters = RecordMaxCounters::from_bytes(&counters)?;

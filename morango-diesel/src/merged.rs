@@ -14,6 +14,7 @@ use crate::connection::Connection;
 use crate::counters::Reaching;
 use crate::error::Fault;
 use crate::statement::sql;
+use crate::transactions::Transactions;
 
 /// Notes that are read at one time.
 const NOTES_READ: usize = 1_000;
@@ -57,10 +58,10 @@ pub(crate) struct Overwritten<'p> {
 /// The same of records that are saved anew, as far as the database max counters do not reach what they bore.
 pub(crate) fn note_unreached<'p>(
     connection: &mut Connection<'_>,
+    reaching: &mut Reaching,
     current: InstanceId,
     overwritten: impl IntoIterator<Item = Overwritten<'p>>,
 ) -> Result<(), Fault> {
-    let mut reaching = Reaching::default();
     let mut unreached = Vec::new();
     for Overwritten { sequence, partition, saved } in overwritten {
         if saved.instance != current
@@ -80,37 +81,45 @@ pub(crate) fn of(connection: &mut Connection<'_>, sequence: i64) -> Result<Vec<S
 }
 
 /// Whether anything is noted at all.
-pub(crate) fn is_any(connection: &mut Connection<'_>) -> Result<bool, Fault> {
+fn is_any(connection: &mut Connection<'_>) -> Result<bool, Fault> {
     let found = sql("SELECT count(*) FROM (SELECT 1 FROM morango_merged LIMIT 1) AS noted").returns::<BigInt>();
     Ok(found.get_result::<i64>(connection)? > 0)
 }
 
-/// Forgets what the database max counters reach. What is left is little: it came with what was given up.
-pub(crate) fn forget_reached(connection: &mut Connection<'_>) -> Result<(), Fault> {
+/// Forgets what the database max counters reach, a page in each transaction. What is left is little: it came with what was given up.
+pub(crate) fn forget_reached(storage: &Transactions<'_>, operation: &str) -> morango::Result<()> {
+    let mut next = storage.read(operation, is_any)?.then_some(0);
+    while let Some(after) = next {
+        next = storage.write_buffered(operation, |connection| forget_page(connection, after))?;
+    }
+    Ok(())
+}
+
+/// The same of the next notes after a place. Says where to go on, if there may be more.
+fn forget_page(connection: &mut Connection<'_>, after: i64) -> Result<Option<i64>, Fault> {
     let mut reaching = Reaching::default();
-    let mut after = 0;
-    loop {
-        let page = sql("SELECT noted.sequence, partition, instance, counter FROM morango_merged AS noted
-             JOIN morango_store AS record ON record.sequence = noted.sequence WHERE noted.sequence > ")
-        .bind(after)
-        .sql(" ORDER BY noted.sequence")
-        .limit(NOTES_READ)
-        .returns::<(BigInt, Text, Binary, BigInt)>()
-        .load::<(i64, String, InstanceId, i64)>(connection)?;
-        let Some((last, ..)) = page.last() else { return Ok(()) };
-        // Of one record there may be several: those that are cut off come again with the next page.
-        after = if page.len() == NOTES_READ && page[0].0 < *last { last - 1 } else { *last };
-        for (sequence, partition, instance, counter) in page {
-            let claimed = reaching.of(connection, &partition, instance)?;
-            if let Some(claimed) = claimed.filter(|claimed| *claimed >= counter) {
-                sql("DELETE FROM morango_merged WHERE sequence = ")
-                    .bind(sequence)
-                    .sql(" AND instance = ")
-                    .bind(&instance)
-                    .sql(" AND counter <= ")
-                    .bind(claimed)
-                    .execute(connection)?;
-            }
+    let page = sql("SELECT noted.sequence, partition, instance, counter FROM morango_merged AS noted
+         JOIN morango_store AS record ON record.sequence = noted.sequence WHERE noted.sequence > ")
+    .bind(after)
+    .sql(" ORDER BY noted.sequence")
+    .limit(NOTES_READ)
+    .returns::<(BigInt, Text, Binary, BigInt)>()
+    .load::<(i64, String, InstanceId, i64)>(connection)?;
+    let Some((last, ..)) = page.last() else { return Ok(None) };
+    // Of one record there may be several: those that are cut off come again with the next page.
+    let end = if page[0].0 < *last { last - 1 } else { *last };
+    let next = (page.len() == NOTES_READ).then_some(end);
+    for (sequence, partition, instance, counter) in page {
+        let claimed = reaching.of(connection, &partition, instance)?;
+        if let Some(claimed) = claimed.filter(|claimed| *claimed >= counter) {
+            sql("DELETE FROM morango_merged WHERE sequence = ")
+                .bind(sequence)
+                .sql(" AND instance = ")
+                .bind(&instance)
+                .sql(" AND counter <= ")
+                .bind(claimed)
+                .execute(connection)?;
         }
     }
+    Ok(next)
 }

@@ -69,12 +69,15 @@ impl Run<'_> {
                 |place: &str| self.data.counters.reaching(place, &stamp.instance).map(|to| stamp.counter <= to);
             let has_records = || {
                 let mut records = self.data.store.values().map(|held| &held.record);
-                records
-                    .any(|record| record.last_saved.instance == stamp.instance && record.partition.starts_with(beside))
+                records.any(|record| {
+                    record.profile == held.record.profile
+                        && record.last_saved.instance == stamp.instance
+                        && record.partition.starts_with(beside)
+                })
             };
             reaches(&held.record.partition) == Some(true) && (reaches(beside) != Some(false) || !has_records())
         };
-        // What this database merged was saved by it, and may be a part of what came.
+        // What came in part and was merged or changed here was saved by this database since.
         let is_own = self.data.instances.contains_key(&saved.instance);
         (self.data.instance == Some(saved.instance) || is_reached(saved))
             && (!is_own || held.merged.iter().all(|stamp| is_reached(*stamp)))

@@ -131,7 +131,8 @@ impl Engine {
     /// was done now.
     ///
     /// # Errors
-    /// [`SessionGone`](crate::ErrorKind::SessionGone) where the session is closed on this side or the other: begin a new sync.
+    /// [`SessionGone`](crate::ErrorKind::SessionGone) where the session is closed on this side or the other, or its transfer has
+    /// failed there: begin a new sync.
     /// [`SessionHeld`](crate::ErrorKind::SessionHeld) where somebody is at work in it; see [`SyncOptions::take_over`].
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where the peer is not the one with which it was begun. Otherwise as
     /// [`sync`](Self::sync).

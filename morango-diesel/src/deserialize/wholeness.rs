@@ -6,7 +6,7 @@
 //!
 //! They have to reach that where the record lies. Where the other one lies, they may only not deny it: who may delete shelves and never
 //! syncs books knows nothing of books that is yet to come. An entry of somebody of whom no record is left there denies nothing, since
-//! nobody tells how far it reaches any more.
+//! nobody but that one itself tells how far it reaches any more.
 
 use std::collections::HashMap;
 
@@ -73,7 +73,7 @@ impl Wholeness {
         if saved.instance != current && !self.is_reached(connection, saved, saved.stamp(), beside)? {
             return Ok(false);
         }
-        // What this database merged was saved by it, and may be a part of what came.
+        // What came in part and was merged or changed here was saved by this database since.
         if self.is_own(connection, saved.instance)? {
             for stamp in merged::of(connection, saved.sequence)? {
                 if !self.is_reached(connection, saved, stamp, beside)? {

@@ -36,6 +36,7 @@ use stored::Stored;
 
 use crate::backend::{self, Lock};
 use crate::connection::Connection;
+use crate::counters::Reaching;
 use crate::error::Fault;
 use crate::merged;
 use crate::models::{InstalledModel, InstalledModels};
@@ -168,6 +169,7 @@ struct Step {
     report: SerializeReport,
     /// The stamp of this transaction, once something was stamped.
     stamp: Option<Stamp>,
+    reaching: Reaching,
     marks: usize,
     bytes: usize,
     /// Whose rows had their turn. A row may be marked twice, under its id as text and as bytes, where its column changed its type.
@@ -181,6 +183,7 @@ impl Step {
             position,
             report: SerializeReport::default(),
             stamp: None,
+            reaching: Reaching::default(),
             marks: 0,
             bytes: 0,
             handled: HashSet::new(),
@@ -301,7 +304,7 @@ impl Step {
         }
         let stamp = self.stamp(connection)?;
         let overwritten = updates.iter().map(|(stored, _)| stored.overwritten());
-        merged::note_unreached(connection, stamp.instance, overwritten)?;
+        merged::note_unreached(connection, &mut self.reaching, stamp.instance, overwritten)?;
         stored::update_all(connection, updates, stamp)?;
         self.bytes += updates.iter().map(|(_, content)| content.serialized.len()).sum::<usize>();
         self.report.updated += updates.len() as u64;
@@ -312,7 +315,7 @@ impl Step {
     /// The record of a row that is gone is deleted.
     fn delete(&mut self, connection: &mut Connection<'_>, stored: &Stored, deletion: Deletion) -> Result<(), Fault> {
         let stamp = self.stamp(connection)?;
-        merged::note_unreached(connection, stamp.instance, [stored.overwritten()])?;
+        merged::note_unreached(connection, &mut self.reaching, stamp.instance, [stored.overwritten()])?;
         stored::delete(connection, stored, deletion, stamp)?;
         self.report.deleted += 1;
         Ok(())

@@ -11,6 +11,7 @@ use morango::scope::Reach;
 use morango_memory::{MemoryModel, OnDelete};
 
 use super::database::{Tables, many, tables};
+use super::giving_way::read_only;
 use super::library::{
     Book, Device, PROFILE, Shelf, changed, deleted, everything, foreign, foreign_book, foreign_shelf, go_on, kinds,
     moved, retitled, stamp,
@@ -402,12 +403,44 @@ fn what_came_in_part_and_was_decided_about_since_waits_as_before() {
 fn what_came_in_part_and_gave_way_before_it_was_saved_anew_waits_as_before() {
     let (device, shelf, book) = shelved();
     device.dequeue(vec![saved_by("fourth", &shelf, 2)]);
-    let session = device.receiving(&everything());
-    device.take(&session, vec![StoreRecord { deleted: true, ..by_third(&shelf, 7) }]);
-    device.storage.dequeue(&session, &Reach::Nothing, &go_on).expect("it dequeues");
+    read_only(&device, vec![StoreRecord { deleted: true, ..by_third(&shelf, 7) }]);
     assert_eq!(device.storage.save_what_gave_way(PROFILE, &everything()).expect("it is saved"), 1);
     assert_eq!(device.record(shelf.id).last_saved.instance, device.instance);
     waits_until_the_book_was_moved(device, &shelf, &book);
+}
+
+/// The same where what gave way had come in part, and the one for whom it did has sent all.
+#[test]
+fn what_came_in_part_and_gave_way_to_what_is_whole_waits_as_before() {
+    let (device, shelf, book) = shelved();
+    device.dequeue_part(vec![StoreRecord { deleted: true, ..by_third(&shelf, 7) }]);
+    let theirs = StoreRecord { deleted: true, ..saved_by("fourth", &shelf, 2) };
+    read_only(&device, vec![theirs.clone()]);
+    device.dequeue(vec![theirs]);
+    assert_eq!(device.storage.save_what_gave_way(PROFILE, &everything()).expect("it is saved"), 1);
+    assert_eq!(device.record(shelf.id).last_saved.instance, device.instance);
+    waits_until_the_book_was_moved(device, &shelf, &book);
+}
+
+/// A third one took a book off the shelf before it saved that, which the application deletes here. The book comes from another first.
+#[test]
+fn what_came_in_part_and_was_deleted_here_since_waits_as_before() {
+    let (mut device, shelf, book) = shelved();
+    device.dequeue_part(vec![by_third(&shelf, 7)]);
+    assert_eq!(device.deserialize().failures_total, 0);
+    device.delete::<Book>(book.id);
+    device.delete::<Shelf>(shelf.id);
+    device.serialize();
+    let record = device.record(shelf.id);
+    assert!(record.deleted && record.last_saved.instance == device.instance, "{record:?}");
+    let later = foreign_book("Dune", shelf.id);
+    device.dequeue(vec![later.clone()]);
+    assert_eq!(kinds(&device.deserialize().failures), [WaitingKind::ForeignKeyWaits]);
+    let new = foreign_shelf("new", None);
+    let moved = StoreRecord { serialized: foreign_book("Dune", new.id).serialized, ..by_third(&later, 6) };
+    device.dequeue(vec![new, moved, by_third(&shelf, 7)]);
+    assert_eq!(device.deserialize().failures_total, 0);
+    assert_eq!((device.shelves(), device.titles()), (vec!["new".to_owned()], vec!["Dune".to_owned()]));
 }
 
 /// The shelf is deleted and saved by the device itself; what the third one, who deleted it at 7, did before comes now.

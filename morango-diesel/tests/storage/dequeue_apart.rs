@@ -127,6 +127,23 @@ fn what_is_queued_for_a_session_that_is_gone_is_counted_and_deleted() {
 }
 
 #[test]
+fn what_is_noted_of_what_came_in_part_is_kept_no_longer_than_until_the_rest_has_come() {
+    let (mut device, shelf, book) = cascades::shelved();
+    let noted = |device: &mut Device| device.number("SELECT count(*) FROM morango_merged");
+    device.change(shelf.id, |shelf: &mut Shelf| shelf.name.push_str(", here"));
+    device.serialize();
+    device.dequeue_part(vec![by_third(&shelf, 7), by_third(&book, 6)]);
+    device.deserialize();
+    device.rename(book.id, "Emma, here");
+    device.serialize();
+    assert_eq!(noted(&mut device), 2, "one was merged, one was changed");
+    device.dequeue(vec![by_third(&book, 6)]);
+    assert_eq!(noted(&mut device), 1);
+    device.dequeue(vec![by_third(&shelf, 7)]);
+    assert_eq!(noted(&mut device), 0);
+}
+
+#[test]
 fn a_database_is_sound_after_thousands_of_merges() {
     let mut device = Device::new("laptop");
     for counter in 1..5 {

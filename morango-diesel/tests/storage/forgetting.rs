@@ -104,6 +104,34 @@ fn what_an_earlier_instance_saved_elsewhere_stays_claimed() {
     assert_eq!(device.claims(), places.map(|place| (place, 1)).into());
 }
 
+/// Whoever comes next may get the place in the store.
+#[test]
+fn what_was_merged_into_what_is_forgotten_is_said_of_no_record_that_comes_later() {
+    let mut device = Device::new();
+    let ada = device.owner("Ada");
+    let milk = device.note(&ada, "milk");
+    device.serialize();
+    let saved = |record: StoreRecord, name: &str| {
+        let last_saved = Stamp::new(InstanceId::hash_of(name), 7);
+        let mut counters = record.counters;
+        counters.raise(last_saved);
+        StoreRecord { last_saved, counters, ..record }
+    };
+    let beside = StoreRecord { counters: RecordMaxCounters::new(), ..device.record(milk.id) };
+    device.dequeue(vec![saved(beside, "a stranger")]);
+    assert_eq!(device.record(milk.id).last_saved.instance, stamp(0).instance, "the two are merged");
+    forget_with(&device, &ada, Unsent::Lost).expect("it may be lost");
+
+    let eve = device.owner("Eve");
+    let bread = device.note(&eve, "bread");
+    device.serialize();
+    let gone = saved(StoreRecord { deleted: true, ..device.record(eve.id) }, "another");
+    let claimed = PartitionCounters::from([(String::new(), [(gone.last_saved.instance, 7)].into())]);
+    device.dequeue_claimed(&claimed, &Reach::everything(), vec![gone]);
+    assert_eq!(device.deserialize().failures_total, 0);
+    assert!(device.record(bread.id).deleted);
+}
+
 #[test]
 fn a_note_covers_what_is_below_it_and_is_never_lowered() {
     let (mut device, ada, ..) = device();

@@ -13,7 +13,7 @@ fn note(source: &str, text: &str, stamps: &[Stamp]) -> StoreRecord {
 }
 
 /// Merges records that somebody sent where this device may write nothing.
-fn read_only(device: &Device, records: Vec<StoreRecord>) {
+pub(crate) fn read_only(device: &Device, records: Vec<StoreRecord>) {
     let session = device.receiving(&everything());
     device.take(&session, records);
     device.storage.dequeue(&session, &Reach::Nothing, &go_on).expect("it dequeues");

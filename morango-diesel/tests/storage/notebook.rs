@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use diesel::prelude::*;
-use morango::counter::{Instances, Stamp};
+use morango::counter::{Instances, PartitionCounters, Stamp};
 use morango::id::{DatabaseId, InstanceId, SyncId};
 use morango::identity::{Instance, SystemFacts};
 use morango::model::Registry;
@@ -206,7 +206,13 @@ impl Device {
 
     /// The same where this device may write no more than this.
     pub(crate) fn dequeue_within(&self, writable: &Reach, records: Vec<StoreRecord>) {
-        let session = new_session(&self.storage, "notebook", Side::Client, Direction::Pull, &Filter::everything());
+        self.dequeue_claimed(&PartitionCounters::new(), writable, records);
+    }
+
+    /// The same of somebody who claims to have this.
+    pub(crate) fn dequeue_claimed(&self, claimed: &PartitionCounters, writable: &Reach, records: Vec<StoreRecord>) {
+        let mut session = new_session(&self.storage, "notebook", Side::Client, Direction::Pull, &Filter::everything());
+        session.server_fsic.change(|fsic| fsic.sub.clone_from(claimed)).expect("good counters");
         let records = records.into_iter().map(|record| BufferRecord::from_store(session.id, record));
         let records: Vec<BufferRecord> = records.collect();
         take_chunk(&self.storage, &session.id, &[0; 32], &records, &[]).expect("the chunk is kept");

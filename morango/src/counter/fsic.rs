@@ -96,7 +96,7 @@ impl Fsic {
     /// What this database says of itself for a filter.
     ///
     /// `keep` says of a (partition, instance) whether it still matters: a producer keeps the instances that are the last to have
-    /// saved a record below the partition, a receiver those in any record max counter below it.
+    /// saved a record below the partition, and its own, a receiver those in any record max counter below it.
     pub fn calculate(
         database: &DatabaseMaxCounters,
         filter: &Filter,

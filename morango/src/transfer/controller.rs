@@ -24,7 +24,8 @@ use crate::{Error, ErrorKind, Result, limits};
 ///
 /// # Errors
 /// Whatever fails first, on this side or the other. Unless the transfer may be taken up again, its session is then closed on
-/// both sides as far as they can be reached. [`ErrorKind::SessionGone`] where one that was begun is not there any more.
+/// both sides as far as they can be reached. [`ErrorKind::SessionGone`] where one that was begun is not there any more, or
+/// failed there.
 pub(crate) fn transfer(home: &Home, peer: &dyn Peer, order: &Order<'_>) -> Result<TransferReport> {
     // One that is taken up again was told of when it began.
     let mut failures = if order.begun.is_none() { hooks::before_it_begins(home, order) } else { Vec::new() };

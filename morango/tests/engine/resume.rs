@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use morango::engine::SessionSelection;
 use morango::id::SyncSessionId;
 use morango::port::{Clock, Storage as _};
-use morango::session::{Side, SyncHolder, SyncSession};
+use morango::session::{Side, StageStatus, SyncHolder, SyncSession, TransferSession};
 use morango::{ErrorKind, limits};
 
 use super::broken_line::{BrokenLine, Lost};
@@ -210,6 +210,31 @@ fn a_transfer_that_was_closed_here_alone_is_begun_afresh() {
     assert_ne!(report.sync_session, id);
     assert_eq!(pair.laptop.rows(), pair.phone.rows());
     assert!(!pair.laptop.has_leftovers() && !pair.phone.has_leftovers());
+}
+
+/// As by a server whose storage failed, and which ended before its client was told.
+#[test]
+fn a_transfer_that_failed_at_the_peer_unheard_is_begun_afresh() {
+    let fail = |(pair, id): &(Pair, SyncSessionId)| {
+        for transfer in pair.laptop.transfer_sessions(id, 10).expect("a list") {
+            let fail = &mut |kept: &mut TransferSession| kept.status = StageStatus::Errored;
+            pair.laptop.update_transfer_session(&transfer.id, fail).expect("it is kept");
+        }
+    };
+    let broken_off = || {
+        let broken = broken_off();
+        fail(&broken);
+        broken
+    };
+    let (pair, id) = broken_off();
+    let error = pair.engine.resume(&pair.peer(), id, options()).expect_err("it failed there");
+    assert_eq!(error.kind(), ErrorKind::SessionGone, "{error:?}");
+    assert!(!pair.phone.has_leftovers() && !pair.laptop.has_leftovers());
+
+    let (pair, id) = broken_off();
+    let report = pair.sync(options().resume_if_possible()).expect("it begins afresh");
+    assert_ne!(report.sync_session, id);
+    assert_eq!(pair.laptop.rows(), pair.phone.rows());
 }
 
 #[test]
