@@ -12,28 +12,55 @@ use morango::scope::Filter;
 use morango::transfer::LocalPeer;
 use morango_examples::school::PROFILE;
 
+use crate::faults::{Strike, Struck};
 use crate::ledger::{Event, History, Seen, What, events_in};
 use crate::node::Claim;
 use crate::papers::Reach;
-use crate::plan::Restoring;
+use crate::plan::{Blow, Restoring};
 use crate::world::{HOME, World};
 
 impl World {
     /// A device serializes or deserializes apart from a sync.
-    pub(crate) fn apart(&mut self, node: usize, is_serializing: bool) -> Result<String, String> {
-        let engine = &self.nodes[node].engine;
+    pub(crate) fn apart(&mut self, node: usize, is_serializing: bool, blows: &[(u16, Blow)]) -> Result<String, String> {
         let everything = Filter::everything();
-        let done = if is_serializing {
-            engine.serialize(PROFILE, &everything).map(drop)
-        } else {
-            engine.deserialize(PROFILE, &everything).map(drop)
-        };
-        done.map_err(|error| format!("node {node} fails apart from a sync: {}", error.report()))?;
-        self.look_at(node)
+        let (done, struck) = self.by_itself(node, blows, |engine| {
+            if is_serializing {
+                engine.serialize(PROFILE, &everything).map(drop)
+            } else {
+                engine.deserialize(PROFILE, &everything).map(drop)
+            }
+        });
+        match done {
+            Err(error) if struck.is_empty() => Err(format!("node {node} fails apart from a sync: {}", error.report())),
+            Err(_) | Ok(()) => self.look_at(node),
+        }
+    }
+
+    /// Has a device do something by itself, while calls of its storage go wrong. One that has no power then is switched on again.
+    fn by_itself<R>(
+        &mut self,
+        node: usize,
+        blows: &[(u16, Blow)],
+        work: impl FnOnce(&Engine) -> morango::Result<R>,
+    ) -> (morango::Result<R>, Vec<Struck>) {
+        let here = &mut self.nodes[node];
+        here.power.arm(Strike::each(blows));
+        let done = work(&here.engine);
+        let struck = here.power.disarm();
+        if here.power.is_off() {
+            here.restart();
+        }
+        for Struck { blow, .. } in &struck {
+            self.report.add(match blow {
+                Blow::Fails | Blow::Busy => "a storage fails apart from a sync",
+                Blow::DiesBefore | Blow::DiesWithin(_) | Blow::DiesAfter => "a crash apart from a sync",
+            });
+        }
+        (done, struck)
     }
 
     /// The application decides the first conflict that it may decide.
-    pub(crate) fn resolve(&mut self, node: usize, choice: u8) -> Result<String, String> {
+    pub(crate) fn resolve(&mut self, node: usize, choice: u8, blows: &[(u16, Blow)]) -> Result<String, String> {
         let writable = match &self.nodes[node].character.reach {
             Reach::School => self.nodes[node].scope.clone(),
             Reach::Learner(id) => {
@@ -45,9 +72,14 @@ impl World {
         self.look_at(node)?;
         let Some(conflict) = page.conflicts.into_iter().next() else { return Ok("no conflict".to_owned()) };
         let resolution = if choice.is_multiple_of(2) { Resolution::KeepOurs } else { Resolution::TakeTheirs(0) };
-        let resolved = self.nodes[node].engine.resolve_conflict(&conflict, &resolution);
+        let (resolved, _) = self.by_itself(node, blows, |engine| engine.resolve_conflict(&conflict, &resolution));
         if let Err(error) = resolved {
-            return Ok(format!("not resolved: {}", error.kind().code()));
+            // It may have been committed before the power went off.
+            let record = self.records(node).into_iter().find(|record| record.id == conflict.id);
+            if record.is_some_and(|record| record.last_saved == conflict.last_saved) {
+                return Ok(format!("not resolved: {}", error.kind().code()));
+            }
+            self.report.add("a conflict resolved, and then a crash");
         }
         self.note_resolution(&conflict, &resolution);
         self.report.add(format!("a conflict resolved: {}", if choice.is_multiple_of(2) { "ours" } else { "theirs" }));

@@ -22,9 +22,6 @@ simulate --log [--seed S] [--steps N] [--nodes K]
 /// Steps of one plan: longer runs are several of them, each in a world of its own.
 const PLAN_STEPS: u64 = 2_000;
 
-/// Steps after which every rare thing must have happened.
-const LONG_ENOUGH_STEPS: u64 = 60_000;
-
 /// How long no plan takes, be the machine ever so busy.
 const PLAN_TIME_MAX: Duration = Duration::from_secs(20 * 60);
 
@@ -46,6 +43,20 @@ struct Order {
     time: Option<Duration>,
     jobs: u64,
     keep: PathBuf,
+}
+
+/// What a process tells of a plan.
+#[derive(Debug, Serialize, Deserialize)]
+enum Told {
+    /// It begins.
+    Begun {
+        /// Its seed.
+        seed: u64,
+        /// Its steps.
+        steps: u64,
+    },
+    /// It came to an end.
+    Done(Done),
 }
 
 /// What came of one plan.
@@ -136,11 +147,12 @@ fn work(order: &Order) -> Result<(), String> {
         let steps = left.min(PLAN_STEPS);
         left -= steps;
         let plan = Plan::draw(seed, small(steps), order.nodes);
+        // Whoever reads has enough where it cannot be told.
+        if !tell(&Told::Begun { seed, steps })? {
+            return Ok(());
+        }
         let Some(run) = plan.run_while(&|| !is_over.load(Ordering::SeqCst)) else { return Ok(()) };
-        let done = Done { seed, steps, report: run.report, failure: run.failure };
-        let line = serde_json::to_string(&done).map_err(|error| error.to_string())?;
-        // Whoever reads has enough.
-        if writeln!(std::io::stdout().lock(), "{line}").is_err() {
+        if !tell(&Told::Done(Done { seed, steps, report: run.report, failure: run.failure }))? {
             return Ok(());
         }
         seed += order.jobs;
@@ -148,10 +160,16 @@ fn work(order: &Order) -> Result<(), String> {
     Ok(())
 }
 
+/// Tells in a line. Says whether anybody reads it.
+fn tell(told: &Told) -> Result<bool, String> {
+    let line = serde_json::to_string(told).map_err(|error| error.to_string())?;
+    Ok(writeln!(std::io::stdout().lock(), "{line}").is_ok())
+}
+
 /// The processes that run plans, and what they tell.
 struct Workers {
     children: Vec<Child>,
-    told: Receiver<Done>,
+    told: Receiver<Told>,
 }
 
 impl Workers {
@@ -173,8 +191,8 @@ impl Workers {
             let sender = sender.clone();
             std::thread::spawn(move || {
                 for line in BufReader::new(output).lines().map_while(Result::ok) {
-                    let Ok(done) = serde_json::from_str(&line) else { continue };
-                    if sender.send(done).is_err() {
+                    let Ok(told) = serde_json::from_str(&line) else { continue };
+                    if sender.send(told).is_err() {
                         break;
                     }
                 }
@@ -191,6 +209,14 @@ fn share(steps: u64, job: u64, jobs: u64) -> u64 {
     let own = plans / jobs + u64::from(job < plans % jobs);
     let has_last = plans > 0 && job == (plans - 1) % jobs;
     own * PLAN_STEPS - if has_last { plans * PLAN_STEPS - steps } else { 0 }
+}
+
+impl Workers {
+    /// The number of a process that broke down.
+    fn broken(&mut self) -> Option<usize> {
+        let is_broken = |child: &mut Child| child.try_wait().is_ok_and(|ended| ended.is_some_and(|how| !how.success()));
+        self.children.iter_mut().position(is_broken)
+    }
 }
 
 impl Drop for Workers {
@@ -214,27 +240,41 @@ fn lead(order: &Order) -> Result<(), String> {
     println!("seed {}, {} devices, {} processes", order.seed, order.nodes, order.jobs);
     let began = Instant::now();
     let (mut report, mut steps, mut plans) = (Report::default(), 0, 0_u64);
-    let workers = Workers::start(order)?;
-    let mut last_told = vec![began; usize::try_from(order.jobs).map_err(|error| error.to_string())?];
+    let mut workers = Workers::start(order)?;
+    let jobs = usize::try_from(order.jobs).map_err(|error| error.to_string())?;
+    // The plan at which each process is, by its seed and steps, and when that was told.
+    let mut at_work = vec![(None, began); jobs];
     loop {
         let left = order.time.map(|time| time.saturating_sub(began.elapsed()));
-        let done = match workers.told.recv_timeout(left.unwrap_or(LOOK_EVERY).min(LOOK_EVERY)) {
-            Ok(done) => done,
-            Err(RecvTimeoutError::Timeout) if left.is_some_and(|left| left.is_zero()) => break,
-            Err(RecvTimeoutError::Timeout) => match last_told.iter().position(|told| told.elapsed() > PLAN_TIME_MAX) {
-                // One that has told all that it had to tell would have ended.
-                Some(job) if steps < order.steps => return Err(format!("process {job} tells nothing any more")),
-                _ => continue,
-            },
-            // All have ended: in a run of so many steps, because they are done.
-            Err(RecvTimeoutError::Disconnected) if steps == order.steps => break,
-            Err(RecvTimeoutError::Disconnected) => {
-                return Err(format!("the processes ended after {steps} steps: one of them broke down"));
+        let told = match workers.told.recv_timeout(left.unwrap_or(LOOK_EVERY).min(LOOK_EVERY)) {
+            Ok(told) => told,
+            Err(ended) => {
+                if let Some((seed, steps)) = workers.broken().and_then(|job| at_work[job].0) {
+                    return Err(keep_unended(order, (seed, steps), "ended its process"));
+                }
+                let mut late = at_work.iter().filter(|(_, since)| since.elapsed() > PLAN_TIME_MAX);
+                if let Some((seed, steps)) = late.find_map(|(plan, _)| *plan) {
+                    return Err(keep_unended(order, (seed, steps), "does not come to an end"));
+                }
+                match ended {
+                    RecvTimeoutError::Timeout if left.is_some_and(|left| left.is_zero()) => break,
+                    RecvTimeoutError::Timeout => continue,
+                    // All have ended: in a run of so many steps, because they are done.
+                    RecvTimeoutError::Disconnected if steps == order.steps => break,
+                    RecvTimeoutError::Disconnected => return Err(format!("the processes ended after {steps} steps")),
+                }
             }
         };
-        if let Some(told) = last_told.get_mut(usize::try_from((done.seed - order.seed) % order.jobs).unwrap_or(0)) {
-            *told = Instant::now();
-        }
+        let (Told::Begun { seed, .. } | Told::Done(Done { seed, .. })) = &told;
+        let place = usize::try_from((*seed - order.seed) % order.jobs).unwrap_or(0);
+        let done = match told {
+            Told::Begun { seed, steps } => {
+                at_work[place] = (Some((seed, steps)), Instant::now());
+                continue;
+            }
+            Told::Done(done) => done,
+        };
+        at_work[place] = (None, Instant::now());
         steps += done.steps;
         plans += 1;
         report.merge(&done.report);
@@ -254,8 +294,8 @@ fn lead(order: &Order) -> Result<(), String> {
         order.seed,
         rate(steps, began)
     );
-    let missing = report.missing();
-    if steps >= LONG_ENOUGH_STEPS && !missing.is_empty() {
+    let missing = report.missing(steps);
+    if !missing.is_empty() {
         return Err(format!("these never happened, so nothing is known of them: {}", missing.join("; ")));
     }
     Ok(())
@@ -266,15 +306,26 @@ fn rate(steps: u64, began: Instant) -> f64 {
     steps as f64 / began.elapsed().as_secs_f64().max(0.001)
 }
 
+/// Keeps a plan of which nobody can tell what came of it, as it was drawn.
+fn keep_unended(order: &Order, (seed, steps): (u64, u64), what: &str) -> String {
+    let kept = keep(order, &Plan::draw(seed, small(steps), order.nodes));
+    format!("the plan of seed {seed} {what}, {kept}")
+}
+
+/// Keeps a plan in a file, and says where.
+fn keep(order: &Order, plan: &Plan) -> String {
+    let path = order.keep.join(format!("seed_{}.json", plan.seed));
+    let text = serde_json::to_string_pretty(plan).unwrap_or_default() + "\n";
+    let kept = std::fs::create_dir_all(&order.keep).and_then(|()| std::fs::write(&path, text));
+    kept.map_or_else(|error| format!("not kept: {error}"), |()| format!("kept as {}", path.display()))
+}
+
 /// Shrinks a failing plan, and keeps what is left of it.
 fn fail(order: &Order, done: &Done, failure: Failure) -> String {
     println!("the plan of seed {} fails after step {}: {}", done.seed, failure.step, failure.message);
     println!("shrinking it, for up to {} minutes", SHRINKING.as_secs() / 60);
     let plan = Plan::draw(done.seed, small(done.steps), order.nodes);
     let (plan, failure) = shrink(&plan, failure, SHRINKING);
-    let path = order.keep.join(format!("seed_{}.json", done.seed));
-    let text = serde_json::to_string_pretty(&plan).unwrap_or_default() + "\n";
-    let kept = std::fs::create_dir_all(&order.keep).and_then(|()| std::fs::write(&path, text));
-    let kept = kept.map_or_else(|error| format!("not kept: {error}"), |()| format!("kept as {}", path.display()));
+    let kept = keep(order, &plan);
     format!("seed {}, {} steps, {kept}: {}", done.seed, plan.steps.len(), failure.message)
 }

@@ -19,9 +19,9 @@ use morango_memory::MemoryStorage;
 use crate::clock::{NodeClock, Time};
 use crate::desk::{Access, Desk};
 use crate::dice::Dice;
-use crate::faults::{Faulty, Power};
+use crate::faults::{Faulty, Power, Strike, Struck};
 use crate::papers::{self, Reach};
-use crate::plan::Restoring;
+use crate::plan::{Blow, Restoring};
 use crate::school::{Strictness, Version, make_postgres_tables, make_sqlite_tables, memory_models};
 use crate::server::{self, Schema};
 use crate::work::Worker;
@@ -193,6 +193,19 @@ impl Node {
         self.engine.instance().id != before
     }
 
+    /// The device is switched on, and while its engine is built these calls of its storage go wrong. Then it is switched off. Says which did.
+    pub(crate) fn start_in_vain(&mut self, blows: &[(u16, Blow)]) -> Vec<Struck> {
+        if blows.is_empty() {
+            return Vec::new();
+        }
+        let (storage, access) = self.home.open();
+        let power = Arc::new(Power::default());
+        power.arm(Strike::each(blows));
+        drop(build(storage, &power, &self.character, &self.clock, self.has_card));
+        drop(access);
+        power.disarm()
+    }
+
     fn open(&mut self, open: Open) {
         let Open { engine, responder, power, storage, desk } = open;
         (self.engine, self.responder, self.power, self.storage) = (engine, responder, power, storage);
@@ -326,6 +339,41 @@ fn scope_of(reach: &Reach, root: &str) -> Filter {
     Filter::new(prefixes).expect("good prefixes")
 }
 
+impl Home {
+    /// The engine's way to the data, and the application's.
+    fn open(&self) -> (Arc<dyn Storage>, Access) {
+        match self {
+            Self::File(path) => {
+                let storage = SqliteStorage::open(path).expect("a database file");
+                let connection = storage.connect().expect("a connection");
+                (Arc::new(storage), Access::Sqlite(connection))
+            }
+            Self::Memory(memory) => (Arc::new(memory.clone()), Access::Memory(memory.clone())),
+            Self::Server(schema) => {
+                let storage = schema.open();
+                let connection = storage.connect().expect("a connection");
+                (Arc::new(storage), Access::Postgres(connection))
+            }
+        }
+    }
+}
+
+/// The engine of a device.
+fn build(
+    storage: Arc<dyn Storage>,
+    power: &Arc<Power>,
+    character: &Character,
+    clock: &NodeClock,
+    has_card: bool,
+) -> morango::Result<Engine> {
+    let faulty = Faulty { inner: storage, power: Arc::clone(power) };
+    let name = format!("node {}", character.number);
+    let node_id = if has_card { "5e005301" } else { "" }.to_owned();
+    let facts = SystemFacts { hostname: name.clone(), system_id: name, node_id, ..SystemFacts::default() };
+    let builder = Engine::builder(faulty).registry(character.version.registry()).clock(clock.clone());
+    builder.system_facts(facts).build()
+}
+
 /// What is open of a device while it is switched on.
 struct Open {
     engine: Engine,
@@ -337,26 +385,9 @@ struct Open {
 
 impl Open {
     fn new(home: &Home, character: &Character, clock: &NodeClock, has_card: bool) -> Self {
-        let (storage, access): (Arc<dyn Storage>, Access) = match home {
-            Home::File(path) => {
-                let storage = SqliteStorage::open(path).expect("a database file");
-                let connection = storage.connect().expect("a connection");
-                (Arc::new(storage), Access::Sqlite(connection))
-            }
-            Home::Memory(memory) => (Arc::new(memory.clone()), Access::Memory(memory.clone())),
-            Home::Server(schema) => {
-                let storage = schema.open();
-                let connection = storage.connect().expect("a connection");
-                (Arc::new(storage), Access::Postgres(connection))
-            }
-        };
+        let (storage, access) = home.open();
         let power = Arc::new(Power::default());
-        let faulty = Faulty { inner: Arc::clone(&storage), power: Arc::clone(&power) };
-        let name = format!("node {}", character.number);
-        let node_id = if has_card { "5e005301" } else { "" }.to_owned();
-        let facts = SystemFacts { hostname: name.clone(), system_id: name, node_id, ..SystemFacts::default() };
-        let builder = Engine::builder(faulty).registry(character.version.registry()).clock(clock.clone());
-        let engine = builder.system_facts(facts).build().expect("an engine");
+        let engine = build(Arc::clone(&storage), &power, character, clock, has_card).expect("an engine");
         let responder = engine.responder(NoAccounts);
         let desk = Desk { version: character.version, store: Arc::clone(&storage), access };
         Self { engine, responder, power, storage, desk }

@@ -40,6 +40,9 @@ pub enum Act {
         node: usize,
         /// Whether it serializes.
         is_serializing: bool,
+        /// What happens to calls of its storage, by number.
+        #[serde(default)]
+        blows: Vec<(u16, Blow)>,
     },
     /// Somebody decides a conflict.
     Resolve {
@@ -47,6 +50,9 @@ pub enum Act {
         node: usize,
         /// An even number for what stands, an odd one for what lost last.
         choice: u8,
+        /// What happens to calls of its storage, by number, when it is decided.
+        #[serde(default)]
+        blows: Vec<(u16, Blow)>,
     },
     /// Time passes.
     Pause {
@@ -67,6 +73,9 @@ pub enum Act {
         /// Whether a network card is plugged in, with which it is another instance.
         #[serde(default)]
         has_card: bool,
+        /// What happens to calls of its storage, by number, when its engine is first built. It is built once more then.
+        #[serde(default)]
+        blows: Vec<(u16, Blow)>,
     },
     /// A copy of a device's database is put aside.
     BackUp {
@@ -308,14 +317,14 @@ impl Act {
         match dice.below(18) {
             0..3 => Self::Pause { seconds: dice.one(&[10, 600, 4_000, 90_000, 3_000_000]) },
             3..5 => Self::SetClock { node, seconds: dice.one(&[-86_400, -3_000, -70, 0, 0, 65, 4_000, 90_000]) },
-            5..8 => Self::Restart { node, has_card: dice.happens(300) },
+            5..8 => Self::Restart { node, has_card: dice.happens(300), blows: blows(dice, 8) },
             8..10 => Self::BackUp { node },
             10..12 => {
                 Self::Restore { node, manner: dice.one(&[Restoring::AsNewFile, Restoring::Told, Restoring::Unnoticed]) }
             }
             16..18 => Self::Copy { from: dice.below(nodes), to: node },
-            12..14 => Self::Apart { node, is_serializing: dice.happens(500) },
-            _ => Self::Resolve { node, choice: dice.small(4) },
+            12..14 => Self::Apart { node, is_serializing: dice.happens(500), blows: blows(dice, 2) },
+            _ => Self::Resolve { node, choice: dice.small(4), blows: blows(dice, 2) },
         }
     }
 }
@@ -404,6 +413,11 @@ impl Sync {
         let Self { client, server, ways, .. } = *before;
         Self { client, server, ways, resumes: true, keeps_open: before.keeps_open, is_old: before.is_old, ..self }
     }
+}
+
+/// What happens to calls of a storage apart from a sync, of which there are so many.
+fn blows(dice: &mut Dice, calls: usize) -> Vec<(u16, Blow)> {
+    if dice.happens(400) { vec![(call(dice, calls), Blow::draw(dice))] } else { Vec::new() }
 }
 
 /// The number of a call below `end`.

@@ -71,7 +71,7 @@ impl Shrinking {
         }
     }
 
-    /// Takes single mishaps out of syncs.
+    /// Takes single mishaps out of steps.
     fn take_out_parts(&mut self) {
         let mut place = 0;
         while place < self.plan.steps.len() {
@@ -88,15 +88,16 @@ impl Shrinking {
     }
 }
 
-/// The steps without one of the mishaps of a sync, if there are so many.
+/// The steps without one of the mishaps of a step, if there are so many.
 fn without_part(steps: &[Step], place: usize, part: usize, number: usize) -> Option<Vec<Step>> {
     let mut steps = steps.to_vec();
-    let Act::Sync(sync) = &mut steps.get_mut(place)?.act else { return None };
-    let is_taken = match part {
-        0 => take(&mut sync.line, number),
-        1 => take(&mut sync.storage, number),
-        2 => take(&mut sync.verbs, number),
-        _ => take(&mut sync.meanwhile, number),
+    let is_taken = match (&mut steps.get_mut(place)?.act, part) {
+        (Act::Sync(sync), 0) => take(&mut sync.line, number),
+        (Act::Sync(sync), 1) => take(&mut sync.storage, number),
+        (Act::Sync(sync), 2) => take(&mut sync.verbs, number),
+        (Act::Sync(sync), _) => take(&mut sync.meanwhile, number),
+        (Act::Apart { blows, .. } | Act::Resolve { blows, .. } | Act::Restart { blows, .. }, 0) => take(blows, number),
+        _ => false,
     };
     is_taken.then_some(steps)
 }

@@ -177,26 +177,31 @@ impl World {
         let told = match &step.act {
             Act::Edit(edit) => self.edit(edit)?,
             Act::Sync(sync) => self.sync(step.number, sync)?,
-            Act::Apart { node, is_serializing } => self.apart(*node, *is_serializing)?,
-            Act::Resolve { node, choice } => self.resolve(*node, *choice)?,
+            Act::Apart { node, is_serializing, blows } => self.apart(*node, *is_serializing, blows)?,
+            Act::Resolve { node, choice, blows } => self.resolve(*node, *choice, blows)?,
             Act::Pause { seconds } => {
+                self.report.add("a pause");
                 self.time.pass(Duration::from_secs((*seconds).into()));
                 String::new()
             }
             Act::SetClock { node, seconds } => {
+                self.report.add(if *seconds < 0 { "a clock set back" } else { "a clock set forward" });
                 self.nodes[*node].clock.set_by((*seconds).into());
                 String::new()
             }
-            Act::Restart { node, has_card } => {
+            Act::Restart { node, has_card, blows } => {
                 if std::mem::replace(&mut self.nodes[*node].has_card, *has_card) != *has_card {
                     self.memory.let_be_another(*node);
                 }
+                let struck = self.nodes[*node].start_in_vain(blows);
+                self.report.add_many("an engine whose building a storage ends", struck.len() as u64);
                 if self.nodes[*node].restart() {
                     self.report.add("a device that is another instance with a network card, or without it");
                 }
                 self.look_at(*node)?
             }
             Act::BackUp { node } => {
+                self.report.add("a backup put aside");
                 self.nodes[*node].back_up();
                 String::new()
             }

@@ -159,6 +159,9 @@ fn count_change(report: &mut crate::report::Report, before: &Seen, now: &Seen) {
     if was.deleted && !is.deleted {
         report.add("a record that lives again");
     }
+    if was.self_ref_fk != is.self_ref_fk {
+        report.add("a record moved in its tree");
+    }
     if !was.hard_deleted && is.hard_deleted {
         report.add("a record deleted for good elsewhere");
     }

@@ -38,10 +38,8 @@ impl World {
         for node in 1..self.nodes.len() {
             self.check_equal(node)?;
         }
+        self.check_histories()?;
         let ledger = self.ledger();
-        for (id, history) in &ledger.histories {
-            check_history(&ledger, *id, &history.events, ledger.seen[0].get(id))?;
-        }
         let records = ledger.seen[0].len();
         drop(ledger);
         self.report.add("a rest at which all were equal");
@@ -92,8 +90,15 @@ impl World {
         })
     }
 
+    /// What the first device holds is what all that was committed makes of each record.
+    pub(super) fn check_histories(&self) -> Result<(), String> {
+        let ledger = self.ledger();
+        let mut histories = ledger.histories.iter();
+        histories.try_for_each(|(id, history)| check_history(&ledger, *id, &history.events, ledger.seen[0].get(id)))
+    }
+
     /// A device holds what the first one holds, of what it may read.
-    fn check_equal(&self, node: usize) -> Result<(), String> {
+    pub(super) fn check_equal(&self, node: usize) -> Result<(), String> {
         let ledger = self.ledger();
         let here = &self.nodes[node];
         let readable = match &here.character.reach {
@@ -180,22 +185,28 @@ fn check_history(ledger: &Ledger, id: SyncId, events: &[u32], seen: Option<&Seen
     if is_deleted && !events.is_empty() && of(&[What::Saved]).next().is_some() {
         had_to_be(&[What::Deleted, What::DeletedForGood], "deleted")?;
     }
+    // Of what has no text, and of what was wiped, nobody can tell whether it went with a device that was put back.
     let has_texts = ledger.histories[&id].kind.is_some_and(|kind| kind.text_column().is_some());
-    if !has_texts || ledger.was_wiped(id) {
-        return Ok(());
-    }
-    let texts = seen.map(|seen| seen.texts.clone()).unwrap_or_default();
-    let known = ledger.known_by(texts.iter().copied().chain(deletions.iter().copied()));
-    if let Some(lost) = of(&[What::Saved]).find(|event| !known.contains(event)) {
-        return Err(format!("the change {lost} of {id} is gone: {} knows {known:?}", brief(record)));
-    }
+    let is_read = has_texts && !ledger.was_wiped(id);
     if !is_deleted {
-        for deletion in deletions.into_iter().filter(|deletion| !ledger.events[*deletion as usize].is_taken_back) {
-            let before = ledger.known_by([deletion]);
-            if of(&[What::Saved]).all(|event| before.contains(&event)) {
+        for deletion in deletions.iter().filter(|deletion| !ledger.events[**deletion as usize].is_taken_back) {
+            let before = ledger.known_by([*deletion]);
+            let mut saved = events.iter().copied().filter(|event| {
+                let event = &ledger.events[*event as usize];
+                event.what == What::Saved && !(is_read && event.is_lost)
+            });
+            if saved.all(|event| before.contains(&event)) {
                 return Err(format!("{id} lives, though whoever deleted it knew all its changes: {}", brief(record)));
             }
         }
     }
-    Ok(())
+    if !is_read {
+        return Ok(());
+    }
+    let texts = seen.map(|seen| seen.texts.clone()).unwrap_or_default();
+    let known = ledger.known_by(texts.into_iter().chain(deletions));
+    match of(&[What::Saved]).find(|event| !known.contains(event)) {
+        Some(lost) => Err(format!("the change {lost} of {id} is gone: {} knows {known:?}", brief(record))),
+        None => Ok(()),
+    }
 }

@@ -1,10 +1,11 @@
 //! That what is wrong is found: a world is lived in for a while, then something is spoiled behind the engine's back.
 
 use diesel::connection::SimpleConnection as _;
-use morango::id::InstanceId;
+use morango::id::{InstanceId, SyncId};
 
 use crate::desk::Access;
-use crate::plan::Plan;
+use crate::ledger::{Event, What};
+use crate::plan::{Kind, Plan};
 use crate::world::World;
 
 const SEED: u64 = 3;
@@ -116,4 +117,81 @@ fn a_change_that_nobody_had_a_right_to_is_found() {
     drop(ledger);
     let found = world.look_at(node).expect_err("it is found");
     assert!(found.contains("had no right to it"), "{found}");
+}
+
+/// A world at rest, in which something is spoiled in the book or in what a device was seen to hold.
+fn at_rest() -> World {
+    let (mut world, _) = world();
+    world.rest().expect("all are equal");
+    world
+}
+
+#[test]
+fn a_device_that_ends_with_something_else_is_found() {
+    let world = at_rest();
+    let node = (1..world.nodes.len()).find(|node| world.check_equal(*node).is_ok()).expect("they are equal");
+    let mut ledger = world.ledger();
+    let seen = ledger.seen[node].values_mut().find(|seen| !seen.record.deleted).expect("a record");
+    seen.record.serialized.push(' ');
+    drop(ledger);
+    let found = world.check_equal(node).expect_err("it is found");
+    assert!(found.contains("at rest node"), "{found}");
+}
+
+#[test]
+fn a_deletion_that_is_undone_is_found_whatever_was_deleted_and_how() {
+    for kind in [Kind::Membership, Kind::Log] {
+        for what in [What::Deleted, What::DeletedForGood] {
+            let world = at_rest();
+            let mut ledger = world.ledger();
+            let live = ledger.seen[0].values().find(|seen| !seen.record.deleted && !seen.texts.is_empty());
+            let id = live.expect("one that lives").record.id;
+            let history = ledger.histories.get_mut(&id).expect("it was saved");
+            history.kind = Some(kind);
+            let knew = history.events.clone();
+            ledger.note((kind, id), Event::new(0, what, knew), []);
+            drop(ledger);
+            let found = world.check_histories().expect_err("it is found");
+            assert!(found.contains("lives, though whoever deleted it knew"), "{found}");
+        }
+    }
+}
+
+#[test]
+fn a_deletion_that_nobody_made_is_found() {
+    let world = at_rest();
+    let mut ledger = world.ledger();
+    let never_deleted = |id: &SyncId| !ledger.was_deleted(*id, &[What::Deleted, What::DeletedForGood]);
+    let live = ledger.seen[0].iter().filter(|(_, seen)| !seen.record.deleted && !seen.texts.is_empty());
+    let id = *live.map(|(id, _)| id).find(|id| never_deleted(id)).expect("one that nobody deleted");
+    ledger.seen[0].get_mut(&id).expect("it is there").record.deleted = true;
+    drop(ledger);
+    let found = world.check_histories().expect_err("it is found");
+    assert!(found.contains("is deleted, and nobody did that"), "{found}");
+}
+
+#[test]
+fn a_row_that_points_at_nothing_is_found() {
+    let found = found(
+        "PRAGMA foreign_keys = OFF;
+         DELETE FROM \"user\" WHERE id IN (SELECT user_id FROM contentlog);
+         DELETE FROM morango_change;
+         DELETE FROM morango_mark",
+    );
+    assert!(found.contains("point"), "{found}");
+}
+
+#[test]
+fn a_stamp_that_stands_for_two_states_is_found() {
+    let (mut world, node) = world();
+    let seen = world.ledger().seen[node].values().next().cloned().expect("a record");
+    let id = seen.record.id;
+    if let Access::Sqlite(connection) = &mut world.nodes[node].desk().access {
+        let spoiled =
+            format!("UPDATE morango_store SET serialized = CAST('{{\"a\":1}}' AS BLOB) WHERE record_id = X'{id}'");
+        connection.batch_execute(&spoiled).expect("it is spoiled");
+    }
+    world.ledger().seen[node].clear();
+    let found = world.look_at(node).expect_err("it is found");
+    assert!(found.contains("the stamp") && found.contains("stands for"), "{found}");
 }

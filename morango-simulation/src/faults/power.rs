@@ -35,6 +35,13 @@ pub(crate) struct Strike {
     pub(crate) blow: Blow,
 }
 
+impl Strike {
+    /// Those that hit calls of whatever verb, by their numbers.
+    pub(crate) fn each(blows: &[(u16, Blow)]) -> Vec<Self> {
+        blows.iter().map(|(call, blow)| Self { verb: None, call: *call, blow: *blow }).collect()
+    }
+}
+
 /// A call that was hit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Struck {

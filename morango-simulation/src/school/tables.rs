@@ -10,7 +10,7 @@ use super::{Strictness, Version};
 const OLD: &str =
     "DROP TABLE feedback; ALTER TABLE assignment DROP COLUMN due; ALTER TABLE contentlog DROP COLUMN extra;";
 
-/// What strict tables refuse: two users of one name, a log whose time runs backwards.
+/// What strict tables refuse: two users of one name.
 const STRICT: &str = "CREATE UNIQUE INDEX user_by_name ON \"user\" (dataset_id, username);";
 
 /// Makes the tables in a SQLite file.
