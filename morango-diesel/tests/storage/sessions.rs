@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use morango::ErrorKind;
 use morango::counter::{Fsic, RecordMaxCounters, Stamp};
 use morango::id::{CertificateId, InstanceId, NonceId, SyncSessionId, TransferSessionId};
 use morango::identity::Nonce;
@@ -14,6 +13,8 @@ use morango::session::{
     Direction, Side, Stage, StageStatus, SyncHolder, SyncPlan, SyncSession, SyncSessionOrder, SyncSessionQuery,
     TransferSession,
 };
+
+use morango::{ErrorKind, limits};
 
 use super::notebook::Device;
 use super::transfers::take_chunk;
@@ -55,6 +56,24 @@ fn a_nonce_is_taken_once() {
     let next = Nonce { id: NonceId::random(), issued_at: noon() + TimeDelta::seconds(60), ip: String::new() };
     storage.issue_nonce(&next, noon() + TimeDelta::milliseconds(1)).expect("issue");
     assert_eq!(storage.take_nonce(&nonce.id).expect("take"), None, "it was stale");
+}
+
+#[test]
+fn however_many_nonces_are_asked_for_no_more_than_the_newest_ten_thousand_wait() {
+    let device = Device::new();
+    let nonces: Vec<Nonce> = (0..=limits::NONCES_OUTSTANDING_MAX)
+        .map(|number| {
+            let issued_at = noon() + TimeDelta::milliseconds(i64::try_from(number).expect("few"));
+            Nonce { id: NonceId::random(), issued_at, ip: "192.0.2.1".to_owned() }
+        })
+        .collect();
+    for nonce in &nonces {
+        device.storage.issue_nonce(nonce, noon()).expect("issue");
+    }
+    let take = |nonce: &Nonce| device.storage.take_nonce(&nonce.id).expect("take");
+    assert_eq!(take(&nonces[0]), None, "it was the oldest of too many");
+    assert_eq!(take(&nonces[1]).as_ref(), Some(&nonces[1]));
+    assert_eq!(take(&nonces[nonces.len() - 1]).as_ref(), nonces.last());
 }
 
 #[test]
