@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
+use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use crate::matrix::Matrix;
@@ -52,7 +53,7 @@ const KILLS_LONG: u32 = 1_000;
 /// many that are.
 const PLANS: &str = "plans_of_";
 const PLANS_VARIABLE: &str = "MORANGO_SIMULATION_MINUTES";
-const PLANS_USUAL_MINUTES: u32 = 2;
+const PLANS_USUAL_MINUTES: u32 = 1;
 const PLANS_LONG_MINUTES: u32 = 60;
 
 /// How many tests of each kind passed and failed, and who met whom in them.
@@ -60,11 +61,15 @@ struct Count {
     length: Length,
     kinds: BTreeMap<&'static str, (u64, u64)>,
     matrix: Matrix,
+    /// The virtual environments in the making, where that was begun.
+    environments: Option<JoinHandle<Result<(), String>>>,
 }
 
 /// Runs the steps whose name contains `only`, or all of them.
 pub(crate) fn run(only: Option<&str>, length: Length) -> Result<(), String> {
-    let mut count = Count { length, kinds: BTreeMap::new(), matrix: Matrix::default() };
+    // They wait for the network, meanwhile others compile.
+    let environments = only.is_none().then(|| thread::spawn(make_environments));
+    let mut count = Count { length, kinds: BTreeMap::new(), matrix: Matrix::default(), environments };
     let mut times = Vec::new();
     for Step { name, run } in STEPS.iter().filter(|step| only.is_none_or(|part| step.name.contains(part))) {
         println!("\n=== {name}");
@@ -133,8 +138,19 @@ fn documentation(_: &mut Count) -> Result<(), String> {
     run::complete(run::cargo(&["doc", "--workspace", "--no-deps", "--all-features"]).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
-fn python_environment(_: &mut Count) -> Result<(), String> {
-    python::print()
+fn python_environment(count: &mut Count) -> Result<(), String> {
+    match count.environments.take() {
+        Some(made) => made.join().expect("environments are made or refused"),
+        None => make_environments(),
+    }
+}
+
+/// That PostgreSQL cannot be had is told where it is needed: there may be another one.
+fn make_environments() -> Result<(), String> {
+    let programs = thread::spawn(python::postgres_programs);
+    let made = python::print();
+    drop(programs.join());
+    made
 }
 
 fn tests(count: &mut Count) -> Result<(), String> {
