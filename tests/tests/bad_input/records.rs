@@ -128,6 +128,32 @@ fn half_a_character_is_no_text_and_its_chunk_is_refused_as_a_whole() {
 }
 
 #[test]
+fn half_a_character_among_good_records_is_set_aside_with_its_record() {
+    const FIELDS: [&str; 5] = ["partition", "source_id", "model_name", "profile", "serialized"];
+    let school = School::open();
+    let visitor = school.visitor();
+    let filter = format!("{}:user-rw:ada", school.dataset);
+    let push = visitor.open_push(&filter, FIELDS.len() + 1);
+    let good = visitor.record(&push, &filter, "good");
+    let bad = FIELDS.map(|field| {
+        let mut record = visitor.record(&push, &filter, field);
+        record[field] = json!("HALF");
+        record
+    });
+    let chunk: Value = bad.iter().chain([&good]).cloned().collect();
+    let chunk = chunk.to_string().replace("HALF", r"\ud83d");
+    let answer = visitor.send(Request::new("POST", "buffers/").body("application/json", chunk));
+    assert_eq!(answer.status, 201, "what is good is taken");
+    visitor.finish_push(&push);
+    let store = school.city.store();
+    assert!(store.contains_key(&id_of(&good)) && !bad.iter().any(|record| store.contains_key(&id_of(record))));
+    let session: TransferSessionId = push.parse().expect("an id");
+    let rejections = school.city.storage().rejections(&session, 100).expect("they can be listed");
+    assert_eq!(rejections.len(), FIELDS.len());
+    school.assert_works_on();
+}
+
+#[test]
 fn one_record_a_thousand_times_is_kept_once() {
     let school = School::open();
     let visitor = school.visitor();

@@ -8,6 +8,8 @@ use super::{papers, visitor};
 /// The database that everybody is on.
 pub(crate) const ON: Database = Database::Postgres;
 
+#[path = "../answers.rs"]
+mod answers;
 #[path = "../bodies.rs"]
 mod bodies;
 #[path = "../certificate_requests.rs"]
@@ -26,6 +28,8 @@ mod filters;
 mod future;
 #[path = "../nonces.rs"]
 mod nonces;
+#[path = "../open_sessions.rs"]
+mod open_sessions;
 #[path = "../peers.rs"]
 mod peers;
 #[path = "../pushing.rs"]
@@ -40,3 +44,5 @@ mod school;
 mod secrets;
 #[path = "../servers.rs"]
 mod servers;
+#[path = "../thirds.rs"]
+mod thirds;

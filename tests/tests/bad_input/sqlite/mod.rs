@@ -7,6 +7,8 @@ use super::{papers, visitor};
 /// The database that everybody is on.
 pub(crate) const ON: Database = Database::Sqlite;
 
+#[path = "../answers.rs"]
+mod answers;
 #[path = "../bodies.rs"]
 mod bodies;
 #[path = "../certificate_requests.rs"]
@@ -27,6 +29,8 @@ mod filters;
 mod future;
 #[path = "../nonces.rs"]
 mod nonces;
+#[path = "../open_sessions.rs"]
+mod open_sessions;
 #[path = "../peers.rs"]
 mod peers;
 #[path = "../pushing.rs"]
@@ -39,3 +43,5 @@ mod routes;
 mod school;
 #[path = "../secrets.rs"]
 mod secrets;
+#[path = "../thirds.rs"]
+mod thirds;
