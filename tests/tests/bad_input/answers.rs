@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use morango::identity::Certificate;
 use morango::prelude::*;
 use morango::{ErrorKind, limits};
 use morango_tests::device::Device;
@@ -12,15 +11,7 @@ use morango_tests::http::Answer;
 use morango_tests::proxy::Proxy;
 use serde_json::{Value, json};
 
-use super::papers::Papers;
-use super::school::{School, failure, holding, member};
-
-/// Far beyond what anybody has counted.
-const FAR: i64 = 1 << 61;
-
-fn certificate() -> Certificate {
-    Papers::member().certificate()
-}
+use super::school::{FAR, School, certificate, failure, holding, member};
 
 /// The calls whose answer says how a transfer stands. Of a stage that takes a while the end is told in another one.
 const STANDING: &[&str] = &["PATCH transfersessions/ID/", "GET transfersessions/ID/"];

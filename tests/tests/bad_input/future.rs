@@ -4,14 +4,11 @@ use morango::prelude::*;
 use serde_json::{Value, json};
 
 use super::papers::Papers;
-use super::school::{School, member};
+use super::school::{FAR, School, member};
 use super::visitor::instance;
 
 /// What is made of a record; the instance is that of the city's server.
 type Claim = fn(&mut Value, &str);
-
-/// Far beyond what anybody has counted.
-const FAR: i64 = 1 << 61;
 
 /// The class as a visitor gets it, changed and sent back with what `claim` says of it.
 fn send_back(school: &School, class: SyncId, claim: Claim) {

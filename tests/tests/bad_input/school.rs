@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use morango::client::{HttpPeer, RetryPolicy};
+use morango::identity::Certificate;
 use morango::prelude::*;
 use morango_examples::school::{Classroom, Dataset, Facility, User};
 use morango_tests::clock::HandClock;
@@ -106,6 +107,14 @@ impl School {
         assert!(self.city.store().contains_key(&here), "what the device has goes");
         assert_equal(device, &self.city, &[]);
     }
+}
+
+/// Far beyond what anybody has counted.
+pub(crate) const FAR: i64 = 1 << 61;
+
+/// The certificate of every member.
+pub(crate) fn certificate() -> Certificate {
+    Papers::member().certificate()
 }
 
 /// A device of ours that may sync the whole school.

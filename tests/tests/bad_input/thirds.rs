@@ -14,11 +14,8 @@ use morango_tests::proxy::Proxy;
 use serde_json::{Value, json};
 
 use super::papers::Papers;
-use super::school::{School, impatient, member};
+use super::school::{FAR, School, certificate, impatient, member};
 use super::visitor::{Visitor, id_of, instance};
-
-/// Far beyond what anybody has counted.
-const FAR: i64 = 1 << 61;
 
 /// A partition's path, an instance and a counter.
 type Claim = (String, String, i64);
@@ -106,13 +103,19 @@ fn assert_grew_within(device: &Device, before: &Before, path: &str) {
     }
 }
 
+/// A third device, one that has all of it, what the server was, and who is about to lie to that.
+fn with_a_liar(school: &School) -> (Third, Device, Before, Visitor) {
+    let third = Third::of(school);
+    let home = school.synced_member("home");
+    home.sync(&third.url, &certificate(), SyncOptions::pull());
+    let before = Before::of(&school.city);
+    let liar = school.visitor_with(Papers::learner(&school.ada.to_string()));
+    (third, home, before, liar)
+}
+
 fn give_feedback(school: &School, device: &Device, text: &str) -> SyncId {
     let (dataset_id, user_id) = (school.dataset, school.ada);
     device.create(Feedback { id: SyncId::unset(), dataset_id, user_id, text: text.to_owned() }).id
-}
-
-fn certificate() -> morango::identity::Certificate {
-    Papers::member().certificate()
 }
 
 /// Pushes one good record below a path, with these counters.
@@ -130,11 +133,7 @@ fn push(visitor: &Visitor, path: &str, claims: &Value, spoil: impl FnOnce(&mut V
 #[test]
 fn a_client_that_claims_to_have_all_of_a_third_is_believed_within_the_filter_and_up_to_that_counter() {
     let school = School::open();
-    let third = Third::of(&school);
-    let home = school.synced_member("home");
-    home.sync(&third.url, &certificate(), SyncOptions::pull());
-    let before = Before::of(&school.city);
-    let liar = school.visitor_with(Papers::learner(&school.ada.to_string()));
+    let (third, home, before, liar) = with_a_liar(&school);
     let sent = push(&liar, &third.path, &third.claims(&before.instance), |_| ());
     assert!(school.city.store().contains_key(&sent));
     assert_grew_within(&school.city, &before, &third.path);
@@ -176,11 +175,7 @@ fn a_record_that_says_to_know_the_future_of_a_third_claims_nothing_of_it() {
     for saved_by_third in [false, true] {
         println!("saved by the third: {saved_by_third}");
         let school = School::open();
-        let third = Third::of(&school);
-        let home = school.synced_member("home");
-        home.sync(&third.url, &certificate(), SyncOptions::pull());
-        let before = Before::of(&school.city);
-        let liar = school.visitor_with(Papers::learner(&school.ada.to_string()));
+        let (third, home, before, liar) = with_a_liar(&school);
         let claims = json!({ "sub": { &third.path: { instance(): 1 } }, "super": {} });
         let sent = push(&liar, &third.path, &claims, |record| {
             let mut counter = record["rmcb_list"][0].clone();
